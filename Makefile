@@ -1,0 +1,39 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint test-reference goldens bench clean
+
+# Build the environment, install, and run the main job on the embedded default.
+demo: .venv/installed
+	$(BIN)/dataperf-fast demo
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest -m "not reference"
+
+lint: .venv/installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The live comparison with PyTorch, which `make test` does without.
+test-reference: .venv/installed-test .venv/installed-reference
+	$(BIN)/python -m pytest -m reference
+
+# Rewrite data/golden from the reference pipelines; only ever run on purpose.
+goldens: .venv/installed-test .venv/installed-reference
+	$(BIN)/python -m tests.write_goldens
+
+bench: .venv/installed-reference
+	$(BIN)/python -m benchmarks_perf.debugging --out benchmarks_perf/results/debugging.json
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-%: pyproject.toml .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,157 @@
+"""The debugging board, timed: the PyTorch loop against ours, and how our cost grows.
+
+python -m benchmarks_perf.debugging [--rounds 3] [--out benchmarks_perf/results/debugging.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from benchmarks_perf import debugging_adapters as adapters
+from benchmarks_perf import timing
+from dataperf_fast.baselines import debugging as baselines
+from dataperf_fast.formats.debugging import Task
+from dataperf_fast.synth import debugging as synth
+from dataperf_fast.synth import digits
+
+PAPER = synth.SCALES["paper"]
+THREADS = 2
+
+
+def real_task(folder: Path) -> Task:
+    """300 x 2,048 from real images: odd against even digits, 30% of the labels inverted, 500 test rows."""
+    images, values = load_digits(return_X_y=True)
+    rows = np.random.default_rng(0).permutation(len(images))[: PAPER.train + PAPER.test + PAPER.val]
+    source = ("odd-flipped", digits.feature_map(images[rows]), (values[rows] % 2).astype(np.uint8))
+    return synth.write_tasks(folder, [source], PAPER, seed=0)[0]
+
+
+def order_crossing_at(task: Task, share: float) -> np.ndarray:
+    """The random order, of a hundred, whose score is nearest to ``share``."""
+    orders = [np.random.default_rng(seed).permutation(len(task.true_labels)) for seed in range(100)]
+    scores = [adapters.fast_score(task, order, THREADS).score for order in orders]
+    return orders[int(np.argmin(np.abs(np.array(scores) - share)))]
+
+
+def against_the_reference(task: Task, rounds: int) -> dict:
+    """Interleave the PyTorch loop and ours on one complete order, and compare every point."""
+    order = order_crossing_at(task, 0.15)
+    cases = {
+        name: (lambda peer=peer: peer(task, order, THREADS))
+        for name, peer in (
+            ("reference", adapters.reference),
+            ("whole curve", adapters.fast_curve),
+            ("score only", adapters.fast_score),
+            ("null", adapters.null),
+        )
+    }
+    answers = {name: run() for name, run in cases.items()}  # also warms everything up
+    seconds = timing.interleave(cases, rounds)
+    middle = timing.medians(seconds)
+    plain, curve, score = (answers[name] for name in ("reference", "whole curve", "score only"))
+    return {
+        "rows": PAPER.train,
+        "test_rows": PAPER.test,
+        "threads": THREADS,
+        "score": plain.score,
+        "distinct": {"whole curve": curve.distinct, "score only": score.distinct},
+        "rechecked": {"whole curve": curve.rechecked, "score only": score.rechecked},
+        "points_equal": int(np.sum(np.array(plain.curve) == np.array(curve.curve))),
+        "scores_equal": plain.score == curve.score == score.score,
+        "seconds": seconds,
+        "median": middle,
+        "times_the_reference": {name: middle["reference"] / middle[name] for name in ("whole curve", "score only")},
+    }
+
+
+def growth() -> list[dict]:
+    """Our whole curve at 300, 1,000 and 3,000 rows."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for rows in (300, 1000, 3000):
+            scale = synth.Scale(tasks=1, train=rows, test=PAPER.test, val=1)
+            task = synth.write(Path(folder) / str(rows), scale, seed=0)[0]
+            order = np.random.default_rng(0).permutation(rows)
+            started = time.perf_counter()
+            answer = adapters.fast_curve(task, order, THREADS)
+            seconds = time.perf_counter() - started
+            steps = 20 * -(-rows // 64)
+            print(f"{rows} rows: {answer.distinct} distinct, {seconds:.2f} s", file=sys.stderr, flush=True)
+            found.append(
+                {
+                    "rows": rows,
+                    "inspections": rows,
+                    "distinct": answer.distinct,
+                    "rechecked": answer.rechecked,
+                    "steps_a_fit": steps,
+                    "seconds": seconds,
+                    "microseconds_a_step": 1e6 * seconds / answer.distinct / steps,
+                }
+            )
+    return found
+
+
+def command_line(folder: Path) -> dict:
+    """A second ``evaluate`` in a new process: its whole time, what of it the kernels took, and its peak memory."""
+    code = (
+        "import time; started = time.perf_counter()\n"
+        "import sys, resource, dataperf_fast.cli as cli\n"
+        "from dataperf_fast import engine\n"
+        "kernels = 0.0\n"
+        "train = engine.Engine._train_batch\n"
+        "def timed(self, plan, trainer, keys, retrains):\n"
+        "    global kernels\n"
+        "    first = not kernels\n"
+        "    if first: trainer.train([plan.rows_of(0)], [plan.labels[0]], None, False)\n"  # loading is not the kernels
+        "    start = time.perf_counter(); result = train(self, plan, trainer, keys, retrains)\n"
+        "    kernels += time.perf_counter() - start; return result\n"
+        "engine.Engine._train_batch = timed\n"
+        "status = cli.main(sys.argv[1:])\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "print(status, time.perf_counter() - started, kernels, peak, file=sys.stderr)\n"
+    )
+    found: dict = {}
+    for name, more in (("no cache", ["--no-cache"]), ("cached", [])):
+        times = []
+        for _ in range(6):
+            command = [sys.executable, "-c", code, "evaluate", "debugging", str(folder), "--curve", *more]
+            line = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()[-1]
+            status, wall, kernels, peak = map(float, line.split())
+            assert status == 0
+            times.append((wall - kernels, wall, kernels, peak))
+        outside, wall, kernels, peak = (float(np.median(column)) for column in zip(*times[1:], strict=True))
+        found[name] = {"outside_kernels": outside, "wall": wall, "kernels": kernels, "peak_memory_mib": peak}
+    return found
+
+
+def main() -> None:
+    """Measure, print a summary, write the result file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks_perf/results/debugging.json"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        task = real_task(Path(folder))
+        compared = against_the_reference(task, options.rounds)
+        baselines.write(Path(folder), Path(folder) / "submissions", ["random"], seed=0)
+        lines = command_line(Path(folder))
+    result = {
+        "against_the_reference": compared,
+        "growth": growth(),
+        "command_line": lines,
+    }
+    timing.write(options.out, result)
+    print(f"times the reference: {compared['times_the_reference']}, points equal: {compared['points_equal']} of 300")
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""dataperf-fast scores DataPerf submissions, fast and with the reference's own results.
+
+``evaluate`` is the whole public interface from Python; the command line is ``dataperf-fast --help``.
+Importing this package loads neither numba nor CUDA nor any optional library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataperf_fast.benchmarks import evaluate
+    from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.results import Record
+
+__version__ = "0.1.0"
+__all__ = ["InputError", "Record", "__version__", "evaluate"]
+
+_HOMES = {"evaluate": "benchmarks", "InputError": "formats.errors", "Record": "results"}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _HOMES:
+        return getattr(import_module(f"dataperf_fast.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'dataperf_fast' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""One file a benchmark: the methods that the paper compares submissions with."""

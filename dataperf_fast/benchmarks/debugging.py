@@ -1,0 +1,308 @@
+"""Debugging: the order in which the rows of a noisy training set should be inspected.
+
+After each inspection the row has its true label and the frozen model is trained from scratch. The score is
+``fraction_fixes = (k - 1) / n`` for the first of n inspections, k, after which the test accuracy reaches 95% of what
+the fully cleaned training set gives. Lower is better.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataperf_fast import backend as backends
+from dataperf_fast.engine import Engine, Outcomes
+from dataperf_fast.formats import debugging as files
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.models.linear_net import DIMENSION, LinearNet
+from dataperf_fast.plan import Plan, Pool
+from dataperf_fast.results import Record
+
+NAME = "debugging"
+METRIC = "fraction_fixes"
+TARGET_SHARE = 0.95
+
+
+@dataclass
+class Inspection:
+    """One submission's way through a task.
+
+    ``states (s, n)`` are its different label states in order, the first as given; after i inspections the labels are
+    ``states[state_of[i]]``. ``accuracies (<= s,)`` are filled in as states are trained, and ``known`` says how far.
+    """
+
+    method: str
+    path: Path
+    states: np.ndarray
+    state_of: np.ndarray
+    accuracies: list[float] = field(default_factory=list)
+    rechecked: int = 0
+    crossing: int | None = None  # inspections, 1 .. n
+    seconds: float = 0.0
+
+    @property
+    def curve(self) -> np.ndarray:
+        """Accuracy after 1, 2 .. inspections, as far as the states are trained."""
+        known = np.searchsorted(self.state_of, len(self.accuracies))
+        curve: np.ndarray = np.array(self.accuracies)[self.state_of[1:known]]
+        return curve
+
+    def note_crossing(self, target: float) -> None:
+        """Set ``crossing`` if the known part of the curve reaches the target."""
+        reached = np.flatnonzero(self.curve >= target)
+        if len(reached):
+            self.crossing = int(reached[0]) + 1
+
+
+@dataclass
+class TaskResult:
+    """A scored task: its records, and what its files and pictures are drawn from."""
+
+    task: str
+    records: list[Record]
+    rows: int = 0
+    before: float = float("nan")
+    target: float = float("nan")
+    curves: dict[str, np.ndarray] = field(default_factory=dict)
+    crossings: dict[str, int] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``{data_id}_evaluation.json``, if anything was scored."""
+        if not self.curves:
+            return []
+        fractions = {method: (crossing - 1) / self.rows for method, crossing in self.crossings.items()}
+        return [files.write_result(folder, self.task, self.before, self.curves, fractions)]
+
+
+def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, curve: bool) -> Iterator[TaskResult]:
+    """Score submissions task by task; without ``submissions`` the set-up's own submission folder is scored.
+
+    With ``curve`` every point is computed, otherwise only as many as the score needs.
+    """
+    folder, setup = files.open_setup(data)
+    paths = list(submissions) if submissions else [folder / setup.paths.submission_folder]
+    found = files.find_submissions(paths)
+    tasks = {task.data_id: task for task in setup.tasks}
+    usable, refused = _sort_out(found, list(tasks), engine)
+    if refused:
+        yield TaskResult("", refused)
+    scores: dict[str, list[Record]] = {}
+    for data_id, task_setup in tasks.items():
+        of_task = [file for file in usable if file.data_id == data_id]
+        if not of_task:
+            continue
+        engine.progress.begin(data_id)
+        result = _evaluate_task(folder, setup, task_setup, of_task, engine, curve)
+        for record in result.records:
+            scores.setdefault(record.submission, []).append(record)
+        yield result
+    if len(tasks) > 1 and scores:
+        yield TaskResult("mean", [_mean(records, len(tasks), engine) for records in scores.values()])
+
+
+def _sort_out(
+    found: list[files.SubmissionFile], data_ids: list[str], engine: Engine
+) -> tuple[list[files.SubmissionFile], list[Record]]:
+    """Set aside files whose name holds no task, and a second file for the same task and method."""
+    usable: dict[tuple[str, str], files.SubmissionFile] = {}
+    refused = []
+    for file in found:
+        if file.data_id not in data_ids or not file.method:
+            expected = f"{{data_id}}_{{method}}.txt with data_id {', '.join(data_ids)}"
+            refused.append(
+                _invalid(file, InputError(file.path, "is named after no task of the set-up", expected=expected), engine)
+            )
+        elif (file.data_id, file.method) in usable:
+            first = usable[file.data_id, file.method].path
+            refused.append(_invalid(file, InputError(file.path, f"has the same task and method as {first}"), engine))
+        else:
+            usable[file.data_id, file.method] = file
+    return list(usable.values()), refused
+
+
+def _evaluate_task(
+    folder: Path,
+    setup: files.Setup,
+    task_setup: files.TaskSetup,
+    submissions: list[files.SubmissionFile],
+    engine: Engine,
+    curve: bool,
+) -> TaskResult:
+    try:
+        task = files.read_task(folder, setup, task_setup, DIMENSION)
+    except InputError as error:
+        return TaskResult(task_setup.data_id, [_invalid(file, error, engine) for file in submissions])
+    orders: dict[files.SubmissionFile, np.ndarray] = {}
+    broken = []
+    for file in submissions:
+        try:
+            orders[file] = files.read_submission(file.path, len(task.true_labels))
+        except InputError as error:
+            broken.append(_invalid(file, error, engine))
+    if not orders:
+        return TaskResult(task.data_id, broken)
+    if engine.backend.name == "reference":
+        result = _score_by_reference(task, orders, engine, curve)
+    else:
+        result = score_task(task, orders, engine, curve)
+    result.records += broken
+    return result
+
+
+def score_task(
+    task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool
+) -> TaskResult:
+    """Train the cleaned set, then every submission's label states: all at once, or until each one crosses."""
+    started = time.perf_counter()
+    pool = Pool(task.train.features, task.test.features, task.test.labels)
+    model = LinearNet()
+    ways = [Inspection(file.method, file.path, *label_states(task, order)) for file, order in orders.items()]
+    ends = engine.run(Plan(pool, model, [task.train.labels, task.true_labels]))
+    before, cleaned = (float(value) for value in ends.values["accuracy"])
+    target = TARGET_SHARE * cleaned
+
+    def straddles(doubtful: np.ndarray) -> np.ndarray:
+        """A score alone needs no more of an accuracy than on which side of the target it lies."""
+        sides: np.ndarray = (doubtful["lowest"] < target) & (doubtful["highest"] >= target)
+        return sides
+
+    unfinished = ways
+    while unfinished:
+        take = {id(way): len(way.states) if curve else _next_states(way, engine) for way in unfinished}
+        labels = [state for way in unfinished for state in way.states[len(way.accuracies) :][: take[id(way)]]]
+        outcomes = engine.run(Plan(pool, model, labels), None if curve else straddles)
+        _hand_out(outcomes, unfinished, take)
+        for way in unfinished:
+            way.note_crossing(target)
+        unfinished = [way for way in unfinished if way.crossing is None and len(way.accuracies) < len(way.states)]
+    seconds = time.perf_counter() - started
+    _book_seconds(ways, seconds)
+    for way in ways:
+        way.rechecked += int(ends.rechecked[1])
+    records = [_record(task, way, before, cleaned, engine, curve) for way in ways]
+    curves = {way.method: way.curve if curve else way.curve[: way.crossing] for way in ways}
+    crossings = {way.method: way.crossing for way in ways if way.crossing is not None}
+    return TaskResult(task.data_id, records, len(task.true_labels), before, target, curves, crossings)
+
+
+def label_states(task: files.Task, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different label states ``(s, n)`` on an order's way, and the state after 0 .. n inspections ``(n + 1,)``.
+
+    Only an inspection that finds a wrong label makes a new state.
+    """
+    wrong = task.train.labels[order] != task.true_labels[order]
+    state_of = np.concatenate([[0], np.cumsum(wrong)])
+    fixed = order[wrong]
+    states = np.repeat(task.train.labels[None, :], len(fixed) + 1, axis=0)
+    # State i has the first i fixes: row fixed[i - 1] is true from state i on.
+    behind = np.arange(len(fixed) + 1)[:, None] > np.arange(len(fixed))
+    states[:, fixed] = np.where(behind, task.true_labels[fixed], states[:, fixed])
+    return states, state_of
+
+
+def _next_states(way: Inspection, engine: Engine) -> int:
+    """How many more states to train before looking for the crossing: all threads' worth, growing with the work done."""
+    threads = engine.backend.threads
+    return max(threads, len(way.accuracies) // 8 // threads * threads)
+
+
+def _hand_out(outcomes: Outcomes, ways: list[Inspection], take: dict[int, int]) -> None:
+    position = 0
+    for way in ways:
+        count = min(take[id(way)], len(way.states) - len(way.accuracies))
+        part = slice(position, position + count)
+        way.accuracies += outcomes.values["accuracy"][part].tolist()
+        way.rechecked += int(outcomes.rechecked[part].sum())
+        position += count
+
+
+def _book_seconds(ways: list[Inspection], seconds: float) -> None:
+    """Divide a task's time by the label states that each submission was the first to need."""
+    seen: set[bytes] = set()
+    shares = []
+    for way in ways:
+        states = {state.tobytes() for state in way.states[: len(way.accuracies)]}
+        shares.append(len(states - seen) + 1)
+        seen |= states
+    for way, share in zip(ways, shares, strict=True):
+        way.seconds = seconds * share / sum(shares)
+
+
+def _record(task: files.Task, way: Inspection, before: float, cleaned: float, engine: Engine, curve: bool) -> Record:
+    rows = len(task.true_labels)
+    assert way.crossing is not None  # a complete order ends at the cleaned set, which reaches its own target
+    details: dict[str, Any] = {
+        "inspections": way.crossing,
+        "rows": rows,
+        "accuracy_before": before,
+        "accuracy_cleaned": cleaned,
+        "target": TARGET_SHARE * cleaned,
+    }
+    if curve:
+        details["curve"] = way.curve.tolist()
+    return Record(
+        benchmark=NAME,
+        task=task.data_id,
+        submission=way.method,
+        status="ok",
+        metric=METRIC,
+        score=(way.crossing - 1) / rows,
+        higher_is_better=False,
+        details=details,
+        backend=engine.backend.name,
+        retrains=(rows if curve else way.crossing) + 1,  # the inspections, and the cleaned set
+        distinct=len(way.accuracies) + (len(way.accuracies) < len(way.states)),
+        rechecked=way.rechecked,
+        seconds=way.seconds,
+    )
+
+
+def _score_by_reference(
+    task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool
+) -> TaskResult:
+    """The same by the plain pipeline: one fit after the other, nothing shared."""
+    pipeline = backends.reference_pipeline(NAME)
+    records: list[Record] = []
+    result = TaskResult(task.data_id, records, len(task.true_labels))
+    for file, order in orders.items():
+        started = time.perf_counter()
+        ran = pipeline.evaluate(
+            task.train.features, task.train.labels, task.true_labels, order, task.test.features, task.test.labels,
+            stop_at_target=not curve, threads=engine.backend.threads, progress=engine.progress,
+        )  # fmt: skip
+        way = Inspection(file.method, file.path, task.train.labels[None], np.arange(len(order) + 1))
+        way.accuracies = [ran.before, *ran.curve]
+        way.crossing = ran.crossing
+        way.seconds = time.perf_counter() - started
+        result.before, result.target = ran.before, TARGET_SHARE * ran.cleaned
+        result.curves[file.method] = np.array(ran.curve)
+        result.crossings[file.method] = ran.crossing
+        record = _record(task, way, ran.before, ran.cleaned, engine, curve)
+        record.distinct = record.retrains
+        records.append(record)
+    return result
+
+
+def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
+    return Record(
+        NAME, file.data_id, file.method, "invalid", METRIC, None, False, backend=engine.backend.name, error=error.line
+    )
+
+
+def _mean(records: list[Record], tasks: int, engine: Engine) -> Record:
+    """The average over tasks, which the board posts for hidden tasks; none unless every task was scored."""
+    method = records[0].submission
+    scores = [record.score for record in records if record.score is not None]
+    mean = Record(NAME, "mean", method, "ok", METRIC, None, False, {"tasks": len(scores)}, engine.backend.name)
+    if len(scores) == tasks:
+        mean.score = float(np.mean(scores))
+    else:
+        mean.status, mean.error = "invalid", f"{method}: only {len(scores)} of the set-up's {tasks} tasks were scored"
+    mean.retrains, mean.distinct = sum(r.retrains for r in records), sum(r.distinct for r in records)
+    mean.rechecked, mean.seconds = sum(r.rechecked for r in records), sum(r.seconds for r in records)
+    return mean

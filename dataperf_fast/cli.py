@@ -1,0 +1,272 @@
+"""The command line: parses, calls, prints. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dataperf_fast
+
+if TYPE_CHECKING:
+    from dataperf_fast.results import Record
+
+OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+_EXAMPLES = """examples:
+  dataperf-fast demo
+  dataperf-fast evaluate debugging path/to/data
+  dataperf-fast evaluate debugging path/to/data --submissions mine/ --out results/ --format json
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 all scored, 1 a failure of ours, 2 usage or bad input."""
+    options = _parser().parse_args(arguments)
+    warnings.showwarning = _show_warning
+    command: Callable[[argparse.Namespace], int] = options.command
+    from dataperf_fast.formats.errors import InputError
+
+    try:
+        return command(options)
+    except InputError as error:
+        if options.debug:
+            raise
+        _complain(error.line)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        _complain("stopped; finished retrains are kept, the same command goes on from there")
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # a reader such as head closed its end
+        return OK
+    except Exception as error:
+        if options.debug:
+            raise
+        _complain(f"failed: {type(error).__name__}: {error} (--debug shows where)")
+        return FAILURE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dataperf-fast",
+        description="Score DataPerf submissions: fast, and with the reference's own results.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dataperf-fast {dataperf_fast.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], summary: str, example: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example:\n  dataperf-fast {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        command.set_defaults(command=run)
+        return command
+
+    demo = add("demo", _demo, "build a small suite from real images, score it, draw it", "demo --out demo")
+    demo.add_argument("--out", type=Path, default=Path("dataperf-demo"), help="folder to write to [%(default)s]")
+
+    evaluate = add(
+        "evaluate",
+        _evaluate,
+        "score submissions",
+        "evaluate debugging data/ --submissions mine/ 01g317_other.txt --out results/",
+    )
+    _add_benchmark(evaluate)
+    evaluate.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
+    evaluate.add_argument("--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [the set-up's]")
+    evaluate.add_argument("--backend", default="auto", choices=("auto", "cpu", "cuda", "reference"))
+    evaluate.add_argument("--jobs", type=int, metavar="N", help="threads [one a core]")
+    evaluate.add_argument("--out", type=Path, metavar="DIR", help="write official results, a table and pictures")
+    evaluate.add_argument("--format", choices=("table", "json"), default="table", help="json: one record a line")
+    extent = evaluate.add_mutually_exclusive_group()
+    extent.add_argument("--curve", action="store_true", default=None, help="every point [the default with --out]")
+    extent.add_argument(
+        "--score-only", dest="curve", action="store_false", help="only what the score needs [the default without --out]"
+    )
+    evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains")
+
+    baselines = add(
+        "baselines", _baselines, "write what the paper compares with", "baselines debugging data/ --out submissions/"
+    )
+    _add_benchmark(baselines)
+    baselines.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
+    baselines.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the submissions")
+    baselines.add_argument("--methods", metavar="A,B", help="which [all]")
+    baselines.add_argument("--seed", type=int, default=0, help="of what is random [%(default)s]")
+
+    synth = add("synth", _synth, "write made-up tasks in the official format", "synth debugging made/ --scale paper")
+    _add_benchmark(synth)
+    synth.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
+    synth.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
+    synth.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes [%(default)s]")
+    synth.add_argument(
+        "--noise", choices=("inverted", "weak", "both"), default="both", help="label noise [%(default)s]"
+    )
+    for name in ("tasks", "train", "test", "val"):
+        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"number of {name} instead of the scale's")
+
+    add("info", _info, "show versions, backends and what is missing for what", "info")
+    return parser
+
+
+def _add_benchmark(command: argparse.ArgumentParser) -> None:
+    from dataperf_fast.benchmarks import NAMES
+
+    command.add_argument("benchmark", choices=NAMES, metavar="BENCHMARK", help=", ".join(NAMES))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    curve = options.out is not None if options.curve is None else options.curve
+    return _run(
+        options.benchmark, options.data, options.submissions, options.backend, options.jobs, options.out,
+        options.format, curve, not options.no_cache,
+    )  # fmt: skip
+
+
+def _run(
+    benchmark: str,
+    data: Path,
+    submissions: Sequence[Path] | None,
+    backend: str,
+    jobs: int | None,
+    out: Path | None,
+    output: str,
+    curve: bool,
+    cache: bool,
+) -> int:
+    from dataperf_fast import backend as backends
+    from dataperf_fast import benchmarks
+    from dataperf_fast.engine import Engine
+    from dataperf_fast.report.progress import Bar
+    from dataperf_fast.results import ResultCache
+
+    board = benchmarks.load(benchmark)
+    store = ResultCache() if cache else None
+    records: list[Record] = []
+    written: list[Path] = []
+    with Bar() as bar:
+        engine = Engine(backends.choose(backend, jobs), store, bar)
+        for result in board.evaluate(data, submissions, engine, curve):
+            records += result.records
+            if output == "json":
+                for record in result.records:
+                    print(record.to_json(), flush=True)
+            if out is not None:
+                written += result.write(out)
+                written += _draw(benchmark, result, out)
+    if store is not None:
+        store.close()
+    _finish(records, written, out, output)
+    return OK if all(record.status == "ok" for record in records) else BAD_INPUT
+
+
+def _draw(benchmark: str, result: object, out: Path) -> list[Path]:
+    from dataperf_fast.benchmarks.debugging import TaskResult
+
+    if not isinstance(result, TaskResult) or not result.curves:
+        return []
+    from dataperf_fast.report import debugging_picture
+
+    path = out / f"{result.task}_evaluation.png"
+    debugging_picture.draw(
+        path, result.task, result.before, result.target, result.curves, result.crossings, result.rows
+    )
+    return [path]
+
+
+def _finish(records: list[Record], written: list[Path], out: Path | None, output: str) -> None:
+    from dataperf_fast.report import tables
+
+    if output == "table":
+        tables.print_records(records, sys.stdout)
+    if out is not None:
+        tables.write_csv(out / "scores.csv", records)
+        written.append(out / "scores.csv")
+    for path in written:
+        print(f"wrote {path}", file=sys.stderr)
+    for record in records:
+        if record.status != "ok":
+            _complain(record.error or record.status)
+
+
+def _baselines(options: argparse.Namespace) -> int:
+    from dataperf_fast.baselines import debugging
+
+    methods = options.methods.split(",") if options.methods else None
+    for path in debugging.write(options.data, options.out, methods, options.seed):
+        print(path)
+    return OK
+
+
+def _synth(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from dataperf_fast.synth import debugging
+
+    sizes = {name: value for name in ("tasks", "train", "test", "val") if (value := getattr(options, name))}
+    tasks = debugging.write(options.out, replace(debugging.SCALES[options.scale], **sizes), options.seed, options.noise)
+    for task in tasks:
+        noise = (task.train.labels != task.true_labels).mean()
+        print(f"{task.data_id}: {len(task.true_labels)} training rows, {noise:.0%} of the labels wrong")
+    print(f"wrote {options.out / 'task_setup.yml'}", file=sys.stderr)
+    return OK
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from dataperf_fast.baselines import debugging as baselines
+    from dataperf_fast.synth import digits
+
+    data = options.out / "data" / "debugging"
+    print(f"building two debugging tasks from scikit-learn's handwritten digits in {data}", file=sys.stderr)
+    digits.write_debugging(data)
+    baselines.write(data, data / "submissions", None, seed=0)
+    print("scoring them (the first run compiles the kernels, some ten seconds; later runs do not)", file=sys.stderr)
+    return _run("debugging", data, None, "auto", None, options.out / "results", "table", True, True)
+
+
+def _info(options: argparse.Namespace) -> int:
+    from dataperf_fast import backend as backends
+    from dataperf_fast.results import default_cache_path
+
+    chosen = backends.choose("auto")
+    lines = {
+        "dataperf-fast": dataperf_fast.__version__,
+        "python": sys.version.split()[0],
+        **backends.versions(),
+        "backend": f"{chosen.name} ({chosen.reason})",
+        "threads": str(chosen.threads),
+        "memory": f"{backends.available_memory() / 2**30:.1f} GiB free, batches use up to {chosen.memory / 2**30:.1f}",
+        "finished retrains": str(default_cache_path()),
+    }
+    for name, value in lines.items():
+        print(f"{name:18} {value}")
+    return OK
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"dataperf-fast: warning: {message}", file=sys.stderr)
+
+
+def _complain(line: str) -> None:
+    print(f"dataperf-fast: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The engine: runs plans. It knows no file format, no benchmark and no model's mathematics.
+
+dedupe (equal retrains once, finished ones not at all) -> share (what a pool's retrains have in common) -> batch (cut
+to the memory budget and to about half a second, so that progress shows and a stopped run loses little) -> certify
+(a retrain whose outcome rounding could have changed, where that matters, is run again on the exact path).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from dataperf_fast.backend import Backend
+from dataperf_fast.plan import Plan, Trainer
+
+_SECONDS_PER_BATCH = 0.5
+_BOUND_POOLS = 4  # trainers kept, for callers that come back to a pool
+
+
+class Cache(Protocol):
+    """Finished retrains by content key; ``results.ResultCache`` is the one on disk."""
+
+    def get(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        """The outcomes of those keys that are known."""
+        ...
+
+    def put(self, items: dict[bytes, bytes]) -> None:
+        """Keep outcomes."""
+        ...
+
+
+class Progress:
+    """Told what is being done, how many retrains were added to do, and how many are done. This one shows nothing."""
+
+    def begin(self, label: str) -> None:
+        """Name what comes next."""
+
+    def planned(self, retrains: int) -> None:
+        """Add retrains to do."""
+
+    def done(self, retrains: int) -> None:
+        """Add retrains done."""
+
+
+@dataclass
+class Outcomes:
+    """What a plan's retrains gave, ``(r,)`` each: the model's outcomes; which were rechecked; each one's identity.
+
+    Retrains with equal ``identity`` are the same training set; ``trained`` counts those that were not already known.
+    """
+
+    values: np.ndarray
+    rechecked: np.ndarray
+    identity: list[bytes]
+    trained: int
+
+
+class Engine:
+    """Runs plans on one backend, remembering every retrain of its lifetime; ``cache`` remembers them across runs.
+
+    ``batch_size`` fixes the number of retrains a batch, for tests and measurements: results do not depend on it.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        cache: Cache | None = None,
+        progress: Progress | None = None,
+        batch_size: int | None = None,
+    ):
+        self.backend = backend
+        self.progress = progress or Progress()
+        self._cache = cache
+        self._batch_size = batch_size
+        self._known: dict[bytes, bytes] = {}
+        self._trainers: dict[bytes, Trainer] = {}
+        self._pace: dict[bool, float] = {}  # seconds a retrain, as last measured, exact or not
+
+    def run(self, plan: Plan, matters: Callable[[np.ndarray], np.ndarray] | None = None) -> Outcomes:
+        """Make sure that every retrain of the plan is done, and return their outcomes in the plan's order.
+
+        ``matters`` says of outcomes ``(k,)`` that rounding could have changed which of them must be certain, ``(k,)``
+        bool; without it all of them are run again on the exact path.
+        """
+        keys = plan.keys
+        place: dict[bytes, int] = {}
+        for at, key in enumerate(keys):
+            place.setdefault(key, at)
+        unknown = [key for key in place if key not in self._known]
+        if self._cache is not None and unknown:
+            size = _record(plan).itemsize
+            found = self._cache.get(unknown)
+            self._known.update({key: value for key, value in found.items() if len(value) == size})
+            unknown = [key for key in unknown if key not in self._known]
+        self._train(plan, {key: place[key] for key in unknown}, exact=False)
+        records = self._records(plan, list(place))
+        doubtful = np.flatnonzero(~records["certain"])
+        if matters is not None and len(doubtful):
+            doubtful = doubtful[matters(records["outcome"][doubtful])]
+        unique = list(place)
+        self._train(plan, {unique[at]: place[unique[at]] for at in doubtful}, exact=True)
+        records = self._records(plan, keys)
+        return Outcomes(records["outcome"].copy(), records["rechecked"].copy(), keys, len(unknown))
+
+    def _records(self, plan: Plan, keys: list[bytes]) -> np.ndarray:
+        return np.frombuffer(b"".join(self._known[key] for key in keys), dtype=_record(plan))
+
+    def _train(self, plan: Plan, places: dict[bytes, int], exact: bool) -> None:
+        """Train the retrains at ``places`` of the plan, batch by batch, and remember them under their keys."""
+        if not places:
+            return
+        trainer = self._trainer(plan)
+        self.progress.planned(len(places))
+        keys = list(places)
+        position = 0
+        while position < len(keys):
+            batch = keys[position : position + self._next_batch(trainer, exact)]
+            started = time.perf_counter()
+            finished = _train_batch(plan, trainer, batch, [places[key] for key in batch], exact)
+            self._pace[exact] = (time.perf_counter() - started) / len(batch)
+            self._known.update(finished)
+            if self._cache is not None:
+                self._cache.put(finished)
+            self.progress.done(len(batch))
+            position += len(batch)
+
+    def _trainer(self, plan: Plan) -> Trainer:
+        key = plan.pool.digest + plan.model.name.encode()
+        if key not in self._trainers:
+            while len(self._trainers) >= _BOUND_POOLS:
+                self._trainers.pop(next(iter(self._trainers)))
+            self._trainers[key] = plan.model.bind(plan.pool, self.backend)
+        return self._trainers[key]
+
+    def _next_batch(self, trainer: Trainer, exact: bool) -> int:
+        if self._batch_size is not None:
+            return self._batch_size
+        affordable = max(1, self.backend.memory // trainer.bytes_per_retrain)
+        threads = self.backend.threads
+        quick = int(_SECONDS_PER_BATCH / self._pace[exact]) if exact in self._pace else 2 * threads
+        return min(affordable, max(1, quick // threads) * threads)
+
+
+def _train_batch(
+    plan: Plan, trainer: Trainer, keys: list[bytes], retrains: list[int], exact: bool
+) -> dict[bytes, bytes]:
+    seeds = np.array([plan.seed_of(i) for i in retrains], dtype=np.int64)
+    rows, labels = [plan.rows_of(i) for i in retrains], [plan.labels[i] for i in retrains]
+    records = np.zeros(len(retrains), dtype=_record(plan))
+    records["outcome"], records["certain"] = trainer.train(rows, labels, seeds, exact)
+    if exact:
+        records["certain"] = records["rechecked"] = True
+    return {key: record.tobytes() for key, record in zip(keys, records, strict=True)}
+
+
+def _record(plan: Plan) -> np.dtype[np.void]:
+    """What is remembered of a retrain: its outcome, whether it is certain, whether it took the exact path."""
+    return np.dtype([("outcome", plan.model.outcome), ("certain", np.bool_), ("rechecked", np.bool_)])

@@ -1,0 +1,54 @@
+"""YAML set-up files: parsed safely, checked against a schema, errors with the line of the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.files import read_text
+
+Schema = TypeVar("Schema", bound=BaseModel)
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_setup(path: Path, schema: type[Schema], what: str) -> Schema:
+    """Read ``path`` into ``schema``; the first thing that does not fit raises an ``InputError`` with its line."""
+    text = read_text(path, what)
+    try:
+        tree = yaml.compose(text, Loader=_Loader)
+        content = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}" if mark else ""
+        raise InputError(path, f"is not YAML ({getattr(error, 'problem', error)})", place, expected=what) from error
+    except RecursionError as error:
+        raise InputError(path, "is nested too deeply", expected=what) from error
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        place = f"line {_line(tree, first['loc'])}, {field}"
+        if first["type"] == "missing":
+            raise InputError(path, "is missing", place, expected=what) from error
+        raise InputError(path, "holds", place, first["input"], first["msg"]) from error
+
+
+def _line(node: Any, location: tuple[int | str, ...]) -> int:
+    """The line of the deepest node on the way to ``location``."""
+    line = 1
+    for part in (*location, None):
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == str(part)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+        else:
+            break
+    return line

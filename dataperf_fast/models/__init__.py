@@ -1,0 +1,1 @@
+"""One file a frozen model: its hyper-parameters, and how a batch of it reaches the kernels."""

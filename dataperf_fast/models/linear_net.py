@@ -1,0 +1,98 @@
+"""``linear-net``, the debugging board's frozen model: 2048 -> 128 -> 1, AdamW, and a threshold chosen in training.
+
+Hyper-parameters and formulas: ``kernels/linear_net.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dataperf_fast.backend import Backend
+from dataperf_fast.plan import Pool
+
+if TYPE_CHECKING:
+    from dataperf_fast.kernels import decisions, linear_net
+
+DIMENSION = 2048
+
+# A float32 logit is trusted to this part of the net's root-mean-square logit. docs/parity.md has what was measured.
+RELATIVE_TOLERANCE = 5e-4
+
+
+class LinearNet:
+    """The frozen model as the engine sees it.
+
+    Its outcomes are the rounded accuracy, the lowest and highest that rounding errors could have made of it, the
+    threshold, and the margin: the distance in logits from the threshold to the nearest evaluation row.
+    """
+
+    name = "linear-net"
+    version = "1"  # changes with the hyper-parameters, the kernel's arithmetic and the tolerance
+    uses_seed = False
+    outcome: np.dtype[Any] = np.dtype(
+        [(name, np.float64) for name in ("accuracy", "lowest", "highest", "threshold", "margin")]
+    )
+
+    def bind(self, pool: Pool, backend: Backend) -> LinearNetTrainer:
+        """Bind the model to a pool."""
+        return LinearNetTrainer(pool, backend.threads)
+
+
+class LinearNetTrainer:
+    """Trains batches over one pool; the initial weights and the schedule are computed once a training-set size.
+
+    The kernels, and with them numba, are imported here and not above: a run whose retrains are all in the cache does
+    without, which is most of its time.
+    """
+
+    def __init__(self, pool: Pool, threads: int):
+        from dataperf_fast.kernels import linear_net
+
+        self._pool = pool
+        self._threads = threads
+        self._starts: dict[tuple[int, type], linear_net.Start] = {}
+        self._features: dict[type, tuple[np.ndarray, np.ndarray]] = {}
+        self.bytes_per_retrain = linear_net.bytes_per_net(len(pool.features), len(pool.evaluation_features))
+
+    def train(
+        self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train and score a batch (``plan.Trainer``); neighbours with the same rows go to the kernel together."""
+        dtype = np.float64 if exact else np.float32
+        parts = []
+        position = 0
+        for _, group in groupby(rows, key=id):
+            count = len(list(group))
+            parts.append(self._train_rows(rows[position], np.stack(labels[position : position + count]), dtype))
+            position += count
+        outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
+        for name in LinearNet.outcome.names or ():
+            outcomes[name] = np.concatenate([getattr(part, name) for part in parts])
+        return outcomes, outcomes["lowest"] == outcomes["highest"]
+
+    def _train_rows(self, rows: np.ndarray, labels: np.ndarray, dtype: type) -> decisions.Scores:
+        from dataperf_fast.kernels import decisions, linear_net
+
+        if dtype not in self._features:
+            self._features[dtype] = _contiguous(self._pool, dtype)
+        features, evaluation = self._features[dtype]
+        if rows is not self._pool.every_row:
+            features = features[rows]
+        key = len(rows), dtype
+        if key not in self._starts:
+            self._starts[key] = linear_net.prepare(len(rows), features.shape[1], dtype)
+        train_logits, logits = linear_net.train(self._starts[key], features, evaluation, labels, self._threads)
+        relative = RELATIVE_TOLERANCE if dtype is np.float32 else 0.0
+        tolerance = relative * np.sqrt((logits.astype(np.float64) ** 2).mean(axis=1))
+        return decisions.score(train_logits, labels, logits, self._pool.evaluation_labels, tolerance)
+
+
+def _contiguous(pool: Pool, dtype: type) -> tuple[np.ndarray, np.ndarray]:
+    """The pool's two matrices; writable, or the kernel would be compiled once more for read-only ones."""
+    matrices = pool.features, pool.evaluation_features
+    features, evaluation = (np.require(matrix, dtype, ["C", "W"]) for matrix in matrices)
+    return features, evaluation

@@ -1,0 +1,117 @@
+"""A benchmark's work as data: retrains of a frozen model over one pool of feature vectors.
+
+Every benchmark is a plan: ten seeds of an ensemble, three hundred label states of a debugging task, ten draws of a
+market. A retrain is three columns of the plan: which pool rows, which labels, which seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dataperf_fast.backend import Backend
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """The vectors that all retrains of a plan share.
+
+    ``features (n, d)`` to train on, ``evaluation_features (m, d)`` and ``evaluation_labels (m,)`` to score on;
+    C-contiguous and not written to.
+    """
+
+    features: np.ndarray
+    evaluation_features: np.ndarray
+    evaluation_labels: np.ndarray
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A hash of the contents, so that equal pools share results whatever file they came from."""
+        return _digest(self.features, self.evaluation_features, self.evaluation_labels)
+
+    @cached_property
+    def every_row(self) -> np.ndarray:
+        """The rows of a retrain on the whole pool, in order."""
+        return np.arange(len(self.features), dtype=np.int32)
+
+
+class Trainer(Protocol):
+    """A frozen model bound to a pool and a backend, holding whatever its retrains have in common."""
+
+    bytes_per_retrain: int
+
+    def train(
+        self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train and score a batch.
+
+        Returns the outcomes, ``(r,)`` of the model's ``outcome`` dtype, and ``(r,)`` bool: False where rounding could
+        have flipped a decision that changes the outcome. With ``exact`` the most precise path is taken.
+        """
+        ...
+
+
+class FrozenModel(Protocol):
+    """What a plan trains: one of ``models/``. The engine knows no more of a model than this."""
+
+    name: str
+    version: str  # changes whenever the same retrain could give another outcome; part of every cache key
+    uses_seed: bool
+    outcome: np.dtype[Any]
+
+    def bind(self, pool: Pool, backend: Backend) -> Trainer:
+        """Compute what retrains over ``pool`` share, where ``backend`` will train them."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Retrains of ``model`` over ``pool``: retrain i trains on ``rows[i]`` with ``labels[i]`` and ``seeds[i]``.
+
+    ``rows[i]`` are int32 pool rows, repeats allowed, in training order; ``labels[i]`` has their length. Arrays may be
+    shared between retrains (views of one table cost nothing).
+    """
+
+    pool: Pool
+    model: FrozenModel
+    labels: Sequence[np.ndarray]
+    rows: Sequence[np.ndarray] | None = None  # None: the whole pool, for every retrain
+    seeds: np.ndarray | None = None  # None: seed 0, for every retrain
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows_of(self, retrain: int) -> np.ndarray:
+        """The pool rows of a retrain."""
+        return self.pool.every_row if self.rows is None else self.rows[retrain]
+
+    def seed_of(self, retrain: int) -> int:
+        """The seed of a retrain."""
+        return 0 if self.seeds is None else int(self.seeds[retrain])
+
+    @cached_property
+    def keys(self) -> list[bytes]:
+        """One content key a retrain: equal keys, equal outcomes. The seed counts only where the model uses it."""
+        prefix = b"|".join([self.pool.digest, self.model.name.encode(), self.model.version.encode()])
+        keys = []
+        for retrain in range(len(self)):
+            key = hashlib.blake2b(prefix, digest_size=16)
+            key.update(_digest(self.rows_of(retrain), self.labels[retrain]))
+            if self.model.uses_seed:
+                key.update(self.seed_of(retrain).to_bytes(8, "little", signed=True))
+            keys.append(key.digest())
+        return keys
+
+
+def _digest(*arrays: np.ndarray) -> bytes:
+    state = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        state.update(f"{array.dtype.str}{array.shape}".encode())
+        state.update(np.ascontiguousarray(array).data)
+    return state.digest()

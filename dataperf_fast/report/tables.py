@@ -1,0 +1,63 @@
+"""Records as a table on a terminal and as a csv file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import IO
+
+from dataperf_fast.formats.files import write_text
+from dataperf_fast.results import Record
+
+_SHOWN_DETAILS = {
+    "debugging": {
+        "inspections": "inspections",
+        "accuracy_before": "before",
+        "target": "target",
+        "accuracy_cleaned": "cleaned",
+    }
+}
+
+
+def print_records(records: Sequence[Record], stream: IO[str]) -> None:
+    """Print scored records as a table; others are reported as errors elsewhere."""
+    from rich.console import Console
+    from rich.table import Table
+
+    scored = [record for record in records if record.status == "ok"]
+    if not scored:
+        return
+    first = scored[0]
+    shown = _SHOWN_DETAILS.get(first.benchmark, {})
+    better = "higher" if first.higher_is_better else "lower"
+    table = Table(title=f"{first.benchmark}: {first.metric} ({better} is better)", title_justify="left")
+    table.add_column("task")
+    table.add_column("submission")
+    for header in ("score", *shown.values(), "retrains", "distinct", "rechecked", "seconds"):
+        table.add_column(header, justify="right")
+    for record in scored:
+        details = [_number(record.details.get(name)) for name in shown]
+        counts = [str(record.retrains), str(record.distinct), str(record.rechecked), f"{record.seconds:.2f}"]
+        table.add_row(record.task, record.submission, f"{record.score:.4f}", *details, *counts)
+    # Not narrower than the table, so that a pipe or a file gets whole columns.
+    console = Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
+    console.print(table)
+
+
+def write_csv(path: Path, records: Sequence[Record]) -> None:
+    """Write one line a record, without ``details``."""
+    names = [field.name for field in fields(Record) if field.name != "details"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([getattr(record, name) for name in names] for record in records)
+    write_text(path, text.getvalue())
+
+
+def _number(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)

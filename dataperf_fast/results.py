@@ -1,0 +1,106 @@
+"""The record of one score, as the command line contract states it, and the store of finished retrains."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import warnings
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Status = Literal["ok", "invalid", "failed"]
+
+
+@dataclass
+class Record:
+    """One score of one submission on one task, or why there is none.
+
+    ``retrains`` are those that the score needed, ``distinct`` the different training sets among them, ``rechecked``
+    those that were run again on the exact path. ``seconds`` is the share of the run's wall time: retrains common to
+    several submissions are booked on the first. ``details`` holds what else the benchmark says.
+    """
+
+    benchmark: str
+    task: str
+    submission: str
+    status: Status
+    metric: str
+    score: float | None
+    higher_is_better: bool
+    details: dict[str, Any] = field(default_factory=dict)
+    backend: str = ""
+    retrains: int = 0
+    distinct: int = 0
+    rechecked: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+
+class ResultCache:
+    """Finished retrains in one SQLite file, by content key. Safe for several processes and for a kill at any moment.
+
+    A cache that cannot be opened or written is given up with a warning: it saves time, it is never needed.
+    """
+
+    def __init__(self, path: Path | None = None):
+        self.path = path or default_cache_path()
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self.path, timeout=30)
+            # WAL and NORMAL: a power cut may lose the last batches, never the file.
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS retrains (key BLOB PRIMARY KEY, outcome BLOB NOT NULL) WITHOUT ROWID"
+            )
+        except (sqlite3.Error, OSError) as error:
+            self._give_up(error)
+
+    def get(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        """The outcomes of those keys that are known."""
+        found: dict[bytes, bytes] = {}
+        try:
+            for start in range(0, len(keys), 500):  # SQLite's oldest limit is 999 parameters
+                if self._connection is None:
+                    break
+                part = keys[start : start + 500]
+                marks = ",".join("?" * len(part))
+                rows = self._connection.execute(f"SELECT key, outcome FROM retrains WHERE key IN ({marks})", part)
+                found.update(rows.fetchall())
+        except sqlite3.Error as error:
+            self._give_up(error)
+        return found
+
+    def put(self, items: dict[bytes, bytes]) -> None:
+        """Add outcomes, in one transaction."""
+        try:
+            if self._connection is not None:
+                with self._connection:
+                    self._connection.executemany("INSERT OR REPLACE INTO retrains VALUES (?, ?)", items.items())
+        except sqlite3.Error as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _give_up(self, error: Exception) -> None:
+        self.close()
+        warnings.warn(f"{self.path}: finished retrains are not kept ({error})", stacklevel=3)
+
+
+def default_cache_path() -> Path:
+    """``$DATAPERF_FAST_CACHE``, or the user's cache folder."""
+    if folder := os.environ.get("DATAPERF_FAST_CACHE"):
+        return Path(folder) / "retrains.sqlite"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "dataperf-fast" / "retrains.sqlite"

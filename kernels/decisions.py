@@ -1,0 +1,88 @@
+"""Thresholds, accuracies, and which of them rounding could have changed; whole batches at once.
+
+Source: ``LogisticClassifier.fit`` and ``.evaluate`` in DS3Lab/dataperf-vision-debugging, ``app/classifier.py``: of the
+thresholds 0.10, 0.15 .. 0.95 the first with the highest training accuracy, every accuracy rounded to two decimals;
+1 is predicted where the float32 sigmoid is over the threshold.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+# The threshold 0 is what the search starts from: it is left only if every candidate's accuracy rounds to zero.
+THRESHOLDS = np.concatenate([[0.0], np.arange(0.1, 1, 0.05)]).astype(np.float32)
+with np.errstate(divide="ignore"):
+    _LOGITS = np.log(THRESHOLDS.astype(np.float64) / (1 - THRESHOLDS.astype(np.float64)))
+
+
+class Scores(NamedTuple):
+    """``(r,)`` each: threshold float32, the others float64.
+
+    ``accuracy`` is rounded; ``lowest`` and ``highest`` bound what it is for any logits within the tolerance;
+    ``margin`` is the distance in logits from the threshold to the nearest evaluation row.
+    """
+
+    threshold: np.ndarray
+    accuracy: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+    margin: np.ndarray
+
+
+def rounded_accuracy(correct: np.ndarray, rows: int) -> np.ndarray:
+    """The share of correct rows as the reference has it: ``round(mean, 2)``."""
+    return np.round(correct / rows, 2)
+
+
+def score(
+    train_logits: np.ndarray, train_labels: np.ndarray, logits: np.ndarray, labels: np.ndarray, tolerance: np.ndarray
+) -> Scores:
+    """Choose each net's threshold on its training logits ``(r, n)`` and score it on ``logits (r, m)``.
+
+    ``train_labels (r, n)`` are the labels that each net was trained on, ``labels (m,)`` those of the evaluation set,
+    ``tolerance (r,)`` a bound on the error of a net's logits.
+
+    For the bounds of the accuracy, training accuracies become intervals, every threshold that could win is followed,
+    and each of them is evaluated with all its near evaluation rows wrong and with all of them right.
+    """
+    count = len(train_logits)
+    every = np.arange(count)
+    order = np.arange(len(THRESHOLDS))
+    intervals = np.zeros((count, len(THRESHOLDS), 3))
+    intervals[:, 1:] = _accuracies(train_logits, train_labels, tolerance, every[:, None], order[1:])
+    low, middle, high = np.moveaxis(intervals, 2, 0)
+    chosen = middle.argmax(axis=1)  # the first of equals
+    floor = low[every, chosen][:, None]
+    could_win = np.where(order < chosen[:, None], high >= floor, high > floor) | (order == chosen[:, None])
+    # Where no row is near a threshold, low = middle = high and only the winner is left.
+
+    nets, followed = np.nonzero(could_win)
+    ends = _accuracies(logits, labels, tolerance, nets, followed)
+    accuracy = ends[followed == chosen[nets], 1]  # one a net, in the nets' order
+    lowest, highest = accuracy.copy(), accuracy.copy()
+    np.minimum.at(lowest, nets, ends[:, 0])
+    np.maximum.at(highest, nets, ends[:, 2])
+    margin = np.abs(logits - _LOGITS[chosen][:, None]).min(axis=1)
+    return Scores(THRESHOLDS[chosen], accuracy, lowest, highest, margin)
+
+
+def _accuracies(
+    logits: np.ndarray, labels: np.ndarray, tolerance: np.ndarray, nets: np.ndarray, at: np.ndarray
+) -> np.ndarray:
+    """Rounded accuracies ``(.., 3)`` of ``nets (..)`` at their thresholds: near rows all wrong, as they are, all right.
+
+    ``logits (r, n)``, ``labels (n,)`` or ``(r, n)``, ``tolerance (r,)``; ``nets`` and ``at`` broadcast.
+    """
+    labels = np.broadcast_to(labels, logits.shape)[nets]
+    correct = (_sigmoid(logits)[nets] > THRESHOLDS[at][..., None]) == labels
+    near = np.abs(logits[nets] - _LOGITS[at][..., None]) <= tolerance[nets][..., None]
+    counts = [(correct & ~near).sum(axis=-1), correct.sum(axis=-1), (correct | near).sum(axis=-1)]
+    return rounded_accuracy(np.stack(counts, axis=-1), logits.shape[1])
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    """The sigmoid, correctly rounded to float32."""
+    with np.errstate(over="ignore"):
+        return (1.0 / (1.0 + np.exp(-logits.astype(np.float64)))).astype(np.float32)

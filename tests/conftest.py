@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dataperf_fast.baselines import debugging as baselines
+from dataperf_fast.synth import debugging as synth
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+SMALL = synth.Scale(tasks=2, train=70, test=60, val=10)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's finished retrains, or another test's."""
+    monkeypatch.setenv("DATAPERF_FAST_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    """Two small debugging tasks with the baselines' submissions."""
+    folder = tmp_path / "suite"
+    synth.write(folder, SMALL, seed=4)
+    baselines.write(folder, folder / "submissions", None, seed=4)
+    return folder
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The real recordings in DataPerf's formats that lie beside the project."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not here: the real recordings are kept beside the project, not in it")
+    return SHARED

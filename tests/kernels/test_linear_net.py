@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from dataperf_fast.kernels import linear_net
+
+# sha256 of W1, b1, w2, b2 of torch.nn.Linear(2048, 128) and (128, 1) after manual_seed(42), PyTorch 2.13.0.
+PYTORCH_WEIGHTS = "588873de1a8deabf7f03a6facc275bf9dbec111127f89eeba5579566765abe34"
+
+
+def plain_logits(features, evaluation, labels):
+    """The net by the book, float64: explicit hidden layer, full gradients, textbook AdamW with PyTorch's factors."""
+    w1, b1, w2, b2 = (part.astype(np.float64) for part in linear_net.initial_weights(features.shape[1]))
+    parameters = [w1, b1, w2, b2]
+    moments = [(np.zeros_like(p), np.zeros_like(p)) for p in parameters]
+    f32 = lambda value: float(np.float32(value))  # noqa: E731
+    step = 0
+    for _ in range(20):
+        for start in range(0, len(features), 64):
+            x, y = features[start : start + 64], labels[start : start + 64]
+            hidden = x @ w1.T + b1
+            g = (1 / (1 + np.exp(-(hidden @ w2 + b2[0]))) - y) / len(x)
+            gradients = [np.outer(w2, x.T @ g), w2 * g.sum(), hidden.T @ g, g.sum(keepdims=True)]
+            step += 1
+            for p, (m, v), gradient in zip(parameters, moments, gradients, strict=True):
+                p *= f32(1 - 0.01 * 0.9)
+                m += f32(0.1) * (gradient - m)
+                v *= f32(0.999)
+                v += f32(0.001) * gradient**2
+                p -= f32(0.01 / (1 - 0.9**step)) * m / (np.sqrt(v) / f32(np.sqrt(1 - 0.999**step)) + f32(1e-8))
+    return [(rows @ w1.T + b1) @ w2 + b2[0] for rows in (features, evaluation)]
+
+
+def problem(rows: int, nets: int, seed: int = 0):
+    generator = np.random.default_rng(seed)
+    features = np.maximum(generator.standard_normal((rows, 2048)), 0)
+    features[:, 100] = 0  # a feature that never fires: gradients, moments and the divisor are all zero
+    features[:, 101] = 1
+    evaluation = np.maximum(generator.standard_normal((20, 2048)), 0)
+    return features, evaluation, generator.integers(0, 2, (nets, rows)).astype(np.uint8)
+
+
+def test_initial_weights_are_pytorchs():
+    weights = linear_net.initial_weights(2048)
+    digest = hashlib.sha256(b"".join(part.tobytes() for part in weights)).hexdigest()
+    assert digest == PYTORCH_WEIGHTS
+
+
+@pytest.mark.parametrize("rows", [1, 70, 450])  # one batch; a short last batch; 160 steps, over a rebase
+def test_exact_path_is_the_textbook_net(rows):
+    features, evaluation, labels = problem(rows, 2)
+    start = linear_net.prepare(rows, 2048, np.float64)
+    got = linear_net.train(start, features, evaluation, labels)
+    for net in range(2):
+        for mine, plain in zip(got, plain_logits(features, evaluation, labels[net]), strict=True):
+            assert np.abs(plain).max() > 0.1
+            np.testing.assert_allclose(mine[net], plain, rtol=0, atol=1e-7 * np.abs(plain).max())
+
+
+def test_float32_path_is_near_the_exact_one():
+    features, evaluation, labels = problem(150, 4)
+    exact = linear_net.train(linear_net.prepare(150, 2048, np.float64), features, evaluation, labels)[1]
+    single = linear_net.train(
+        linear_net.prepare(150, 2048), features.astype(np.float32), evaluation.astype(np.float32), labels
+    )[1]
+    assert np.abs(exact).max() > 0.1
+    np.testing.assert_allclose(single, exact, atol=1e-4 * np.abs(exact).max())
+
+
+def test_same_bytes_for_any_threads_and_batch():
+    features, evaluation, labels = problem(70, 9)
+    features, evaluation = features.astype(np.float32), evaluation.astype(np.float32)
+    start = linear_net.prepare(70, 2048)
+    whole = linear_net.train(start, features, evaluation, labels, threads=1)
+    for threads, batch in ((2, 9), (3, 9), (1, 1), (2, 7)):
+        parts = [
+            linear_net.train(start, features, evaluation, labels[at : at + batch], threads) for at in range(0, 9, batch)
+        ]
+        for index in range(2):
+            assert np.concatenate([part[index] for part in parts]).tobytes() == whole[index].tobytes()

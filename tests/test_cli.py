@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import dataperf_fast
+from dataperf_fast import cli
+from dataperf_fast.synth import debugging as synth
+
+FIELDS = [
+    "benchmark", "task", "submission", "status", "metric", "score", "higher_is_better", "details", "backend",
+    "retrains", "distinct", "rechecked", "seconds", "error",
+]  # fmt: skip
+
+
+def start(*arguments: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "dataperf_fast.cli", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_json_is_one_record_a_line_and_nothing_else(suite, capsys):
+    assert cli.main(["evaluate", "debugging", str(suite), "--format", "json"]) == 0
+    printed = capsys.readouterr()
+    records = [json.loads(line) for line in printed.out.splitlines()]
+    assert len(records) == 6
+    assert all(list(record) == FIELDS for record in records)
+    assert printed.err == ""
+
+
+def test_table_and_files(suite, tmp_path, capsys):
+    out = tmp_path / "results"
+    assert cli.main(["evaluate", "debugging", str(suite / "task_setup.yml"), "--out", str(out)]) == 0
+    table = capsys.readouterr().out
+    assert "fraction_fixes (lower is better)" in table
+    assert table.count("synth01 ") == 2
+    names = [f"{task}_evaluation.{kind}" for task in ("synth00-flipped", "synth01") for kind in ("json", "png")]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "scores.csv"])
+    result = json.loads((out / "synth01_evaluation.json").read_text())
+    assert [len(result["submitted_evaluations"]), set(result["auc_score"])] == [140, {"consecutive", "random"}]
+    rows = list(csv.DictReader((out / "scores.csv").read_text().splitlines()))
+    assert [row["task"] for row in rows] == ["synth00-flipped"] * 2 + ["synth01"] * 2 + ["mean"] * 2
+    for name in ("synth00-flipped", "synth01"):
+        assert (out / f"{name}_evaluation.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_score_only_stops_the_written_curve_at_the_crossing(suite, tmp_path):
+    out = tmp_path / "results"
+    assert cli.main(["evaluate", "debugging", str(suite), "--out", str(out), "--score-only"]) == 0
+    result = json.loads((out / "synth01_evaluation.json").read_text())
+    for method, entry in result["auc_score"].items():
+        points = [p["fixes"] for p in result["submitted_evaluations"] if p["submission"] == method]
+        assert points == list(range(1, round(entry["fraction_fixes"] * 70) + 2))
+
+
+def test_baselines_write_official_files(suite, tmp_path, capsys):
+    def write(out: Path, *more: str) -> dict[str, str]:
+        assert cli.main(["baselines", "debugging", str(suite), "--out", str(out), *more]) == 0
+        capsys.readouterr()
+        return {p.name: p.read_text() for p in out.iterdir() if not p.name.startswith("time_")}
+
+    first, again, other = write(tmp_path / "a"), write(tmp_path / "b"), write(tmp_path / "c", "--seed", "9")
+    assert first == again
+    assert first["synth01_consecutive.txt"] == "".join(f"{row}\n" for row in range(70))
+    assert sorted(map(int, first["synth01_random.txt"].split())) == list(range(70))
+    assert first["synth01_random.txt"] != other["synth01_random.txt"] != first["synth00-flipped_random.txt"]
+    assert float((tmp_path / "a" / "time_synth01_random.txt").read_text()) >= 0
+    only = write(tmp_path / "d", "--methods", "random")
+    assert set(only) == {"synth00-flipped_random.txt", "synth01_random.txt"}
+    assert cli.main(["baselines", "debugging", str(suite), "--out", str(tmp_path), "--methods", "best"]) == 2
+    assert "'best'; expected consecutive or random" in capsys.readouterr().err
+
+
+def test_info_names_what_is_there(capsys):
+    assert cli.main(["info"]) == 0
+    printed = capsys.readouterr().out
+    assert f"dataperf-fast      {dataperf_fast.__version__}" in printed
+    assert "backend            cpu (auto: " in printed
+
+
+def test_backends_that_cannot_be_used(suite, capsys):
+    assert cli.main(["evaluate", "debugging", str(suite), "--backend", "cuda"]) == 2
+    assert "no CUDA path" in capsys.readouterr().err
+    assert cli.main(["evaluate", "debugging", str(suite), "--jobs", "0"]) == 2
+    assert capsys.readouterr().err.splitlines() == ["dataperf-fast: --jobs: is 0; expected a whole number from 1"]
+
+
+@pytest.mark.parametrize("command", ["demo", "evaluate", "baselines", "synth", "info"])
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"example:\n  dataperf-fast {command}" in capsys.readouterr().out
+
+
+def test_usage_errors_exit_2():
+    for arguments in ([], ["evaluate"], ["evaluate", "chess", "."], ["synth", "debugging", "x", "--rows", "3"]):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(arguments)
+        assert stopped.value.code == 2
+
+
+def test_a_failure_of_ours_exits_1_in_one_line(suite, capsys, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr("dataperf_fast.benchmarks.debugging.label_states", fail)
+    assert cli.main(["evaluate", "debugging", str(suite)]) == 1
+    assert capsys.readouterr().err == "dataperf-fast: failed: RuntimeError: no such luck (--debug shows where)\n"
+    with pytest.raises(RuntimeError):
+        cli.main(["evaluate", "debugging", str(suite), "--debug"])
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_curve_leaves_nothing_half_written_and_goes_on(how, tmp_path, capsys):
+    data, out = tmp_path / "data", tmp_path / "out"
+    synth.write(data, synth.Scale(tasks=1, train=640, test=50, val=5), seed=0)
+    assert (
+        cli.main(["baselines", "debugging", str(data), "--out", str(data / "submissions"), "--methods", "random"]) == 0
+    )
+    arguments = ["evaluate", "debugging", str(data), "--jobs", "1", "--format", "json"]
+    running = start(*arguments, "--out", str(out))
+    cache = tmp_path / "cache" / "retrains.sqlite-wal"
+    deadline = time.monotonic() + 120
+    while (not cache.exists() or cache.stat().st_size < 20_000) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(how)
+    _, errors = running.communicate()
+    assert running.returncode == (130 if how == signal.SIGINT else -9), errors
+    if how == signal.SIGINT:
+        assert "the same command goes on" in errors.splitlines()[-1]
+        assert "Traceback" not in errors
+    assert not out.exists() or not list(out.iterdir())
+    trained = finished(arguments, tmp_path / "out", capsys)
+    assert 0 < trained < 193 * 0.98  # 192 wrong labels: 193 states, less what the stopped run had finished
+    assert finished(arguments, tmp_path / "again", capsys) == 0
+    names = ["synth00-flipped_evaluation.json", "synth00-flipped_evaluation.png"]
+    assert [(out / name).read_bytes() for name in names] == [(tmp_path / "again" / name).read_bytes() for name in names]
+
+
+def finished(arguments: list[str], out: Path, capsys) -> int:
+    """Run the command in this process; the number of retrains that it had to train."""
+    from dataperf_fast.engine import Progress
+    from dataperf_fast.report import progress
+
+    class Counts(Progress):
+        total = 0
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def done(self, retrains):
+            Counts.total += retrains
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "Bar", Counts)
+        assert cli.main([*arguments, "--out", str(out)]) == 0
+    capsys.readouterr()
+    return Counts.total
+
+
+def test_synth_repeats_its_bytes_and_takes_sizes(tmp_path, capsys):
+    def write(name: str, *more: str) -> dict[str, bytes]:
+        assert cli.main(["synth", "debugging", str(tmp_path / name), "--train", "50", "--test", "20", *more]) == 0
+        return {
+            str(p.relative_to(tmp_path / name)): p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()
+        }
+
+    first = write("a", "--seed", "4")
+    assert first == write("b", "--seed", "4")
+    assert first != write("c", "--seed", "5")
+    assert len(write("d", "--tasks", "3", "--noise", "weak")) == 3 * 4 + 1
+    assert "synth00: 50 training rows, " in capsys.readouterr().out
+
+
+def test_both_kinds_of_label_noise(tmp_path):
+    inverted, weak = synth.write(tmp_path, synth.Scale(tasks=2, train=300, test=10, val=10), seed=0)
+    assert (inverted.train.labels != inverted.true_labels).sum() == 90
+    wrong = weak.train.labels != weak.true_labels
+    assert 0.2 < wrong.mean() < 0.4

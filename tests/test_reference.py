@@ -1,0 +1,52 @@
+"""The live comparison with the PyTorch pipeline; ``make test-reference`` installs it."""
+
+from __future__ import annotations
+
+import pytest
+
+import dataperf_fast as dpf
+from dataperf_fast import backend as backends
+from dataperf_fast.engine import Engine
+from dataperf_fast.kernels import linear_net
+from tests.benchmarks.test_debugging import fast_curve
+from tests.tasks import digits_tasks, order_of, plain_curve, synthetic_tasks
+
+pytestmark = pytest.mark.reference
+torch = pytest.importorskip("torch", reason="the reference pipeline needs PyTorch: make test-reference")
+
+
+def test_twelve_tasks_point_for_point(tmp_path):
+    from dataperf_fast.reference import debugging as reference
+
+    engine = Engine(backends.choose("cpu"))
+    tasks = digits_tasks(tmp_path / "digits") + synthetic_tasks(tmp_path, range(5))
+    assert len(tasks) == 12
+    for task in tasks:
+        order = order_of(task)
+        expected = plain_curve(
+            task,
+            order,
+            lambda labels, task=task: reference.fit_and_evaluate(
+                task.train.features, labels, task.test.features, task.test.labels
+            ),
+        )
+        assert fast_curve(task, order, engine) == expected, task.data_id
+
+
+def test_the_reference_backend_gives_the_same_records(suite):
+    random = sorted((suite / "submissions").glob("synth*_random.txt"))
+    for curve in (True, False):
+        fast = dpf.evaluate("debugging", suite, random, backend="cpu", curve=curve, cache=False)
+        plain = dpf.evaluate("debugging", suite, random, backend="reference", curve=curve, cache=False)
+        assert len(fast) == len(plain) == 3
+        for mine, theirs in zip(fast, plain, strict=True):
+            assert (mine.task, mine.submission, mine.status) == (theirs.task, theirs.submission, theirs.status)
+            assert (mine.score, mine.details, mine.retrains) == (theirs.score, theirs.details, theirs.retrains)
+            assert theirs.backend == "reference"
+
+
+def test_initial_weights_are_bit_equal():
+    torch.manual_seed(42)
+    layers = torch.nn.Linear(2048, 128), torch.nn.Linear(128, 1)
+    theirs = [parameter.detach().numpy().tobytes() for layer in layers for parameter in (layer.weight, layer.bias)]
+    assert [part.tobytes() for part in linear_net.initial_weights(2048)] == theirs

@@ -6,6 +6,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,25 +171,11 @@ def _run(
                     print(record.to_json(), flush=True)
             if out is not None:
                 written += result.write(out)
-                written += _draw(benchmark, result, out)
+                written += import_module(f"dataperf_fast.report.{benchmark}_picture").draw(out, result)
     if store is not None:
         store.close()
     _finish(records, written, out, output)
     return OK if all(record.status == "ok" for record in records) else BAD_INPUT
-
-
-def _draw(benchmark: str, result: object, out: Path) -> list[Path]:
-    from dataperf_fast.benchmarks.debugging import TaskResult
-
-    if not isinstance(result, TaskResult) or not result.curves:
-        return []
-    from dataperf_fast.report import debugging_picture
-
-    path = out / f"{result.task}_evaluation.png"
-    debugging_picture.draw(
-        path, result.task, result.before, result.target, result.curves, result.crossings, result.rows
-    )
-    return [path]
 
 
 def _finish(records: list[Record], written: list[Path], out: Path | None, output: str) -> None:
@@ -201,9 +188,9 @@ def _finish(records: list[Record], written: list[Path], out: Path | None, output
         written.append(out / "scores.csv")
     for path in written:
         print(f"wrote {path}", file=sys.stderr)
-    for record in records:
-        if record.status != "ok":
-            _complain(record.error or record.status)
+    # One line for a broken task, however many submissions it had.
+    for line in dict.fromkeys(record.error or record.status for record in records if record.status != "ok"):
+        _complain(line)
 
 
 def _baselines(options: argparse.Namespace) -> int:
@@ -221,10 +208,10 @@ def _synth(options: argparse.Namespace) -> int:
     from dataperf_fast.synth import debugging
 
     sizes = {name: value for name in ("tasks", "train", "test", "val") if (value := getattr(options, name))}
-    tasks = debugging.write(options.out, replace(debugging.SCALES[options.scale], **sizes), options.seed, options.noise)
-    for task in tasks:
+    scale = replace(debugging.SCALES[options.scale], **sizes)
+    for task in debugging.write(options.out, scale, options.seed, options.noise):
         noise = (task.train.labels != task.true_labels).mean()
-        print(f"{task.data_id}: {len(task.true_labels)} training rows, {noise:.0%} of the labels wrong")
+        print(f"{task.data_id}: {len(task.true_labels)} training rows, {noise:.0%} of the labels wrong", flush=True)
     print(f"wrote {options.out / 'task_setup.yml'}", file=sys.stderr)
     return OK
 

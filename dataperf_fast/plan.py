@@ -101,17 +101,17 @@ class Plan:
         prefix = b"|".join([self.pool.digest, self.model.name.encode(), self.model.version.encode()])
         keys = []
         for retrain in range(len(self)):
-            key = hashlib.blake2b(prefix, digest_size=16)
+            key = hashlib.sha256(prefix)
             key.update(_digest(self.rows_of(retrain), self.labels[retrain]))
             if self.model.uses_seed:
                 key.update(self.seed_of(retrain).to_bytes(8, "little", signed=True))
-            keys.append(key.digest())
+            keys.append(key.digest()[:16])
         return keys
 
 
 def _digest(*arrays: np.ndarray) -> bytes:
-    state = hashlib.blake2b(digest_size=16)
+    state = hashlib.sha256()
     for array in arrays:
         state.update(f"{array.dtype.str}{array.shape}".encode())
         state.update(np.ascontiguousarray(array).data)
-    return state.digest()
+    return state.digest()[:16]

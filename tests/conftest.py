@@ -22,7 +22,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def suite(tmp_path: Path) -> Path:
     """Two small debugging tasks with the baselines' submissions."""
     folder = tmp_path / "suite"
-    synth.write(folder, SMALL, seed=4)
+    list(synth.write(folder, SMALL, seed=4))
     baselines.write(folder, folder / "submissions", None, seed=4)
     return folder
 

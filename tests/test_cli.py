@@ -120,7 +120,7 @@ def test_a_failure_of_ours_exits_1_in_one_line(suite, capsys, monkeypatch):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_curve_leaves_nothing_half_written_and_goes_on(how, tmp_path, capsys):
     data, out = tmp_path / "data", tmp_path / "out"
-    synth.write(data, synth.Scale(tasks=1, train=640, test=50, val=5), seed=0)
+    list(synth.write(data, synth.Scale(tasks=1, train=640, test=50, val=5), seed=0))
     assert (
         cli.main(["baselines", "debugging", str(data), "--out", str(data / "submissions"), "--methods", "random"]) == 0
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,9 @@ NOISE_LEVEL = 0.3
 _LATENT = 24  # embeddings of real images have few directions that matter
 _SEPARATION = 4.0  # distance of the class means in latent standard deviations
 _BLUR = 0.5  # what each feature adds of its own
+
+
+Source = Callable[[int], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -29,28 +33,28 @@ class Scale:
 SCALES = {"small": Scale(2, 100, 200, 50), "paper": Scale(8, 300, 500, 100)}
 
 
-def write(out: Path, scale: Scale, seed: int, noise: str = "both") -> list[files.Task]:
-    """Write a suite of tasks; the same arguments give the same bytes.
+def write(out: Path, scale: Scale, seed: int, noise: str = "both") -> Iterator[files.Task]:
+    """Write a suite of tasks, one after the other; the same arguments give the same bytes.
 
     ``noise`` is "inverted" (30% of the labels flipped, data ids end in ``-flipped``), "weak" (a weak model's labels)
     or "both", in turns.
     """
-    tasks = []
-    for number in range(scale.tasks):
-        inverted = noise == "inverted" or (noise == "both" and number % 2 == 0)
-        generator = np.random.default_rng([seed, number])
-        features, labels = _two_classes(generator, scale.train + scale.test + scale.val)
-        name = f"synth{number:02d}{'-flipped' if inverted else ''}"
-        tasks.append((name, features, labels))
-    return write_tasks(out, tasks, scale, seed)
+    inverts = {"inverted": (True,), "weak": (False,), "both": (True, False)}[noise]
+    names = [
+        f"synth{number:02d}{'-flipped' if inverts[number % len(inverts)] else ''}" for number in range(scale.tasks)
+    ]
+
+    def source(number: int) -> tuple[np.ndarray, np.ndarray]:
+        return _two_classes(np.random.default_rng([seed, number]), scale.train + scale.test + scale.val)
+
+    return write_tasks(out, names, source, scale, seed)
 
 
-def write_tasks(
-    out: Path, sources: list[tuple[str, np.ndarray, np.ndarray]], scale: Scale, seed: int
-) -> list[files.Task]:
-    """Cut each ``(data_id, features, true labels)`` into train, test and val, spoil the training labels, and write.
+def write_tasks(out: Path, names: list[str], source: Source, scale: Scale, seed: int) -> Iterator[files.Task]:
+    """Cut each named task's rows into train, test and val, spoil the training labels, write; the set-up comes last.
 
-    A data id that ends in ``-flipped`` has its labels inverted at random, any other has a weak model's labels.
+    ``source(number)`` gives a task's features ``(r, 2048)`` and true labels ``(r,)``. A name that ends in ``-flipped``
+    has its labels inverted at random, any other has a weak model's labels.
     """
     setup = files.Setup(
         paths=files.Paths(
@@ -60,11 +64,11 @@ def write_tasks(
             files.TaskSetup(
                 data_id=name, train_size=scale.train, noise_level=NOISE_LEVEL, test_size=scale.test, val_size=scale.val
             )
-            for name, _, _ in sources
+            for name in names
         ],
     )
-    written = []
-    for number, (task, (name, features, labels)) in enumerate(zip(setup.tasks, sources, strict=True)):
+    for number, (task, name) in enumerate(zip(setup.tasks, names, strict=True)):
+        features, labels = source(number)
         generator = np.random.default_rng([seed, number, 1])
         train, test, val = np.split(np.arange(len(labels)), [scale.train, scale.train + scale.test])
         val = val[: scale.val]
@@ -78,11 +82,10 @@ def write_tasks(
         for part, (rows, given) in parts.items():
             vectors[part] = files.Vectors([f"{name}_{row:06d}" for row in rows], features[rows], given)
             files.write_vectors(files.embedding_path(out, setup, task, part), vectors[part])
-        names = vectors["train"].names
-        files.write_true_labels(out / "data" / f"dataset_{name}_train.csv", names, labels[train])
-        written.append(files.Task(name, vectors["train"], labels[train], vectors["test"]))
+        path = out / "data" / f"dataset_{name}_train.csv"
+        files.write_true_labels(path, vectors["train"].names, labels[train])
+        yield files.Task(name, vectors["train"], labels[train], vectors["test"])
     files.write_setup(out, setup)
-    return written
 
 
 def inverted_labels(generator: np.random.Generator, features: np.ndarray, labels: np.ndarray) -> np.ndarray:

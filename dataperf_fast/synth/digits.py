@@ -21,13 +21,14 @@ def write_debugging(out: Path, scale: Scale = DEMO) -> list[files.Task]:
     from sklearn.datasets import load_digits
 
     images, digits = load_digits(return_X_y=True)
-    features = feature_map(images)
-    sources = []
-    for number, (name, (zero, one)) in enumerate(_TASKS.items()):
-        rows = np.flatnonzero((digits == zero) | (digits == one))
+    pairs = list(_TASKS.values())
+
+    def source(number: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.flatnonzero(np.isin(digits, pairs[number]))
         rows = np.random.default_rng([_SEED, number]).permutation(rows)
-        sources.append((name, features[rows], (digits[rows] == one).astype(np.uint8)))
-    return write_tasks(out, sources, scale, _SEED)
+        return feature_map(images[rows]), (digits[rows] == pairs[number][1]).astype(np.uint8)
+
+    return list(write_tasks(out, list(_TASKS), source, scale, _SEED))
 
 
 def feature_map(images: np.ndarray) -> np.ndarray:

@@ -24,7 +24,8 @@ goldens: .venv/installed-test .venv/installed-reference
 	$(BIN)/python -m tests.write_goldens
 
 bench: .venv/installed-reference
-	$(BIN)/python -m benchmarks_perf.debugging --out benchmarks_perf/results/debugging.json
+	$(BIN)/python -m benchmarks_perf.debugging
+	$(BIN)/python -m benchmarks_perf.readme
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

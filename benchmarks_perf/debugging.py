@@ -106,28 +106,20 @@ def growth() -> list[dict]:
 
 def command_line(folder: Path) -> dict:
     """A second ``evaluate`` in a new process: its whole time, what of it the kernels took, and its peak memory."""
-    code = (
-        "import time; started = time.perf_counter()\n"
-        "import sys, resource, dataperf_fast.cli as cli\n"
-        "from dataperf_fast import engine\n"
-        "kernels = 0.0\n"
-        "train = engine.Engine._train_batch\n"
-        "def timed(self, plan, trainer, keys, retrains):\n"
-        "    global kernels\n"
-        "    first = not kernels\n"
-        "    if first: trainer.train([plan.rows_of(0)], [plan.labels[0]], None, False)\n"  # loading is not the kernels
-        "    start = time.perf_counter(); result = train(self, plan, trainer, keys, retrains)\n"
-        "    kernels += time.perf_counter() - start; return result\n"
-        "engine.Engine._train_batch = timed\n"
-        "status = cli.main(sys.argv[1:])\n"
-        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
-        "print(status, time.perf_counter() - started, kernels, peak, file=sys.stderr)\n"
-    )
     found: dict = {}
     for name, more in (("no cache", ["--no-cache"]), ("cached", [])):
         times = []
         for _ in range(6):
-            command = [sys.executable, "-c", code, "evaluate", "debugging", str(folder), "--curve", *more]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks_perf.one_process",
+                "evaluate",
+                "debugging",
+                str(folder),
+                "--curve",
+                *more,
+            ]
             line = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()[-1]
             status, wall, kernels, peak = map(float, line.split())
             assert status == 0

@@ -36,6 +36,7 @@ row pass (twice slower, the loop runs out of registers and ports).
 from __future__ import annotations
 
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
@@ -178,6 +179,11 @@ def train(
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Kept between batches: starting a thread while others compute takes 2.7 ms, a sixth of a net's training."""
     return ThreadPoolExecutor(threads)
+
+
+# A forked child has the executor and not its threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def bytes_per_net(rows: int, evaluation_rows: int) -> int:

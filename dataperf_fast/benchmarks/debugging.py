@@ -85,7 +85,7 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, cur
     With ``curve`` every point is computed, otherwise only as many as the score needs.
     """
     folder, setup = files.open_setup(data)
-    paths = list(submissions) if submissions else [folder / setup.paths.submission_folder]
+    paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
     found = files.find_submissions(paths)
     tasks = {task.data_id: task for task in setup.tasks}
     usable, refused = _sort_out(found, list(tasks), engine)
@@ -102,7 +102,7 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, cur
             scores.setdefault(record.submission, []).append(record)
         yield result
     if len(tasks) > 1 and scores:
-        yield TaskResult("mean", [_mean(records, len(tasks), engine) for records in scores.values()])
+        yield TaskResult("mean", [_mean(of, engine) for of in scores.values() if len(of) == len(tasks)])
 
 
 def _sort_out(
@@ -183,7 +183,8 @@ def score_task(
     seconds = time.perf_counter() - started
     _book_seconds(ways, seconds)
     for way in ways:
-        way.rechecked += int(ends.rechecked[1])
+        if len(way.accuracies) < len(way.states):  # otherwise its own last state is the cleaned set
+            way.rechecked += int(ends.rechecked[1])
     records = [_record(task, way, before, cleaned, engine, curve) for way in ways]
     curves = {way.method: way.curve if curve else way.curve[: way.crossing] for way in ways}
     crossings = {way.method: way.crossing for way in ways if way.crossing is not None}
@@ -294,15 +295,15 @@ def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> R
     )
 
 
-def _mean(records: list[Record], tasks: int, engine: Engine) -> Record:
+def _mean(records: list[Record], engine: Engine) -> Record:
     """The average over tasks, which the board posts for hidden tasks; none unless every task was scored."""
     method = records[0].submission
     scores = [record.score for record in records if record.score is not None]
     mean = Record(NAME, "mean", method, "ok", METRIC, None, False, {"tasks": len(scores)}, engine.backend.name)
-    if len(scores) == tasks:
+    if len(scores) == len(records):
         mean.score = float(np.mean(scores))
     else:
-        mean.status, mean.error = "invalid", f"{method}: only {len(scores)} of the set-up's {tasks} tasks were scored"
+        mean.status, mean.error = "invalid", f"{method}: only {len(scores)} of its {len(records)} tasks were scored"
     mean.retrains, mean.distinct = sum(r.retrains for r in records), sum(r.distinct for r in records)
     mean.rechecked, mean.seconds = sum(r.rechecked for r in records), sum(r.seconds for r in records)
     return mean

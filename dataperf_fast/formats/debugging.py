@@ -159,7 +159,7 @@ def find_submissions(paths: Sequence[Path]) -> list[SubmissionFile]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(p for p in path.iterdir() if p.suffix == ".txt" and not p.name.startswith("time_"))
+            found += sorted(p for p in path.iterdir() if p.suffix == ".txt" and not p.name.startswith(("time_", ".")))
         elif path.exists():
             found.append(path)
         else:

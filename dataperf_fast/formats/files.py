@@ -38,7 +38,7 @@ def read_text(path: Path, what: str) -> str:
     """Read a UTF-8 file, or raise an ``InputError`` that says which ``what`` is missing or broken."""
     require_file(path, what)
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(path, "is not UTF-8 text", f"byte {error.start}", expected=what) from error
     except OSError as error:

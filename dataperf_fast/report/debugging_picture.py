@@ -41,7 +41,8 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
     for number, (method, curve) in enumerate(scored.curves.items()):
         colour = _COLOURS[number % len(_COLOURS)]
         crossing = scored.crossings[method]
-        label = f"{method}: {crossing} of {scored.rows} inspections, score {(crossing - 1) / scored.rows:.4f}"
+        name = method.replace("$", r"\$").lstrip("_")  # neither mathematics nor a hidden entry
+        label = f"{name}: {crossing} of {scored.rows} inspections, score {(crossing - 1) / scored.rows:.4f}"
         inspections = np.arange(len(curve) + 1)
         axes.step(inspections, [scored.before, *curve], where="post", color=colour, linewidth=1.8, label=label)
         axes.plot(crossing, curve[crossing - 1], "o", color=colour, markersize=8, markeredgecolor="black", zorder=3)

@@ -65,6 +65,6 @@ def _bar(label: str) -> tuple[Any, Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]
-    bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
+    bar = RichProgress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     bar.start()
     return bar, bar.add_task(label, total=None)

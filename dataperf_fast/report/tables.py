@@ -25,6 +25,7 @@ _SHOWN_DETAILS = {
 def print_records(records: Sequence[Record], stream: IO[str]) -> None:
     """Print scored records as a table; others are reported as errors elsewhere."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     scored = [record for record in records if record.status == "ok"]
@@ -41,7 +42,7 @@ def print_records(records: Sequence[Record], stream: IO[str]) -> None:
     for record in scored:
         details = [_number(record.details.get(name)) for name in shown]
         counts = [str(record.retrains), str(record.distinct), str(record.rechecked), f"{record.seconds:.2f}"]
-        table.add_row(record.task, record.submission, f"{record.score:.4f}", *details, *counts)
+        table.add_row(record.task, escape(record.submission), f"{record.score:.4f}", *details, *counts)
     # Not narrower than the table, so that a pipe or a file gets whole columns.
     console = Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
     console.print(table)

@@ -43,7 +43,7 @@ class LinearNet:
 
 
 class LinearNetTrainer:
-    """Trains batches over one pool; the initial weights and the schedule are computed once a training-set size.
+    """Trains batches over one pool, whose matrices it keeps as the kernel wants them.
 
     The kernels, and with them numba, are imported here and not above: a run whose retrains are all in the cache does
     without, which is most of its time.
@@ -54,7 +54,6 @@ class LinearNetTrainer:
 
         self._pool = pool
         self._threads = threads
-        self._starts: dict[tuple[int, type], linear_net.Start] = {}
         self._features: dict[type, tuple[np.ndarray, np.ndarray]] = {}
         self.bytes_per_retrain = linear_net.bytes_per_net(len(pool.features), len(pool.evaluation_features))
 
@@ -82,10 +81,8 @@ class LinearNetTrainer:
         features, evaluation = self._features[dtype]
         if rows is not self._pool.every_row:
             features = features[rows]
-        key = len(rows), dtype
-        if key not in self._starts:
-            self._starts[key] = linear_net.prepare(len(rows), features.shape[1], dtype)
-        train_logits, logits = linear_net.train(self._starts[key], features, evaluation, labels, self._threads)
+        start = linear_net.prepare(len(rows), features.shape[1], dtype)
+        train_logits, logits = linear_net.train(start, features, evaluation, labels, self._threads)
         relative = RELATIVE_TOLERANCE if dtype is np.float32 else 0.0
         tolerance = relative * np.sqrt((logits.astype(np.float64) ** 2).mean(axis=1))
         return decisions.score(train_logits, labels, logits, self._pool.evaluation_labels, tolerance)

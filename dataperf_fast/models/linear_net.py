@@ -15,7 +15,7 @@ from dataperf_fast.backend import Backend
 from dataperf_fast.plan import Pool
 
 if TYPE_CHECKING:
-    from dataperf_fast.kernels import decisions, linear_net
+    from dataperf_fast.kernels import decisions
 
 DIMENSION = 2048
 

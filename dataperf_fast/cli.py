@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from dataperf_fast.results import Record
 
 OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+_DEBUGGING_SIZES = ("tasks", "train", "test", "val")
 
 _EXAMPLES = """examples:
   dataperf-fast demo
   dataperf-fast evaluate debugging path/to/data
+  dataperf-fast evaluate speech path/to/data --submissions teams/*
   dataperf-fast evaluate debugging path/to/data --submissions mine/ --out results/ --format json
 """
 
@@ -84,15 +86,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_benchmark(evaluate)
     evaluate.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
-    evaluate.add_argument("--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [the set-up's]")
+    evaluate.add_argument(
+        "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
+    )
     evaluate.add_argument("--backend", default="auto", choices=("auto", "cpu", "cuda", "reference"))
     evaluate.add_argument("--jobs", type=int, metavar="N", help="threads [one a core]")
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="write official results, a table and pictures")
     evaluate.add_argument("--format", choices=("table", "json"), default="table", help="json: one record a line")
     extent = evaluate.add_mutually_exclusive_group()
-    extent.add_argument("--curve", action="store_true", default=None, help="every point [the default with --out]")
     extent.add_argument(
-        "--score-only", dest="curve", action="store_false", help="only what the score needs [the default without --out]"
+        "--curve", action="store_true", default=None, help="debugging: every point [the default with --out]"
+    )
+    extent.add_argument(
+        "--score-only",
+        dest="curve",
+        action="store_false",
+        help="debugging: only what the score needs [the default without --out]",
     )
     evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains")
 
@@ -110,11 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
     synth.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
     synth.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes [%(default)s]")
-    synth.add_argument(
-        "--noise", choices=("inverted", "weak", "both"), default="both", help="label noise [%(default)s]"
-    )
-    for name in ("tasks", "train", "test", "val"):
-        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"number of {name} instead of the scale's")
+    synth.add_argument("--noise", choices=("inverted", "weak", "both"), help="debugging: label noise [both]")
+    for name in _DEBUGGING_SIZES:
+        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"debugging: number of {name} [the scale's]")
 
     add("info", _info, "show versions, backends and what is missing for what", "info")
     return parser
@@ -152,18 +159,13 @@ def _run(
     curve: bool,
     cache: bool,
 ) -> int:
-    from dataperf_fast import backend as backends
     from dataperf_fast import benchmarks
-    from dataperf_fast.engine import Engine
     from dataperf_fast.report.progress import Bar
-    from dataperf_fast.results import ResultCache
 
     board = benchmarks.load(benchmark)
-    store = ResultCache() if cache else None
     records: list[Record] = []
     written: list[Path] = []
-    with Bar() as bar:
-        engine = Engine(backends.choose(backend, jobs), store, bar)
+    with Bar() as bar, benchmarks.open_engine(backend, jobs, cache, bar) as engine:
         for result in board.evaluate(data, submissions, engine, curve):
             records += result.records
             if output == "json":
@@ -172,8 +174,6 @@ def _run(
             if out is not None:
                 written += result.write(out)
                 written += import_module(f"dataperf_fast.report.{benchmark}_picture").draw(out, result)
-    if store is not None:
-        store.close()
     _finish(records, written, out, output)
     return OK if all(record.status == "ok" for record in records) else BAD_INPUT
 
@@ -194,38 +194,67 @@ def _finish(records: list[Record], written: list[Path], out: Path | None, output
 
 
 def _baselines(options: argparse.Namespace) -> int:
-    from dataperf_fast.baselines import debugging
-
     methods = options.methods.split(",") if options.methods else None
-    for path in debugging.write(options.data, options.out, methods, options.seed):
+    for path in _write_baselines(options.benchmark, options.data, options.out, methods, options.seed):
         print(path)
     return OK
 
 
+def _write_baselines(benchmark: str, data: Path, out: Path, methods: list[str] | None, seed: int) -> list[Path]:
+    from dataperf_fast import benchmarks
+    from dataperf_fast.report.progress import Bar
+
+    baselines = import_module(f"dataperf_fast.baselines.{benchmark}")
+    with Bar() as bar, benchmarks.open_engine(progress=bar) as engine:
+        written: list[Path] = baselines.write(data, out, methods, seed, engine)
+    return written
+
+
 def _synth(options: argparse.Namespace) -> int:
+    sizes = {name: value for name in _DEBUGGING_SIZES if (value := getattr(options, name))}
+    return _synth_debugging(options, sizes) if options.benchmark == "debugging" else _synth_speech(options, sizes)
+
+
+def _synth_debugging(options: argparse.Namespace, sizes: dict[str, int]) -> int:
     from dataclasses import replace
 
     from dataperf_fast.synth import debugging
 
-    sizes = {name: value for name in ("tasks", "train", "test", "val") if (value := getattr(options, name))}
     scale = replace(debugging.SCALES[options.scale], **sizes)
-    for task in debugging.write(options.out, scale, options.seed, options.noise):
+    for task in debugging.write(options.out, scale, options.seed, options.noise or "both"):
         noise = (task.train.labels != task.true_labels).mean()
         print(f"{task.data_id}: {len(task.true_labels)} training rows, {noise:.0%} of the labels wrong", flush=True)
     print(f"wrote {options.out / 'task_setup.yml'}", file=sys.stderr)
     return OK
 
 
+def _synth_speech(options: argparse.Namespace, sizes: dict[str, int]) -> int:
+    from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.synth import speech
+
+    for name in [*sizes, *(["noise"] if options.noise else [])]:
+        raise InputError(f"--{name}", "has no meaning for speech", expected="--scale and --seed")
+    for language in speech.write(options.out, speech.SCALES[options.scale], options.seed):
+        print(f"wrote {options.out / f'dataperf_{language}_data'}", flush=True)
+    return OK
+
+
 def _demo(options: argparse.Namespace) -> int:
-    from dataperf_fast.baselines import debugging as baselines
     from dataperf_fast.synth import digits
 
-    data = options.out / "data" / "debugging"
-    print(f"building two debugging tasks from scikit-learn's handwritten digits in {data}", file=sys.stderr)
-    digits.write_debugging(data)
-    baselines.write(data, data / "submissions", None, seed=0)
-    print("scoring them (the first run compiles the kernels, some ten seconds; later runs do not)", file=sys.stderr)
-    return _run("debugging", data, None, "auto", None, options.out / "results", "table", True, True)
+    folder: Path = options.out / "data"
+    print(f"building two boards from scikit-learn's handwritten digits in {folder}", file=sys.stderr)
+    digits.write_debugging(folder / "debugging")
+    digits.write_speech(folder / "speech")
+    print("scoring them (the first run compiles the kernels, some thirty seconds; later runs do not)", file=sys.stderr)
+    worst = OK
+    for benchmark in ("debugging", "speech"):
+        submissions = folder / benchmark / "submissions"
+        _write_baselines(benchmark, folder / benchmark, submissions, None, seed=0)
+        out = options.out / "results" / benchmark
+        status = _run(benchmark, folder / benchmark, [submissions], "auto", None, out, "table", True, True)
+        worst = max(worst, status)
+    return worst
 
 
 def _info(options: argparse.Namespace) -> int:

@@ -15,10 +15,9 @@ from typing import Protocol
 import numpy as np
 
 from dataperf_fast.backend import Backend
-from dataperf_fast.plan import Plan, Trainer
+from dataperf_fast.plan import Plan, Pool, Trainer
 
 _SECONDS_PER_BATCH = 0.5
-_BOUND_POOLS = 4  # trainers kept, for callers that come back to a pool
 
 
 class Cache(Protocol):
@@ -77,7 +76,7 @@ class Engine:
         self._cache = cache
         self._batch_size = batch_size
         self._known: dict[bytes, bytes] = {}
-        self._trainers: dict[bytes, Trainer] = {}
+        self._bound: tuple[Pool, str, Trainer] | None = None  # the last pool's, for callers that come back to it
         self._pace: dict[bool, float] = {}  # seconds a retrain, as last measured, exact or not
 
     def run(self, plan: Plan, matters: Callable[[np.ndarray], np.ndarray] | None = None) -> Outcomes:
@@ -118,7 +117,10 @@ class Engine:
         keys = list(places)
         position = 0
         while position < len(keys):
-            batch = keys[position : position + self._next_batch(trainer, exact)]
+            end = position + self._next_batch(trainer, exact)
+            while end < len(keys) and plan.differ_by_seed(places[keys[end - 1]], places[keys[end]]):
+                end += 1  # seeds of one training set share all but the seed: they stay together
+            batch = keys[position:end]
             started = time.perf_counter()
             finished = _train_batch(plan, trainer, batch, [places[key] for key in batch], exact)
             self._pace[exact] = (time.perf_counter() - started) / len(batch)
@@ -129,12 +131,10 @@ class Engine:
             position += len(batch)
 
     def _trainer(self, plan: Plan) -> Trainer:
-        key = plan.pool.digest + plan.model.name.encode()
-        if key not in self._trainers:
-            while len(self._trainers) >= _BOUND_POOLS:
-                self._trainers.pop(next(iter(self._trainers)))
-            self._trainers[key] = plan.model.bind(plan.pool, self.backend)
-        return self._trainers[key]
+        if self._bound is None or self._bound[0] is not plan.pool or self._bound[1] != plan.model.name:
+            self._bound = None  # what it shares may be hundreds of megabytes: let go before there are two
+            self._bound = plan.pool, plan.model.name, plan.model.bind(plan.pool, self.backend)
+        return self._bound[2]
 
     def _next_batch(self, trainer: Trainer, exact: bool) -> int:
         if self._batch_size is not None:

@@ -45,7 +45,7 @@ def backend(memory=10**9, threads=1):
 
 
 def pool():
-    return Pool(np.zeros((4, 2), np.float32), np.zeros((1, 2), np.float32), np.zeros(1, np.uint8))
+    return Pool(np.arange(8, dtype=np.float32).reshape(4, 2), np.zeros((1, 2), np.float32), np.zeros(1, np.uint8))
 
 
 LABELS = [np.array(bits, np.uint8) for bits in ([0, 1, 1, 0], [1, 1, 1, 1], [0, 1, 1, 0], [0, 0, 0, 1])]
@@ -80,9 +80,11 @@ def test_rows_are_part_of_a_training_set():
 
 def test_what_is_known_is_not_trained_again():
     model, engine = Sums(), Engine(backend())
-    engine.run(Plan(pool(), model, LABELS[:2]))
-    assert engine.run(Plan(pool(), model, LABELS)).trained == 1
-    assert model.bound == 1  # equal pools share their trainer
+    shared = pool()
+    engine.run(Plan(shared, model, LABELS[:2]))
+    assert engine.run(Plan(shared, model, LABELS)).trained == 1
+    assert model.bound == 1
+    assert engine.run(Plan(pool(), model, LABELS)).trained == 0  # an equal pool: known by its contents
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])

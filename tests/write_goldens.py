@@ -6,13 +6,18 @@ import json
 import platform
 import sys
 import tempfile
+import warnings
 from importlib.metadata import version
 from pathlib import Path
+
+import numpy as np
+from sklearn.svm import SVC
 
 from dataperf_fast.baselines import debugging as baselines
 from dataperf_fast.reference import debugging as reference
 from dataperf_fast.synth import digits
 from dataperf_fast.synth.debugging import Scale
+from tests.problems import small_problem
 from tests.tasks import digits_tasks, input_hash, order_of, plain_curve, synthetic_tasks
 
 DATA = Path(__file__).parents[1] / "data"
@@ -20,14 +25,52 @@ EXAMPLE = Scale(tasks=2, train=40, test=60, val=10)
 
 
 def main() -> None:
-    """Write the example task files and the golden curves."""
+    """Write the example task files and the goldens."""
+    (DATA / "golden").mkdir(exist_ok=True)
+    write_svc()
+    write_debugging()
+
+
+def write_svc() -> None:
+    """Write what scikit-learn's SVC gives on sixty small problems, which stands in for it once it has no sigmoids."""
+    problems = []
+    for number in range(60):
+        generator = [4, number]
+        features, labels, seed, rows = small_problem(np.random.default_rng(generator))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            fitted = SVC(probability=True, random_state=seed).fit(features, labels)
+        problems.append(
+            {
+                "name": f"{number}: {labels.max() + 1} classes, {len(labels)} rows",
+                "generator": generator,
+                "a": fitted._probA.tolist(),
+                "b": fitted._probB.tolist(),
+                "rho": (-fitted._intercept_).tolist(),
+                "iterations": fitted.n_iter_.tolist(),
+                "probabilities": fitted.predict_proba(rows).tolist(),
+            }
+        )
+    golden = {
+        "made_by": "tests/write_goldens.py: sklearn.svm.SVC(probability=True)",
+        **_made_with(),
+        "problems": problems,
+    }
+    (DATA / "golden" / "svc.json").write_text(json.dumps(golden) + "\n")
+
+
+def _made_with() -> dict:
+    versions = {name: version(name) for name in ("torch", "numpy", "scikit-learn", "scipy", "pyarrow")}
+    return {"versions": versions, "python": sys.version.split()[0], "machine": platform.machine()}
+
+
+def write_debugging() -> None:
+    """Write the example's files and the curves of the PyTorch pipeline."""
     example = digits.write_debugging(DATA / "debugging", EXAMPLE)
     baselines.write(DATA / "debugging", DATA / "debugging" / "submissions", None, seed=0)
     golden = {
         "made_by": "tests/write_goldens.py: dataperf_fast.reference.debugging, one PyTorch fit a label vector",
-        "versions": {name: version(name) for name in ("torch", "numpy", "scikit-learn", "pyarrow")},
-        "python": sys.version.split()[0],
-        "machine": platform.machine(),
+        **_made_with(),
         "tasks": [],
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -46,7 +89,6 @@ def main() -> None:
             entry = {"source": source, "task": task.data_id, "input_sha256": input_hash(task), "curve": curve}
             golden["tasks"].append(entry)
             print(source, task.data_id, len(set(curve)), "different accuracies", flush=True)
-    (DATA / "golden").mkdir(exist_ok=True)
     (DATA / "golden" / "debugging.json").write_text(json.dumps(golden, indent=1) + "\n")
 
 

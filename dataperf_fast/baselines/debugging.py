@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.errors import InputError
 
@@ -25,8 +26,8 @@ def random(rows: int, seed: int) -> np.ndarray:
 METHODS: dict[str, Callable[[int, int], np.ndarray]] = {"consecutive": consecutive, "random": random}
 
 
-def write(data: Path, out: Path, methods: Sequence[str] | None, seed: int) -> list[Path]:
-    """Write each method's submission and time file for every task of ``data`` into ``out``."""
+def write(data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine | None = None) -> list[Path]:
+    """Write each method's submission and time file for every task of ``data`` into ``out``; none retrains anything."""
     _, setup = files.open_setup(data)
     chosen = list(methods or METHODS)
     for method in chosen:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dataperf_fast.engine import Engine, Progress
     from dataperf_fast.results import Record
 
-NAMES = ("debugging",)
+NAMES = ("speech", "debugging")
 
 
 def load(benchmark: str) -> Any:
@@ -22,10 +24,28 @@ def load(benchmark: str) -> Any:
     return importlib.import_module(f"dataperf_fast.benchmarks.{benchmark}")
 
 
+@contextmanager
+def open_engine(
+    backend: str = "auto", jobs: int | None = None, cache: bool = True, progress: Progress | None = None
+) -> Iterator[Engine]:
+    """An engine on the backend of that name, with the user's finished retrains unless ``cache`` is False."""
+    from dataperf_fast import backend as backends
+    from dataperf_fast.engine import Engine
+    from dataperf_fast.results import ResultCache
+
+    chosen = backends.choose(backend, jobs)
+    store = ResultCache() if cache else None
+    try:
+        yield Engine(chosen, store, progress)
+    finally:
+        if store is not None:
+            store.close()
+
+
 def evaluate(
     benchmark: str,
     data: str | Path,
-    submissions: Sequence[str | Path] | None = None,
+    submissions: str | Path | Sequence[str | Path] | None = None,
     *,
     backend: str = "auto",
     jobs: int | None = None,
@@ -35,24 +55,18 @@ def evaluate(
 ) -> list[Record]:
     """Score submissions as ``dataperf-fast evaluate`` does, and return its records.
 
-    ``data`` is the official folder or its set-up file; without ``submissions`` those that the set-up names are scored.
-    With ``out`` the official result files are written there. ``curve`` None asks for whole curves only if ``out`` is
-    given. Raises ``InputError`` where nothing can be scored; a single bad submission becomes a record with status
-    "invalid".
+    ``data`` is the official folder or its set-up file; without ``submissions`` those that come with it are scored. With
+    ``out`` result files are written there. ``curve`` (debugging) None asks for whole curves only if ``out`` is given.
+    Raises ``InputError`` where nothing can be scored; a single bad submission becomes a record with status "invalid".
     """
-    from dataperf_fast import backend as backends
-    from dataperf_fast.engine import Engine
-    from dataperf_fast.results import ResultCache
-
     board = load(benchmark)
-    store = ResultCache() if cache else None
-    engine = Engine(backends.choose(backend, jobs), store)
+    if isinstance(submissions, (str, Path)):
+        submissions = [submissions]
     paths = None if submissions is None else [Path(path) for path in submissions]
     records: list[Record] = []
-    for result in board.evaluate(Path(data), paths, engine, out is not None if curve is None else curve):
-        records += result.records
-        if out is not None:
-            result.write(Path(out))
-    if store is not None:
-        store.close()
+    with open_engine(backend, jobs, cache) as engine:
+        for result in board.evaluate(Path(data), paths, engine, out is not None if curve is None else curve):
+            records += result.records
+            if out is not None:
+                result.write(Path(out))
     return records

@@ -25,16 +25,30 @@ def read_table(path: Path, columns: list[str], what: str) -> Any:
                     raise InputError(path, "has no column", value=column, expected=f"columns {', '.join(columns)}")
             return file.read(columns=columns, use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise InputError(path, f"is not a readable parquet file ({reason})", expected=what) from error
+        raise _unreadable(path, error, what) from error
+
+
+def read_row_count(path: Path, what: str) -> int:
+    """Read a parquet file's number of rows, and nothing else of it."""
+    require_file(path, what)
+    try:
+        return int(parquet.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error, what) from error
+
+
+def _unreadable(path: Path, error: Exception, what: str) -> InputError:
+    reason = str(error).splitlines()[0][:120]
+    return InputError(path, f"is not a readable parquet file ({reason})", expected=what)
 
 
 def vector_column(table: Any, column: str, path: Path, dimension: int | None) -> np.ndarray:
     """Take a list column as a C-contiguous float32 matrix ``(rows, dimension)``; every vector must be finite.
 
-    With ``dimension`` None the first row's length is the dimension.
+    With ``dimension`` None the first vector's length is the dimension.
     """
-    array = table[column].combine_chunks()
+    chunks = table[column]
+    array = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()  # which copies even one chunk
     kind = array.type
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
         raise InputError(path, f"column {column} holds {kind}", expected="a list of numbers a row")
@@ -47,7 +61,8 @@ def vector_column(table: Any, column: str, path: Path, dimension: int | None) ->
     lengths = np.diff(offsets)
     if array.null_count:
         lengths = np.where(array.is_valid().to_numpy(zero_copy_only=False), lengths, -1)
-    dimension = int(lengths[0]) if dimension is None else dimension
+    if dimension is None:
+        dimension = next((int(length) for length in lengths if length > 0), 1)
     wrong = np.flatnonzero(lengths != dimension)
     if len(wrong):
         length = lengths[wrong[0]]

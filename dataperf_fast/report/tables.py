@@ -13,12 +13,13 @@ from dataperf_fast.formats.files import write_text
 from dataperf_fast.results import Record
 
 _SHOWN_DETAILS = {
+    "speech": {"clips": "clips", "spread": "spread"},
     "debugging": {
         "inspections": "inspections",
         "accuracy_before": "before",
         "target": "target",
         "accuracy_cleaned": "cleaned",
-    }
+    },
 }
 
 

@@ -1,4 +1,4 @@
-"""The demo's data: scikit-learn's bundled handwritten digits, mapped to 2,048 features by a fixed random map."""
+"""The demo's data: scikit-learn's bundled handwritten digits, mapped to many features by a fixed random map."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dataperf_fast.formats import debugging as files
+from dataperf_fast.formats import speech
 from dataperf_fast.models.linear_net import DIMENSION
 from dataperf_fast.synth.debugging import Scale, write_tasks
 
@@ -14,6 +15,11 @@ from dataperf_fast.synth.debugging import Scale, write_tasks
 _TASKS = {"digits38-flipped": (3, 8), "digits49": (4, 9)}
 DEMO = Scale(tasks=2, train=200, test=110, val=40)
 _SEED = 7
+
+# The speech board's words: the first five are targets.
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_TARGETS = 5
+_SPEECH_DIMENSION = 1024
 
 
 def write_debugging(out: Path, scale: Scale = DEMO) -> list[files.Task]:
@@ -31,13 +37,48 @@ def write_debugging(out: Path, scale: Scale = DEMO) -> list[files.Task]:
     return list(write_tasks(out, list(_TASKS), source, scale, _SEED))
 
 
-def feature_map(images: np.ndarray) -> np.ndarray:
-    """Map images ``(r, 64)`` of pixels 0 .. 16 to ``(r, 2048)`` float32: signed pixel sums through a rectifier.
+def write_speech(out: Path) -> Path:
+    """Write an English speech board, ``out/dataperf_en_data``, whose words are digits: zero to four are the targets.
+
+    A clip is an image. Two thirds of a word's 180 are there to train on; a fifth of those of the targets are spoiled,
+    halfway to another digit's image. Returns ``out``.
+    """
+    from sklearn.datasets import load_digits
+
+    images, digits = load_digits(return_X_y=True)
+    generator = np.random.default_rng([_SEED, 2])
+    folder = out / "dataperf_en_data"
+    allowed, heard = speech.Selection({}, []), speech.Selection({}, [])
+    for digit, word in enumerate(_WORDS):
+        rows = generator.permutation(np.flatnonzero(digits == digit))
+        train, test = np.split(rows, [len(rows) * 2 // 3])
+        pixels = images[train].astype(np.int64)
+        if digit < _TARGETS:
+            spoiled = np.arange(len(train) // 5)
+            others = generator.permutation(np.flatnonzero(digits != digit))[: len(spoiled)]
+            pixels[spoiled] = (pixels[spoiled] + images[others].astype(np.int64)) // 2
+        for part, selection, kept, shown in (("train", allowed, train, pixels), ("eval", heard, test, images[test])):
+            order = np.argsort(kept)  # or the spoiled ones would come first
+            ids = [f"{word}/digit_{row:04d}.png" for row in kept[order]]
+            # A quarter as long, or logistic regression would stop short of its optimum at its 100 iterations.
+            features = feature_map(shown[order], _SPEECH_DIMENSION) / np.float32(4)
+            speech.write_clips(folder / f"{part}_embeddings" / f"{word}.parquet", ids, features)
+            if digit < _TARGETS:
+                selection.targets[word] = ids
+            else:
+                selection.nontargets.extend(ids)
+    speech.write_selection(folder / "eval.yaml", heard)
+    speech.write_selection(folder / "allowed_training_set.yaml", allowed)
+    return out
+
+
+def feature_map(images: np.ndarray, dimension: int = DIMENSION) -> np.ndarray:
+    """Map images ``(r, 64)`` of pixels 0 .. 16 to ``(r, dimension)`` float32: signed pixel sums through a rectifier.
 
     Pixels and signs are whole numbers and the scale is a power of two, so the features are the same on every machine.
     """
     generator = np.random.default_rng(_SEED)
-    signs = generator.integers(-1, 2, (images.shape[1], DIMENSION))
+    signs = generator.integers(-1, 2, (images.shape[1], dimension))
     sums = images.astype(np.int64) @ signs
     features: np.ndarray = (np.maximum(sums, 0) / 64).astype(np.float32)
     return features

@@ -1,0 +1,247 @@
+"""Speech: which 25 or 60 clips to train a keyword spotter on.
+
+The frozen model is trained on a submission's clips once for each of ten seeds; the score is the macro F1 over all
+evaluation clips, averaged over the seeds. Higher is better.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataperf_fast import backend as backends
+from dataperf_fast.engine import Engine
+from dataperf_fast.formats import speech as files
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.files import write_text
+from dataperf_fast.models.voting import Voting
+from dataperf_fast.plan import Plan, Pool
+from dataperf_fast.results import Record
+
+NAME = "speech"
+METRIC = "macro_f1"
+SEEDS = np.array([5, 69, 98, 70, 95, 64, 37, 11, 4, 32])
+_MOST_CLASSES = 255
+
+
+@dataclass
+class TaskResult:
+    """A scored board (language and size) and its records."""
+
+    task: str
+    records: list[Record]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``{task}_scores.json``, score and scores by seed of every submission, if anything was scored."""
+        scored = [record for record in self.records if record.status == "ok"]
+        if not scored:
+            return []
+        path = folder / f"{self.task}_scores.json"
+        scores = {r.submission: {"score": r.score, "scores": r.details["scores"]} for r in scored}
+        write_text(path, json.dumps(scores, indent=1) + "\n")
+        return [path]
+
+
+class Board:
+    """One language's folder: the allowed set and the evaluation clips. Classes: nontarget 0, then the words, sorted."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        path = folder / "allowed_training_set.yaml"
+        self.allowed = files.read_selection(path, "the speech board's allowed training set")
+        self.allowed_ids = files.allowed_ids(self.allowed)
+        self.class_of = {word: number + 1 for number, word in enumerate(sorted(self.allowed.targets))}
+        if not self.class_of or len(self.class_of) > _MOST_CLASSES - 1:
+            raise InputError(
+                path, f"lists {len(self.class_of)} targets", "targets", expected=f"1 to {_MOST_CLASSES - 1}"
+            )
+
+    @cached_property
+    def evaluation(self) -> files.Selection:
+        """What ``eval.yaml`` lists; its words must be the allowed set's."""
+        path = self.folder / "eval.yaml"
+        listed = files.read_selection(path, "the speech board's evaluation set")
+        for word in listed.targets:
+            if word not in self.class_of:
+                words = ", ".join(self.class_of)
+                raise InputError(path, "holds", "targets", word, f"a target of the allowed set: {words}")
+        if not any(listed.targets.values()) and not listed.nontargets:
+            raise InputError(path, "lists no clip")
+        return listed
+
+    def read_training(self, selections: Iterable[files.Selection], threads: int) -> files.Clips:
+        """Read the clips that any of the selections lists."""
+        return files.read_clips(self.folder / "train_embeddings", _wanted(selections), None, threads)
+
+    def read_evaluation(self, dimension: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
+        """The evaluation clips' vectors ``(m, d)`` float32 and classes ``(m,)`` uint8."""
+        clips = files.read_clips(self.folder / "eval_embeddings", _wanted([self.evaluation]), dimension, threads)
+        classes = np.zeros(len(clips.features), np.uint8)
+        for word, ids in self.evaluation.targets.items():
+            classes[[clips.row_of[clip] for clip in ids]] = self.class_of[word]
+        return clips.features, classes
+
+
+def _wanted(selections: Iterable[files.Selection]) -> dict[str, set[str]]:
+    """The clips of each word's file."""
+    wanted: dict[str, set[str]] = {}
+    for selection in selections:
+        for word, ids in selection.targets.items():
+            wanted.setdefault(word, set()).update(ids)
+        for clip in selection.nontargets:
+            wanted.setdefault(files.word_of(clip), set()).add(clip)
+    return {word: ids for word, ids in wanted.items() if ids}
+
+
+def training_set(
+    selection: files.Selection, clips: files.Clips, class_of: dict[str, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows ``(n,)`` int32 and classes ``(n,)`` uint8 of a submission, in the reference's order, which lbfgs depends on.
+
+    Words as the submission has them, each in its file's order; then nontargets, grouped by word of first appearance.
+    """
+    rows: list[int] = []
+    classes: list[int] = []
+    for word, ids in selection.targets.items():
+        rows += sorted(clips.row_of[clip] for clip in ids)
+        classes += [class_of[word]] * len(ids)
+    groups: dict[str, list[str]] = {}
+    for clip in selection.nontargets:
+        groups.setdefault(files.word_of(clip), []).append(clip)
+    for ids in groups.values():
+        rows += [clips.row_of[clip] for clip in ids]
+        classes += [0] * len(ids)
+    return np.array(rows, np.int32), np.array(classes, np.uint8)
+
+
+def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, curve: bool) -> Iterator[TaskResult]:
+    """Score submissions, all of a language's in one plan; without ``submissions`` those in ``data``.
+
+    ``curve`` has no meaning here.
+    """
+    folders = files.find_languages(data)
+    found = files.find_submissions([data] if submissions is None else submissions)
+    usable, refused = _sort_out(found, folders, engine)
+    if refused:
+        yield TaskResult("", refused)
+    for language, folder in folders.items():
+        of_language = [file for file in usable if file.language == language]
+        if of_language:
+            engine.progress.begin(language)
+            records = _evaluate_language(folder, of_language, engine)
+            for task in dict.fromkeys(file.task for file in of_language):
+                yield TaskResult(task, [record for record in records if record.task == task])
+
+
+def _sort_out(
+    found: list[files.SubmissionFile], folders: dict[str, Path], engine: Engine
+) -> tuple[list[files.SubmissionFile], list[Record]]:
+    """Set aside submissions of a language that the data lacks, and a second one of the same name."""
+    usable: dict[tuple[str, str], files.SubmissionFile] = {}
+    refused = []
+    for file in found:
+        if file.language not in folders:
+            error = InputError(
+                file.path, "is for language", "", file.language, f"{' or '.join(folders)}, which the data holds"
+            )
+            refused.append(_invalid(file, error, engine))
+        elif (file.task, file.name) in usable:
+            first = usable[file.task, file.name].path
+            refused.append(
+                _invalid(file, InputError(file.path, f"has the same board and folder name as {first}"), engine)
+            )
+        else:
+            usable[file.task, file.name] = file
+    for size in sorted({file.size for file in usable.values()} - set(files.BOARD_SIZES)):
+        larger = [board for board in files.BOARD_SIZES if board > size]
+        fate = f"it is compared on that of {larger[0]}" if larger else "none takes so many"
+        warnings.warn(f"there is no board of {size} clips: {fate}", stacklevel=2)
+    return list(usable.values()), refused
+
+
+def _evaluate_language(folder: Path, found: list[files.SubmissionFile], engine: Engine) -> list[Record]:
+    """Score a language's submissions; what is wrong with its own files is said for all that are valid so far."""
+    selections: dict[files.SubmissionFile, files.Selection] = {}
+    records = []
+    try:
+        board = Board(folder)
+        for file in found:
+            try:
+                selections[file] = files.read_submission(file, board.allowed, board.allowed_ids)
+            except InputError as error:
+                records.append(_invalid(file, error, engine))
+            else:
+                _warn_of_missing_words(file, selections[file], board)
+        if not selections:
+            return records
+        clips = board.read_training(selections.values(), engine.backend.threads)
+        evaluation = board.read_evaluation(clips.features.shape[1], engine.backend.threads)
+    except InputError as error:
+        return records + [_invalid(file, error, engine) for file in selections or found]
+    sets = {file: training_set(selection, clips, board.class_of) for file, selection in selections.items()}
+    return records + score_submissions(Pool(clips.features, *evaluation), sets, engine)
+
+
+def _warn_of_missing_words(file: files.SubmissionFile, selection: files.Selection, board: Board) -> None:
+    missing = [word for word in board.class_of if not selection.targets.get(word)]
+    if missing:
+        warnings.warn(f"{file.path}: has no clip of {', '.join(missing)}, which is then never predicted", stacklevel=2)
+
+
+def score_submissions(
+    pool: Pool, sets: dict[files.SubmissionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
+) -> list[Record]:
+    """Score training sets (rows of the pool, classes) that share a pool: ten retrains each, all in one plan."""
+    if engine.backend.name == "reference":
+        return [_score_by_reference(pool, file, *of_file, engine) for file, of_file in sets.items()]
+    started = time.perf_counter()
+    rows = [part for part, _ in sets.values() for _ in SEEDS]
+    labels = [part for _, part in sets.values() for _ in SEEDS]
+    outcomes = engine.run(Plan(pool, Voting(), labels, rows, np.tile(SEEDS, len(sets))))
+    seconds = (time.perf_counter() - started) / len(sets)
+    records = []
+    for number, (file, (of_file, _)) in enumerate(sets.items()):
+        part = outcomes.values[number * len(SEEDS) : (number + 1) * len(SEEDS)]
+        record = _record(file, part["f1"], len(of_file), seconds, engine)
+        record.details["settled_rows"] = int(part["settled"][0])
+        record.rechecked = int((part["settled"] > 0).sum())
+        records.append(record)
+    return records
+
+
+def _score_by_reference(
+    pool: Pool, file: files.SubmissionFile, rows: np.ndarray, labels: np.ndarray, engine: Engine
+) -> Record:
+    """The same by scikit-learn's VotingClassifier, one seed after the other."""
+    started = time.perf_counter()
+    scores = backends.reference_pipeline(NAME).evaluate(
+        pool.features[rows], labels, pool.evaluation_features, pool.evaluation_labels, SEEDS, progress=engine.progress
+    )
+    return _record(file, scores, len(rows), time.perf_counter() - started, engine)
+
+
+def _record(file: files.SubmissionFile, scores: np.ndarray, clips: int, seconds: float, engine: Engine) -> Record:
+    details: dict[str, Any] = {
+        "clips": clips,
+        "limit": file.size,
+        "spread": float(np.std(scores)),
+        "scores": {str(seed): float(score) for seed, score in zip(SEEDS, scores, strict=True)},
+    }
+    return Record(
+        NAME, file.task, file.name, "ok", METRIC, float(np.mean(scores)), True, details, engine.backend.name,
+        retrains=len(SEEDS), distinct=len(SEEDS), seconds=seconds,
+    )  # fmt: skip
+
+
+def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
+    return Record(
+        NAME, file.task, file.name, "invalid", METRIC, None, True, backend=engine.backend.name, error=error.line
+    )

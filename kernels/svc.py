@@ -1,0 +1,168 @@
+"""The support vector classifier of libsvm with probabilities, for many seeds at once: one solve a pair serves them all.
+
+Only the five-fold split behind each pair's sigmoid depends on the seed. Every number, to the last bit, is what
+``sklearn.svm.SVC(kernel="rbf", gamma="scale", C=1, probability=True)`` has.
+Source: ``svm_train``, ``svm_predict_values`` and ``svm_predict_probability`` in scikit-learn 1.9,
+``sklearn/svm/src/libsvm/svm.cpp``.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from dataperf_fast.kernels import coupling, gram, platt, smo
+
+
+class Svc(NamedTuple):
+    """A fitted classifier of k classes, P = k (k - 1) / 2 pairs (0, 1), (0, 2) .. and S seeds.
+
+    ``order (n,)``: the training rows sorted by class; ``starts (k + 1,)``: where each class begins in it.
+    ``coefficients (P, n)``: y alpha of each row in that order, 0 outside the pair; ``rho (P,)``; ``iterations (P,)``;
+    ``a`` and ``b (S, P)``: the sigmoids.
+    """
+
+    gamma: float
+    order: np.ndarray
+    starts: np.ndarray
+    coefficients: np.ndarray
+    rho: np.ndarray
+    iterations: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+
+
+def fit(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Svc:
+    """Fit ``features (n, d)`` with ``labels (n,)`` in 0 .. k - 1, each present, for every seed of ``seeds (S,)``."""
+    counts = np.bincount(labels)
+    if len(counts) < 2 or not counts.all():
+        raise ValueError(f"labels must hold each of 0 .. k - 1, at least two; their counts are {counts.tolist()}")
+    order = np.argsort(labels, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    gamma = gram.scale_gamma(features)
+    training, predicting = gram.gram(np.ascontiguousarray(features[order], dtype=np.float64), gamma)
+    sizes, size_of = np.unique(
+        [counts[i] + counts[j] for i, j in combinations(range(len(counts)), 2)], return_inverse=True
+    )
+    shuffles = np.zeros((len(seeds), len(sizes), sizes[-1]), np.int64)
+    for number, seed in enumerate(seeds):
+        for which, size in enumerate(sizes):
+            shuffles[number, which, :size] = platt.shuffled(int(seed), int(size))
+    return Svc(gamma, order, starts, *_fit_pairs(training, predicting, starts, shuffles, size_of))
+
+
+@njit(nogil=True, cache=True)
+def _fit_pairs(training, predicting, starts, shuffles, size_of):
+    classes, rows, seeds = starts.shape[0] - 1, training.shape[0], shuffles.shape[0]
+    pairs = classes * (classes - 1) // 2
+    coefficients = np.zeros((pairs, rows))
+    rho = np.empty(pairs)
+    iterations = np.empty(pairs, np.int64)
+    a = np.empty((seeds, pairs))
+    b = np.empty((seeds, pairs))
+    pair = 0
+    for i in range(classes):
+        for j in range(i + 1, classes):
+            first = starts[i + 1] - starts[i]
+            size = first + starts[j + 1] - starts[j]
+            members = np.empty(size, np.int64)
+            y = np.empty(size, np.int64)
+            for k in range(size):
+                members[k] = starts[i] + k if k < first else starts[j] + k - first
+                y[k] = 1 if k < first else -1
+            alpha = np.empty(size)
+            rho[pair], iterations[pair] = _train(training, members, y, alpha)
+            for k in range(size):
+                coefficients[pair, members[k]] = alpha[k] * y[k]
+            decisions = np.empty(size)
+            for seed in range(seeds):
+                _held_out(training, predicting, members, y, shuffles[seed, size_of[pair]], decisions)
+                a[seed, pair], b[seed, pair] = platt.fit_sigmoid(decisions, y)
+            pair += 1
+    return coefficients, rho, iterations, a, b
+
+
+@njit(nogil=True, cache=True)
+def _train(training, members, y, alpha):
+    size = members.shape[0]
+    q = np.empty((size, size), np.float32)
+    for i in range(size):
+        for j in range(size):
+            q[i, j] = y[i] * y[j] * training[members[i], members[j]]
+    return smo.solve(q, y, alpha)
+
+
+@njit(nogil=True, cache=True)
+def _held_out(training, predicting, members, y, shuffle, decisions):
+    """Set ``decisions (n,)`` to each row's decision value by a machine trained on the four folds without it."""
+    size = members.shape[0]
+    inner = np.empty(size, np.int64)
+    signs = np.empty(size, np.int64)
+    alpha = np.empty(size)
+    for fold in range(platt.FOLDS):
+        begin, end = fold * size // platt.FOLDS, (fold + 1) * size // platt.FOLDS
+        if begin == end:
+            continue
+        # A machine of its own: its classes are sorted, so that the pair's second, -1, comes first and is its +1.
+        count = 0
+        for sign in (-1, 1):
+            for k in range(size):
+                if (k < begin or k >= end) and y[shuffle[k]] == sign:
+                    inner[count] = members[shuffle[k]]
+                    signs[count] = -sign
+                    count += 1
+        if count == 0 or signs[0] == signs[count - 1]:
+            for k in range(begin, end):
+                decisions[shuffle[k]] = 0.0 if count == 0 else -signs[0]
+            continue
+        rho, _ = _train(training, inner[:count], signs[:count], alpha)
+        for k in range(begin, end):
+            total = 0.0
+            for t in range(count):
+                total += alpha[t] * signs[t] * predicting[members[shuffle[k]], inner[t]]
+            decisions[shuffle[k]] = -(total - rho)
+
+
+@njit(nogil=True, cache=True)
+def probabilities(features, gamma, starts, coefficients, rho, a, b, rows, out):
+    """Set ``out (r, S, k)`` to the class probabilities of ``rows (r, d)`` for every seed.
+
+    ``features (n, d)`` are the training rows sorted by class (``Svc.order``), float64 like ``rows``.
+    """
+    classes = starts.shape[0] - 1
+    difference = np.empty(features.shape[1])
+    values = np.empty(features.shape[0])
+    decisions = np.empty(rho.shape[0])
+    pairwise = np.empty((classes, classes))
+    for row in range(rows.shape[0]):
+        gram.cross(rows[row], features, gamma, difference, values)
+        pair = 0
+        for i in range(classes):
+            for j in range(i + 1, classes):
+                total = 0.0
+                for t in range(starts[i], starts[i + 1]):
+                    total += coefficients[pair, t] * values[t]
+                for t in range(starts[j], starts[j + 1]):
+                    total += coefficients[pair, t] * values[t]
+                decisions[pair] = total - rho[pair]
+                pair += 1
+        for seed in range(a.shape[0]):
+            pair = 0
+            for i in range(classes):
+                for j in range(i + 1, classes):
+                    pairwise[i, j] = platt.probability(decisions[pair], a[seed, pair], b[seed, pair])
+                    pairwise[j, i] = 1 - pairwise[i, j]
+                    pair += 1
+            coupling.couple(pairwise, out[row, seed])
+
+
+def predict_proba(svc: Svc, features: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Class probabilities ``(S, r, k)`` of ``rows (r, d)``; ``features (n, d)`` are what ``svc`` was fitted to."""
+    out = np.empty((len(rows), len(svc.a), len(svc.starts) - 1))
+    ordered = np.ascontiguousarray(features[svc.order], dtype=np.float64)
+    rows = np.require(rows, np.float64, ["C", "W"])
+    probabilities(ordered, svc.gamma, svc.starts, svc.coefficients, svc.rho, svc.a, svc.b, rows, out)
+    return out.transpose(1, 0, 2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from dataperf_fast.backend import Backend
 from dataperf_fast.plan import Pool
 
 if TYPE_CHECKING:
+    from dataperf_fast.kernels.logistic import Logistic
     from dataperf_fast.kernels.soft_vote import Voter
     from dataperf_fast.kernels.svc import Svc
 
@@ -62,7 +63,7 @@ class _Fit:
     answers: np.ndarray
     doubts: np.ndarray
     svc: Svc | None = None
-    logistic: Any = None
+    logistic: Logistic | None = None
 
 
 class VotingTrainer:
@@ -112,9 +113,7 @@ class VotingTrainer:
         fits = [self._new(group, rows, labels, seeds) for group in _by_training_set(rows, labels)]
         with _blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # lbfgs stops at its 100 iterations: that is the model
-            wait = [self._begin_svc(fits)] + ([] if exact else [self._begin_products(fits)])
-            for fit in fits:
-                fit.logistic = _logistic_regression(self._pool.features[fit.rows], fit.labels)
+            wait = [self._begin_fits(fits)] + ([] if exact else [self._begin_products(fits)])
             for done in wait:
                 done()
             if not exact:
@@ -131,13 +130,19 @@ class VotingTrainer:
         doubts = np.ones(len(self._truth), np.uint8)
         return _Fit(group, rows[group[0]], seeds[group], classes.astype(np.uint8), positions, answers, doubts)
 
-    def _begin_svc(self, fits: list[_Fit]) -> Callable[[], None]:
+    def _begin_fits(self, fits: list[_Fit]) -> Callable[[], None]:
         from dataperf_fast.kernels import svc, threads
 
-        def fit_one(fit: _Fit) -> None:
+        follows = _path_is_scikit_learns()
+
+        def fit_svc(fit: _Fit) -> None:
             fit.svc = svc.fit(self._pool.features[fit.rows], fit.labels, fit.seeds)
 
-        return threads.start(self._threads, fit_one, fits)
+        def fit_logistic(fit: _Fit) -> None:
+            fit.logistic = _logistic_regression(self._pool.features[fit.rows], fit.labels, follows)
+
+        tasks = [partial(fit_one, fit) for fit in fits for fit_one in (fit_logistic, fit_svc)]
+        return threads.start(self._threads, lambda task: task(), tasks)
 
     def _begin_products(self, fits: list[_Fit]) -> Callable[[], None]:
         """Multiply those training rows with the evaluation rows that have not been multiplied yet."""
@@ -201,15 +206,16 @@ class VotingTrainer:
 
     def _settle(self, fit: _Fit) -> None:
         """Answer the doubtful rows as the reference does: float64 from difference vectors, and scikit-learn's votes."""
-        from dataperf_fast.kernels import svc, threads
+        from dataperf_fast.kernels import logistic, svc, threads
 
         doubtful = np.flatnonzero(fit.doubts)
         features = self._pool.features[fit.rows]
 
         def settle(rows: np.ndarray) -> None:
             assert fit.svc is not None
+            assert fit.logistic is not None
             vectors = self._evaluation[rows]
-            share = fit.logistic.predict_proba(vectors)
+            share = logistic.probabilities(fit.logistic, vectors)
             for seed, probabilities in enumerate(svc.predict_proba(fit.svc, features, vectors)):
                 fit.answers[seed, rows] = ((probabilities + share) / 2).argmax(axis=1)
 
@@ -248,16 +254,36 @@ def _by_training_set(rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -
     return list(groups.values())
 
 
-def _logistic_regression(features: np.ndarray, labels: np.ndarray) -> Any:
-    """scikit-learn's own, on one BLAS thread: where lbfgs stops is part of the model, and float32 rounding moves it."""
+def _logistic_regression(features: np.ndarray, labels: np.ndarray, follows: bool) -> Logistic:
+    """Stopped where scikit-learn's own lbfgs stops, to the last bit: by our path if it ``follows``, else by theirs."""
+    from dataperf_fast.kernels import logistic
+
+    if follows and labels.max() > 1:
+        return logistic.fit(features, labels)
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression().fit(features, labels)
+    fitted = LogisticRegression().fit(features, labels)
+    return logistic.Logistic(fitted.coef_, fitted.intercept_)
+
+
+@cache
+def _path_is_scikit_learns() -> bool:
+    """Whether the libraries at hand give our path and scikit-learn's the same bits; seen on one small problem."""
+    from sklearn.linear_model import LogisticRegression
+
+    from dataperf_fast.kernels import logistic
+
+    generator = np.random.default_rng(0)
+    labels = np.arange(24) % 4
+    features = (generator.random((24, 256)) * (1 + 0.1 * labels[:, None])).astype(np.float32)
+    ours, theirs = logistic.fit(features, labels), LogisticRegression().fit(features, labels)
+    return np.array_equal(ours.weights, theirs.coef_) and np.array_equal(ours.intercepts, theirs.intercept_)
 
 
 def _weights(fit: _Fit) -> tuple[np.ndarray, np.ndarray]:
     """The logistic regression's weights ``(k, d)`` and intercepts ``(k,)``; of two classes the first has zeros."""
-    weights, intercepts = fit.logistic.coef_, fit.logistic.intercept_
+    assert fit.logistic is not None
+    weights, intercepts = fit.logistic
     if len(weights) == 1:
         weights, intercepts = np.concatenate([np.zeros_like(weights), weights]), np.append(0, intercepts)
     return weights, intercepts.astype(np.float32)

@@ -25,6 +25,7 @@ goldens: .venv/installed-test .venv/installed-reference
 
 bench: .venv/installed-reference
 	$(BIN)/python -m benchmarks_perf.debugging
+	$(BIN)/python -m benchmarks_perf.speech
 	$(BIN)/python -m benchmarks_perf.readme
 
 .venv/installed: pyproject.toml

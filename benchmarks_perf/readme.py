@@ -1,15 +1,16 @@
-"""Rewrite the README's table from the result files: ``python -m benchmarks_perf.readme``."""
+"""Rewrite the README's tables from the result files: ``python -m benchmarks_perf.readme``."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
-def table(result: dict) -> str:
+def debugging(result: dict) -> str:
     """The debugging board's measurements as Markdown."""
     compared, lines = result["against_the_reference"], result["command_line"]
     median, times = compared["median"], compared["times_the_reference"]
@@ -43,15 +44,62 @@ def table(result: dict) -> str:
     return "\n".join(rows)
 
 
+def speech(result: dict) -> str:
+    """The speech board's measurements as Markdown."""
+    model, many, files = result["model"], result["many"], result["from_files"]
+    folds, compared, machine = result["crossfold"], result["parity"], result["machine"]
+    cases = [(f"{size} clips, ten seeds, model part", part["median"]) for size, part in model.items()]
+    medians = model["60"]["median"]["reference"], many["seconds_a_submission"]
+    cases.append((f"one of {many['submissions']} submissions of 60", {"reference": medians[0], "ours": medians[1]}))
+    if "upstream" in files["median"]:
+        median = {"reference": files["median"]["upstream"], "ours": files["median"]["ours"]}
+        cases.append(("60 clips, from files; the board's own script", median))
+    for size, part in folds.items():
+        cases.append((f"cross-fold baseline, {size} clips, {part['reference_is']} folds", part["median"]))
+    rows = ["| speech, English | reference, seconds | ours, seconds | times |", "|---|---|---|---|"]
+    for name, median in cases:
+        plain, ours = median["reference"], median["ours"]
+        rows.append(f"| {name} | {_seconds(plain)} | {_seconds(ours)} | {_times(plain / ours)} |")
+    threads = result["threads"]
+    rows += [
+        "",
+        f"Medians of {result['rounds']} interleaved rounds, warm, {threads['ours']} threads for ours and "
+        f"{threads['reference']} for the reference, on {machine['processor']} ({machine['cores']} cores), "
+        f"{machine['date']}. The {many['submissions']} submissions peak at {many['peak_memory_mib']:.0f} MiB; of "
+        f"{compared['compared']:,} predictions compared {compared['differ']} differ.",
+    ]
+    return "\n".join(rows)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.{1 if seconds >= 10 else 2 if seconds >= 1 else 3}f}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.{1 if ratio < 10 else 0}f}"
+
+
+BOARDS: dict[str, Callable[[dict], str]] = {"debugging": debugging, "speech": speech}
+
+
 def main() -> None:
-    """Replace what stands between the markers."""
-    result = json.loads((ROOT / "benchmarks_perf" / "results" / "debugging.json").read_text())
+    """Replace what stands between each measured board's markers."""
     path = ROOT / "README.md"
-    marked = re.compile(r"(<!-- bench:debugging -->\n).*?(\n<!-- /bench -->)", re.DOTALL)
-    text, count = marked.subn(lambda found: found[1] + table(result) + found[2], path.read_text())
-    if count != 1:
-        raise SystemExit(f"{path}: {count} blocks between bench markers; expected 1")
+    text = path.read_text()
+    for board, table in BOARDS.items():
+        results = ROOT / "benchmarks_perf" / "results" / f"{board}.json"
+        if results.exists():
+            text = replace(text, board, table(json.loads(results.read_text())))
     path.write_text(text)
+
+
+def replace(text: str, board: str, table: str) -> str:
+    """Put a table between a board's markers."""
+    marked = re.compile(rf"(<!-- bench:{board} -->\n)(?:(?!<!--).*\n)*(<!-- /bench -->)")
+    replaced, count = marked.subn(lambda found: f"{found[1]}{table}\n{found[2]}", text)
+    if count != 1:
+        raise SystemExit(f"README.md: {count} blocks between bench:{board} markers; expected 1")
+    return replaced
 
 
 if __name__ == "__main__":

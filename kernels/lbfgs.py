@@ -1,185 +1,174 @@
 """Limited-memory BFGS without bounds, step for step as SciPy's L-BFGS-B takes it on an unbounded problem.
 
-Where it stops, often far from the optimum, is part of the models that are fitted with it, so the path itself must be the
-same, to the last bit: the same BLAS and LAPACK calls on the same numbers, and sums in the same order. What is left out
-are the bounds and what only they need. The long sums are taken side by side instead of one after the other, each in its
-own order: 20 us instead of 150.
-Source: Byrd, Lu, Nocedal, Zhu (1995); ``mainlb``, ``formk``, ``subsm``, ``matupd``, ``lnsrlb`` in SciPy 1.15 and later,
-``scipy/optimize/__lbfgsb.c``; line search: ``line_search.py``.
+Where it stops, often far from the optimum, is part of the models that are fitted with it, so the path itself must be
+the same, to the last bit: the same BLAS and LAPACK calls on the same numbers, and sums in the same order. What is left
+out are the bounds and what only they need. The long sums are taken side by side instead of one after the other, each in
+its own order: 20 us instead of 150. This file is the history of a search and its model; the loop stands with the
+function that is minimized, in ``logistic.py``, since compiled code that takes a function cannot be cached.
+Source: Byrd, Lu, Nocedal, Zhu (1995); ``mainlb``, ``formk``, ``formt``, ``subsm``, ``matupd`` in SciPy 1.15 and later,
+``scipy/optimize/__lbfgsb.c``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from scipy.linalg.blas import ddot, dnrm2
-from scipy.linalg.lapack import dpotrf, dtrtrs
 
-from dataperf_fast.kernels.line_search import LineSearch
+from dataperf_fast.kernels.lapack import cholesky, norm, solve_upper
 
 MEMORY = 10
-_EPSILON = 2.220446049250313e-16
+EPSILON = 2.220446049250313e-16
 
-Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
-
-
-class Minimum(NamedTuple):
-    """Where the search stopped: ``x (n,)`` float64, the iterations, and the number of evaluations."""
-
-    x: np.ndarray
-    iterations: int
-    evaluations: int
+# Positions in ``History.state``.
+_SIZE, _FIRST, _UPDATED = 0, 1, 2
 
 
-def minimize(
-    function: Function,
-    start: np.ndarray,
-    gradient_tolerance: float,
-    value_tolerance: float,
-    iterations: int,
-    steps: int,
-) -> Minimum:
-    """Minimize ``function``, which gives its value and its gradient ``(n,)`` float64 at ``x (n,)`` float64.
+class History(NamedTuple):
+    """The last ten steps s and changes of the gradient y ``(10, n)``, and what is made of them.
 
-    Stops where no element of the gradient exceeds ``gradient_tolerance``, where an iteration gains less than
-    ``value_tolerance`` of max(|f|, 1), or after ``iterations``. ``steps``: most evaluations in a line search.
+    ``state (3,)``: how many, the ring's first line, and whether ``factor`` is out of date; ``theta (1,)``;
+    ``by_element (2, n, 10)``: s and y again, for sums side by side; ``ss``, ``sy``, ``yy`` and ``sy_plain (10, 10)``:
+    inner products, oldest first, the last summed in plain order and not by BLAS; ``factor (20, 20)``: the middle
+    matrix's triangular factor, a column a line.
     """
-    x = start.astype(np.float64)
-    value, gradient = function(x)
-    evaluations, done = 1, 0
-    if np.abs(gradient).max() <= gradient_tolerance:
-        return Minimum(x, done, evaluations)
-    history = _History(len(x))
-    while True:
-        target = history.target(x, gradient)
-        if target is None:
-            continue  # the matrix was not positive: from here on without a history
-        direction = target - x
-        before_x, before_value, before_gradient = x, value, gradient
-        length = dnrm2(direction)
-        slope = before_slope = ddot(gradient, direction)
-        search = LineSearch(value, slope, 1.0 / length if done == 0 else 1.0)
-        tried = 0
-        while slope < 0 or tried:
-            x = target.copy() if search.step == 1.0 else search.step * direction + before_x
-            value, gradient = function(x)
-            evaluations += 1
-            tried += 1
-            slope = ddot(gradient, direction)
-            if search.advance(value, slope) or tried > steps:
-                break
-        if tried == 0 or tried > steps:
-            x, value, gradient = before_x, before_value, before_gradient
-            if history.size == 0:
-                return Minimum(x, done, evaluations)
-            history.forget()
-            continue
-        done += 1
-        gain = before_value - value
-        enough = gain <= (value_tolerance / _EPSILON) * _EPSILON * max(abs(before_value), abs(value), 1.0)
-        if done >= iterations or np.abs(gradient).max() <= gradient_tolerance or enough:
-            return Minimum(x, done, evaluations)
-        history.add(direction, gradient - before_gradient, search.step, slope, before_slope, length)
 
-
-@dataclass
-class _Products:
-    """Inner products of the history, oldest first: ``s_i . s_j``, ``s_i . y_j``, ``y_i . y_j``, ``(10, 10)`` each."""
-
+    state: np.ndarray
+    theta: np.ndarray
+    s: np.ndarray
+    y: np.ndarray
+    by_element: np.ndarray
     ss: np.ndarray
     sy: np.ndarray
     yy: np.ndarray
-    sy_free: np.ndarray  # s_i . y_j summed in plain order, not by BLAS, as the middle matrix has them
+    sy_plain: np.ndarray
+    factor: np.ndarray
 
 
-class _History:
-    """The last ten steps s and changes of the gradient y, and the middle matrix of the inverse they stand for."""
+def new_history(count: int) -> History:
+    """An empty history for ``count`` variables."""
+    square = (MEMORY, MEMORY)
+    return History(
+        np.zeros(3, np.int64), np.ones(1), np.zeros((MEMORY, count)), np.zeros((MEMORY, count)),
+        np.zeros((2, count, MEMORY)), np.zeros(square), np.zeros(square), np.zeros(square), np.zeros(square),
+        np.zeros((2 * MEMORY, 2 * MEMORY)),
+    )  # fmt: skip
 
-    def __init__(self, count: int):
-        self._s = np.zeros((MEMORY, count))  # by lines of a ring, for BLAS
-        self._y = np.zeros((MEMORY, count))
-        self._by_element = np.zeros((2, count, MEMORY))  # s and y again, for sums side by side
-        self.forget()
 
-    def forget(self) -> None:
-        """Start again."""
-        self.size = 0
-        self._first = 0
-        self._theta = 1.0
-        self._updated = False
-        self._factor = np.zeros((0, 0))
-        self._products = _Products(*(np.zeros((MEMORY, MEMORY)) for _ in range(4)))
+@njit(nogil=True, cache=True)
+def size_of(history):
+    """The number of steps in the history."""
+    return history.state[_SIZE]
 
-    def _order(self) -> np.ndarray:
-        return (self._first + np.arange(self.size)) % MEMORY
 
-    def target(self, x: np.ndarray, gradient: np.ndarray) -> np.ndarray | None:
-        """The minimum of the quadratic model at ``x``; None where the model fails, and is then forgotten."""
-        if self.size == 0:
-            return x - gradient
-        if self._updated and not self._factorize():
-            self.forget()
-            return None
-        order = self._order()
-        direction = -gradient
-        weights = _project(self._by_element, order, direction, self._theta)
-        weights, info = dtrtrs(self._factor, weights, lower=0, trans=1)
-        if info == 0:
-            weights[: self.size] = -weights[: self.size]
-            weights, info = dtrtrs(self._factor, weights, lower=0, trans=0)
-        if info != 0:
-            self.forget()
-            return None
-        return _extend(self._y, self._s, order, weights, self._theta, direction, x)
+@njit(nogil=True, cache=True)
+def forget(history):
+    """Start again."""
+    history.state[:] = 0
+    history.theta[0] = 1.0
 
-    def add(
-        self, step: np.ndarray, change: np.ndarray, scale: float, slope: float, before_slope: float, length: float
-    ) -> None:
-        """Take in a finished line search of length ``scale`` along ``step``, unless its curvature is not positive."""
-        curvature, decrease = slope - before_slope, -before_slope
-        if scale != 1.0:
-            curvature, decrease, step = curvature * scale, -before_slope * scale, step * scale
-        self._updated = curvature > _EPSILON * decrease
-        if not self._updated:
-            return
-        products = self._products
-        if self.size == MEMORY:
-            self._first = (self._first + 1) % MEMORY
-            for matrix in vars(products).values():
-                matrix[:-1, :-1] = matrix[1:, 1:].copy()
-        else:
-            self.size += 1
-        last = self.size - 1
-        order = self._order()
-        self._s[order[-1]], self._y[order[-1]] = step, change
-        self._by_element[0, :, order[-1]], self._by_element[1, :, order[-1]] = step, change
-        norm = dnrm2(change)
-        self._theta = norm * norm / curvature
-        _inner_products(self._s, self._y, order, products.ss, products.sy)
-        squared = length * length
-        products.ss[last, last] = squared if scale == 1.0 else scale * scale * squared
-        products.sy[last, last] = curvature
-        _sum_products(self._by_element, change, order, products.yy, products.sy_free)
-        if not _is_positive(products.ss, products.sy, self.size, self._theta):
-            self.forget()
 
-    def _factorize(self) -> bool:
-        """Set the triangular factor of the middle matrix, ``[[D + Y'Y / theta, L'], [L, theta S'S]]`` on free variables."""
-        size, products = self.size, self._products
-        matrix = np.zeros((2 * size, 2 * size), order="F")
-        _middle(products.yy, products.sy_free, products.sy, size, self._theta, matrix)
-        upper, info = dpotrf(matrix[:size, :size], lower=0, clean=0)
-        if info != 0:
-            return False
-        right, _ = dtrtrs(upper, matrix[:size, size:], lower=0, trans=1)
-        lower_right, info = dpotrf(_gram(np.ascontiguousarray(right.T)), lower=0, clean=0)
-        matrix[:size, :size], matrix[:size, size:], matrix[size:, size:] = upper, right, lower_right
-        self._factor = matrix
-        return bool(info == 0)
+@njit(nogil=True, cache=True, error_model="numpy")
+def aim(history, x, gradient, direction, target):
+    """Set ``target`` to the minimum of the quadratic model at ``x``, all ``(n,)``; ``direction`` is overwritten.
+
+    Returns False where the model fails; it is then forgotten.
+    """
+    size = history.state[_SIZE]
+    if size == 0:
+        for k in range(x.shape[0]):
+            target[k] = x[k] - gradient[k]
+        return True
+    weights = np.empty(2 * size)
+    if not (history.state[_UPDATED] == 0 or _factorize(history, size)) or not _weigh(history, gradient, weights):
+        forget(history)
+        return False
+    theta = history.theta[0]
+    for k in range(x.shape[0]):
+        direction[k] = -gradient[k]
+    for i in range(size):
+        line = (history.state[_FIRST] + i) % MEMORY
+        y, s = history.y[line], history.s[line]
+        first, second = weights[i], weights[size + i]
+        for k in range(x.shape[0]):
+            direction[k] = direction[k] + (y[k] * first / theta) + (s[k] * second)
+    scale = 1.0 / theta
+    for k in range(x.shape[0]):
+        target[k] = x[k] + direction[k] * scale
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _weigh(history, gradient, weights):
+    """Set ``weights`` to the middle matrix's inverse times ``[Y', theta S'] -g``."""
+    size = history.state[_SIZE]
+    sums = np.empty((2, MEMORY))
+    opposite = -gradient
+    _ten_sums(history.by_element[0], opposite, sums[0])
+    _ten_sums(history.by_element[1], opposite, sums[1])
+    for i in range(size):
+        line = (history.state[_FIRST] + i) % MEMORY
+        weights[i] = sums[1, line]
+        weights[size + i] = history.theta[0] * sums[0, line]
+    if not solve_upper(history.factor, 2 * size, 2 * MEMORY, True, weights, 1, 2 * size):
+        return False
+    for i in range(size):
+        weights[i] = -weights[i]
+    return solve_upper(history.factor, 2 * size, 2 * MEMORY, False, weights, 1, 2 * size)
+
+
+@njit(nogil=True, cache=True)
+def add(history, step, change, scale, slope, before_slope, length):
+    """Take in a line search that ended at ``scale`` times ``step``, unless its curvature is not positive.
+
+    ``change``: of the gradient; ``slope`` and ``before_slope``: along ``step``, after and before; ``length``: of
+    ``step``, which is overwritten.
+    """
+    curvature, decrease = slope - before_slope, -before_slope
+    if scale != 1.0:
+        curvature, decrease = curvature * scale, -before_slope * scale
+        for k in range(step.shape[0]):
+            step[k] *= scale
+    history.state[_UPDATED] = curvature > EPSILON * decrease
+    if not history.state[_UPDATED]:
+        return
+    if history.state[_SIZE] == MEMORY:
+        history.state[_FIRST] = (history.state[_FIRST] + 1) % MEMORY
+        for matrix in (history.ss, history.sy, history.yy, history.sy_plain):
+            for i in range(MEMORY - 1):
+                for j in range(MEMORY - 1):
+                    matrix[i, j] = matrix[i + 1, j + 1]
+    else:
+        history.state[_SIZE] += 1
+    last = history.state[_SIZE] - 1
+    line = (history.state[_FIRST] + last) % MEMORY
+    for k in range(step.shape[0]):
+        history.s[line, k] = history.by_element[0, k, line] = step[k]
+        history.y[line, k] = history.by_element[1, k, line] = change[k]
+    longest = norm(change)
+    history.theta[0] = longest * longest / curvature
+    _multiply(history, last, line)
+    squared = length * length
+    history.ss[last, last] = squared if scale == 1.0 else scale * scale * squared
+    history.sy[last, last] = curvature
+    if not _is_positive(history):
+        forget(history)
+
+
+@njit(nogil=True, cache=True)
+def _multiply(history, last, line):
+    """The inner products that the newest step adds."""
+    sums = np.empty((2, MEMORY))
+    _ten_sums(history.by_element[0], history.y[line], sums[0])
+    _ten_sums(history.by_element[1], history.y[line], sums[1])
+    for i in range(last + 1):
+        other = (history.state[_FIRST] + i) % MEMORY
+        history.sy_plain[i, last] = sums[0, other]
+        history.yy[last, i] = sums[1, other]
+        if i < last:
+            history.sy[last, i] = np.dot(history.s[line], history.y[other])
+            history.ss[i, last] = np.dot(history.s[other], history.s[line])
 
 
 # Ten named sums stay in registers; as an array they take 80 us instead of 20.
@@ -202,91 +191,37 @@ def _ten_sums(lines, vector, out):
     out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7], out[8], out[9] = a, b, c, d, e, f, g, h, i, j
 
 
-@njit(nogil=True, cache=True)
-def _project(pairs, order, direction, theta):
-    """``[Y' d, theta S' d]``."""
-    size = order.shape[0]
-    sums = np.empty((2, MEMORY))
-    _ten_sums(pairs[0], direction, sums[0])
-    _ten_sums(pairs[1], direction, sums[1])
-    out = np.empty(2 * size)
-    for i in range(size):
-        out[i] = sums[1, order[i]]
-        out[size + i] = theta * sums[0, order[i]]
-    return out
-
-
-@njit(nogil=True, cache=True)
-def _inner_products(s, y, order, ss, sy):
-    """The last row of S'Y and the last column of S'S but for the corner, by BLAS."""
-    last = order.shape[0] - 1
-    step = s[order[last]]
-    for row in range(last):
-        sy[last, row] = np.dot(step, y[order[row]])
-        ss[row, last] = np.dot(s[order[row]], step)
-
-
 @njit(nogil=True, cache=True, error_model="numpy")
-def _extend(y, s, order, weights, theta, direction, x):
-    """``x + (d + Y w / theta + S w') / theta``; ``direction`` is overwritten."""
-    size = order.shape[0]
-    for i in range(size):
-        line, other = y[order[i]], s[order[i]]
-        first, second = weights[i], weights[size + i]
-        for k in range(direction.shape[0]):
-            direction[k] = direction[k] + (line[k] * first / theta) + (other[k] * second)
-    scale = 1.0 / theta
-    target = np.empty_like(x)
-    for k in range(direction.shape[0]):
-        target[k] = x[k] + direction[k] * scale
-    return target
-
-
-@njit(nogil=True, cache=True)
-def _sum_products(pairs, last, order, yy, sy):
-    """The last row of Y'Y and the last column of S'Y; ``last (n,)`` is the last y."""
-    size = order.shape[0]
-    sums = _project(pairs, order, last, 1.0)
-    for i in range(size):
-        yy[size - 1, i] = sums[i]
-        sy[i, size - 1] = sums[size + i]
-
-
-@njit(nogil=True, cache=True)
-def _gram(rows):
-    """Inner products of short rows, upper part, by BLAS."""
-    size = rows.shape[0]
-    out = np.zeros((size, size))
-    for i in range(size):
-        for j in range(i, size):
-            out[i, j] = np.dot(rows[i], rows[j])
-    return out
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _middle(yy, sy_free, sy, size, theta, out):
+def _factorize(history, size):
+    """Factor the middle matrix ``[[D + Y'Y / theta, L'], [L, theta S'S]]``, of which only free variables are left."""
+    u, theta, stride = history.factor, history.theta[0], 2 * MEMORY  # u[j, i]: row i, column j
     for i in range(size):
         for j in range(i + 1):
-            out[j, i] = yy[i, j] / theta
+            u[i, j] = history.yy[i, j] / theta
+            u[size + i, size + j] = 0.0
+        for j in range(size):
+            u[size + i, j] = history.sy_plain[i, j] if j >= i else 0.0
+        u[i, i] = u[i, i] + history.sy[i, i]
+    if not cholesky(u, size, stride):
+        return False
+    solve_upper(u, size, stride, True, u[size], size, stride)
+    for i in range(size):
         for j in range(i, size):
-            out[j, size + i] = sy_free[i, j]
-        out[i, i] = out[i, i] + sy[i, i]
+            u[size + j, size + i] += np.dot(u[size + i, :size], u[size + j, :size])
+    return cholesky(u[size, size:], size, stride)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _triangle(ss, sy, size, theta):
-    """``theta S'S + L D^-1 L'``, upper part."""
-    out = np.zeros((size, size))
+def _is_positive(history):
+    """Whether ``theta S'S + L D^-1 L'`` has a Cholesky factor."""
+    size, theta, sy = history.state[_SIZE], history.theta[0], history.sy
+    u = np.zeros((size, size))
     for j in range(size):
-        out[0, j] = theta * ss[0, j]
+        u[j, 0] = theta * history.ss[0, j]
     for i in range(1, size):
         for j in range(i, size):
             total = 0.0
             for k in range(i):
                 total = total + ((sy[i, k] * sy[j, k]) / sy[k, k])
-            out[i, j] = total + theta * ss[i, j]
-    return out
-
-
-def _is_positive(ss: np.ndarray, sy: np.ndarray, size: int, theta: float) -> bool:
-    return bool(dpotrf(_triangle(ss, sy, size, theta), lower=0, clean=0)[1] == 0)
+            u[j, i] = total + theta * history.ss[i, j]
+    return cholesky(u, size, size)

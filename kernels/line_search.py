@@ -1,151 +1,194 @@
 """The line search of More and Thuente, step for step as SciPy's L-BFGS-B takes it.
 
 Finds a step with f(step) <= f(0) + 1e-3 step f'(0) and |f'(step)| <= 0.9 |f'(0)|, or the last one that rounding allows.
+A search is one array: call ``begin``, then ``advance`` with what was found at ``search[STEP]``, until it returns True.
 Source: More, Thuente (1994); ``dcsrch`` and ``dcstep`` in SciPy's ``scipy/optimize/__lbfgsb.c``.
 """
 
 from __future__ import annotations
 
-from math import sqrt
-from typing import NamedTuple
+import math
+
+import numpy as np
+from numba import njit
 
 _DECREASE, _CURVATURE, _WIDTH = 1e-3, 0.9, 0.1
 _LARGEST = 1e10
 
+# The next step; value and slope at 0; step, value and slope of the best point and of the other end of its interval;
+# what the next step may be; the interval's last width and the one before; flags.
+STEP, _VALUE, _SLOPE, _BEST, _OTHER, _LOW, _HIGH, _LAST, _BEFORE, _BRACKETED, _FIRST_STAGE = (
+    0,
+    1,
+    2,
+    3,
+    6,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+)
+SIZE = 15
 
-class _Point(NamedTuple):
-    """A step with the function's value and slope there."""
 
-    step: float
-    value: float
-    slope: float
+@njit(nogil=True, cache=True)
+def begin(search, value, slope, step):
+    """Start from ``value`` and ``slope`` at 0, with a first ``step``; ``search (15,)`` float64 is overwritten."""
+    search[STEP] = min(step, _LARGEST)
+    search[_VALUE], search[_SLOPE] = value, slope
+    for point in (_BEST, _OTHER):
+        search[point], search[point + 1], search[point + 2] = 0.0, value, slope
+    search[_LOW], search[_HIGH] = 0.0, search[STEP] + 4.0 * search[STEP]
+    search[_LAST], search[_BEFORE] = _LARGEST, _LARGEST / 0.5
+    search[_BRACKETED], search[_FIRST_STAGE] = 0.0, 1.0
 
-    def tilted(self, slope: float) -> _Point:
-        """The same point of the function less ``slope`` times the step."""
-        return _Point(self.step, self.value - self.step * slope, self.slope - slope)
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def advance(search, value, slope):
+    """Take in the function at ``search[STEP]``; True where the search ends there, else the step is the next one."""
+    step = search[STEP]
+    aim = _DECREASE * search[_SLOPE]
+    test = search[_VALUE] + step * aim
+    if search[_FIRST_STAGE] == 1 and value <= test and slope >= 0:
+        search[_FIRST_STAGE] = 0.0
+    if _ends(search, value, slope, test, aim):
+        return True
+    if search[_FIRST_STAGE] == 1 and test < value <= search[_BEST + 1]:
+        _tilt(search, aim)
+        step = _next(search, step, value - step * aim, slope - aim)
+        _tilt(search, -aim)
+    else:
+        step = _next(search, step, value, slope)
+    search[STEP] = _within(search, step)
+    return False
 
 
-class LineSearch:
-    """``step`` is the next to try; tell ``advance`` what was found there."""
+@njit(nogil=True, cache=True)
+def _tilt(search, aim):
+    """Take the line of slope ``aim`` off both points."""
+    for point in (_BEST, _OTHER):
+        search[point + 1] -= search[point] * aim
+        search[point + 2] -= aim
 
-    def __init__(self, value: float, slope: float, step: float):
-        self.step = min(step, _LARGEST)
-        self._start = _Point(0.0, value, slope)
-        self._best = self._other = self._start
-        self._bracketed = False
-        self._first_stage = True
-        self._low, self._high = 0.0, self.step + 4.0 * self.step
-        self._width, self._before = _LARGEST, _LARGEST / 0.5
 
-    def advance(self, value: float, slope: float) -> bool:
-        """Take in the function at ``step``; returns whether the search ends there, else ``step`` is the next."""
-        aim = _DECREASE * self._start.slope
-        test = self._start.value + self.step * aim
-        if self._first_stage and value <= test and slope >= 0:
-            self._first_stage = False
-        if self._ends(value, slope, test, aim):
-            return True
-        found = _Point(self.step, value, slope)
-        if self._first_stage and test < value <= self._best.value:
-            best, other, step = self._next(self._best.tilted(aim), self._other.tilted(aim), found.tilted(aim))
-            self._best, self._other = best.tilted(-aim), other.tilted(-aim)
-        else:
-            self._best, self._other, step = self._next(self._best, self._other, found)
-        self.step = self._within(step)
-        return False
+@njit(nogil=True, cache=True)
+def _ends(search, value, slope, test, aim):
+    step, low, high = search[STEP], search[_LOW], search[_HIGH]
+    if search[_BRACKETED] == 1 and (step <= low or step >= high or high - low <= _WIDTH * high):
+        return True
+    if step == _LARGEST and value <= test and slope <= aim:
+        return True
+    if step == 0 and (value > test or slope >= aim):
+        return True
+    return value <= test and abs(slope) <= _CURVATURE * -search[_SLOPE]
 
-    def _ends(self, value: float, slope: float, test: float, aim: float) -> bool:
-        if self._bracketed and not self._low < self.step < self._high:
-            return True
-        if self._bracketed and self._high - self._low <= _WIDTH * self._high:
-            return True
-        if self.step == _LARGEST and value <= test and slope <= aim:
-            return True
-        if self.step == 0 and (value > test or slope >= aim):
-            return True
-        return value <= test and abs(slope) <= _CURVATURE * -self._start.slope
 
-    def _within(self, step: float) -> float:
-        """Keep the bracket shrinking, and the step in it."""
-        best, other = self._best.step, self._other.step
-        if self._bracketed:
-            if abs(other - best) >= 0.66 * self._before:
-                step = best + 0.5 * (other - best)
-            self._before, self._width = self._width, abs(other - best)
-            self._low, self._high = min(best, other), max(best, other)
-        else:
-            self._low, self._high = step + 1.1 * (step - best), step + 4.0 * (step - best)
-        step = min(max(step, 0.0), _LARGEST)
-        narrow = self._high - self._low <= _WIDTH * self._high
-        if self._bracketed and (not self._low < step < self._high or narrow):
-            return best
-        return step
+@njit(nogil=True, cache=True)
+def _within(search, step):
+    """Keep the interval shrinking, and the step in it."""
+    best, other = search[_BEST], search[_OTHER]
+    bracketed = search[_BRACKETED] == 1
+    if bracketed:
+        if abs(other - best) >= 0.66 * search[_BEFORE]:
+            step = best + 0.5 * (other - best)
+        search[_BEFORE] = search[_LAST]
+        search[_LAST] = abs(other - best)
+        search[_LOW], search[_HIGH] = min(best, other), max(best, other)
+    else:
+        search[_LOW], search[_HIGH] = step + 1.1 * (step - best), step + 4.0 * (step - best)
+    step = min(max(step, 0.0), _LARGEST)
+    low, high = search[_LOW], search[_HIGH]
+    if bracketed and (step <= low or step >= high or high - low <= _WIDTH * high):
+        step = best
+    return step
 
-    def _next(self, best: _Point, other: _Point, new: _Point) -> tuple[_Point, _Point, float]:
-        """The new best point, the other end of its interval, and a step by cubic or quadratic interpolation."""
-        opposite = new.slope * (best.slope / abs(best.slope)) < 0
-        if new.value > best.value:
-            step = _after_a_rise(best, new)
-            self._bracketed = True
-            return best, new, step
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _next(search, step, value, slope):
+    """Put the new point in its place, and return a step by cubic or quadratic interpolation."""
+    best_step, best_value, best_slope = search[_BEST], search[_BEST + 1], search[_BEST + 2]
+    opposite = slope * (best_slope / abs(best_slope)) < 0
+    if value > best_value:
+        next_step = _after_a_rise(best_step, best_value, best_slope, step, value, slope)
+    elif opposite:
+        next_step = _after_a_turn(best_step, best_value, best_slope, step, value, slope)
+    elif abs(slope) < abs(best_slope):
+        next_step = _after_a_fall(search, step, value, slope)
+    else:
+        next_step = _onward(search, step, value, slope)
+    if value > best_value or opposite:
+        search[_BRACKETED] = 1.0
+    if value > best_value:
+        search[_OTHER], search[_OTHER + 1], search[_OTHER + 2] = step, value, slope
+    else:
         if opposite:
-            step = _after_a_turn(best, new)
-            self._bracketed = True
-            return new, best, step
-        if abs(new.slope) < abs(best.slope):
-            return new, other, self._after_a_fall(best, other, new)
-        if self._bracketed:
-            theta, gamma = _cubic(other, new)
-            gamma = -gamma if new.step > other.step else gamma
-            r = ((gamma - new.slope) + theta) / (((gamma - new.slope) + gamma) + other.slope)
-            return new, other, new.step + r * (other.step - new.step)
-        return new, other, self._high if new.step > best.step else self._low
-
-    def _after_a_fall(self, best: _Point, other: _Point, new: _Point) -> float:
-        theta, gamma = _cubic(best, new, least=0.0)
-        gamma = -gamma if new.step > best.step else gamma
-        r = ((gamma - new.slope) + theta) / ((gamma + (best.slope - new.slope)) + gamma)
-        if r < 0 and gamma != 0:
-            cubic = new.step + r * (best.step - new.step)
-        else:
-            cubic = self._high if new.step > best.step else self._low
-        secant = _secant(best, new)
-        nearer = abs(cubic - new.step) < abs(secant - new.step)
-        if self._bracketed:
-            step = cubic if nearer else secant
-            limit = new.step + 0.66 * (other.step - new.step)
-            return min(limit, step) if new.step > best.step else max(limit, step)
-        farther = abs(cubic - new.step) > abs(secant - new.step)
-        return max(self._low, min(self._high, cubic if farther else secant))
+            search[_OTHER], search[_OTHER + 1], search[_OTHER + 2] = best_step, best_value, best_slope
+        search[_BEST], search[_BEST + 1], search[_BEST + 2] = step, value, slope
+    return next_step
 
 
-def _cubic(one: _Point, new: _Point, least: float | None = None) -> tuple[float, float]:
-    theta = 3.0 * (one.value - new.value) / (new.step - one.step) + one.slope + new.slope
-    scale = max(abs(theta), max(abs(one.slope), abs(new.slope)))
-    inner = (theta / scale) * (theta / scale) - (one.slope / scale) * (new.slope / scale)
-    return theta, scale * sqrt(inner if least is None else max(least, inner))
+@njit(nogil=True, cache=True, error_model="numpy")
+def _cubic(one_step, one_value, one_slope, step, value, slope, least):
+    theta = 3.0 * (one_value - value) / (step - one_step) + one_slope + slope
+    scale = max(abs(theta), max(abs(one_slope), abs(slope)))  # noqa: PLW3301 numba has max of two
+    inner = (theta / scale) * (theta / scale) - (one_slope / scale) * (slope / scale)
+    return theta, scale * math.sqrt(max(least, inner))
 
 
-def _secant(best: _Point, new: _Point) -> float:
-    return new.step + (new.slope / (new.slope - best.slope)) * (best.step - new.step)
-
-
-def _after_a_rise(best: _Point, new: _Point) -> float:
-    theta, gamma = _cubic(best, new)
-    gamma = -gamma if new.step < best.step else gamma
-    r = ((gamma - best.slope) + theta) / (((gamma - best.slope) + gamma) + new.slope)
-    width = new.step - best.step
-    cubic = best.step + r * width
-    quadratic = best.step + ((best.slope / ((best.value - new.value) / width + best.slope)) / 2.0) * width
-    if abs(cubic - best.step) < abs(quadratic - best.step):
+@njit(nogil=True, cache=True, error_model="numpy")
+def _after_a_rise(best_step, best_value, best_slope, step, value, slope):
+    theta, gamma = _cubic(best_step, best_value, best_slope, step, value, slope, -np.inf)
+    if step < best_step:
+        gamma = -gamma
+    r = ((gamma - best_slope) + theta) / (((gamma - best_slope) + gamma) + slope)
+    width = step - best_step
+    cubic = best_step + r * width
+    quadratic = best_step + ((best_slope / ((best_value - value) / width + best_slope)) / 2.0) * width
+    if abs(cubic - best_step) < abs(quadratic - best_step):
         return cubic
     return cubic + (quadratic - cubic) / 2.0
 
 
-def _after_a_turn(best: _Point, new: _Point) -> float:
-    theta, gamma = _cubic(best, new)
-    gamma = -gamma if new.step > best.step else gamma
-    r = ((gamma - new.slope) + theta) / (((gamma - new.slope) + gamma) + best.slope)
-    cubic = new.step + r * (best.step - new.step)
-    secant = _secant(best, new)
-    return cubic if abs(cubic - new.step) > abs(secant - new.step) else secant
+@njit(nogil=True, cache=True, error_model="numpy")
+def _after_a_turn(best_step, best_value, best_slope, step, value, slope):
+    theta, gamma = _cubic(best_step, best_value, best_slope, step, value, slope, -np.inf)
+    if step > best_step:
+        gamma = -gamma
+    r = ((gamma - slope) + theta) / (((gamma - slope) + gamma) + best_slope)
+    cubic = step + r * (best_step - step)
+    secant = step + (slope / (slope - best_slope)) * (best_step - step)
+    return cubic if abs(cubic - step) > abs(secant - step) else secant
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _after_a_fall(search, step, value, slope):
+    best_step, best_slope = search[_BEST], search[_BEST + 2]
+    theta, gamma = _cubic(best_step, search[_BEST + 1], best_slope, step, value, slope, 0.0)
+    if step > best_step:
+        gamma = -gamma
+    r = ((gamma - slope) + theta) / ((gamma + (best_slope - slope)) + gamma)
+    if r < 0 and gamma != 0:
+        cubic = step + r * (best_step - step)
+    else:
+        cubic = search[_HIGH] if step > best_step else search[_LOW]
+    secant = step + (slope / (slope - best_slope)) * (best_step - step)
+    if search[_BRACKETED] == 1:
+        found = cubic if abs(cubic - step) < abs(secant - step) else secant
+        limit = step + 0.66 * (search[_OTHER] - step)
+        return min(limit, found) if step > best_step else max(limit, found)
+    found = cubic if abs(cubic - step) > abs(secant - step) else secant
+    return max(search[_LOW], min(search[_HIGH], found))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _onward(search, step, value, slope):
+    other_step, other_slope = search[_OTHER], search[_OTHER + 2]
+    if search[_BRACKETED] == 1:
+        theta, gamma = _cubic(other_step, search[_OTHER + 1], other_slope, step, value, slope, -np.inf)
+        if step > other_step:
+            gamma = -gamma
+        r = ((gamma - slope) + theta) / (((gamma - slope) + gamma) + other_slope)
+        return step + r * (other_step - step)
+    return search[_HIGH] if step > search[_BEST] else search[_LOW]

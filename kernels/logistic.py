@@ -3,7 +3,7 @@
     minimize 1/n sum_i log(sum_c exp(z_ic)) - z_iy + 1/(2 C n) |W|^2,   z = X W' + b
 
 It often stops at 100 iterations, unconverged, and where it does depends on float32 rounding: so every product is the
-same NumPy call on the same numbers as scikit-learn's, on one BLAS thread.
+same BLAS call on the same numbers as scikit-learn's, on one BLAS thread.
 Source: ``LinearModelLoss.loss_gradient`` and ``CyHalfMultinomialLoss`` in scikit-learn 1.9, ``sklearn/linear_model/``
 and ``sklearn/_loss/``; the solver: ``lbfgs.py``.
 """
@@ -17,10 +17,10 @@ import numpy as np
 from numba import njit
 from scipy.special import expit
 
-from dataperf_fast.kernels.lbfgs import minimize
+from dataperf_fast.kernels import lapack, lbfgs, line_search
 
-C, TOLERANCE, ITERATIONS = 1.0, 1e-4, 100
-_VALUE_TOLERANCE, _STEPS = 64 * 2.220446049250313e-16, 50
+C, TOLERANCE, ITERATIONS, STEPS = 1.0, 1e-4, 100, 50
+_GAIN = 64 * lbfgs.EPSILON
 
 
 class Logistic(NamedTuple):
@@ -32,41 +32,121 @@ class Logistic(NamedTuple):
 
 def fit(features: np.ndarray, labels: np.ndarray) -> Logistic:
     """Fit ``features (n, d)`` float32 with ``labels (n,)`` in 0 .. k - 1, k > 2; BLAS must be kept to one thread."""
-    rows, width = features.shape
     classes = int(labels.max()) + 1
-    penalty = 1.0 / (C * rows)
-    losses = np.empty(rows, np.float32)
-    slopes = np.empty((rows, classes), np.float32)
-    labels = labels.astype(np.int64)
-
-    def loss_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
-        parameters = x.astype(np.float32).reshape(width + 1, classes)
-        weights = parameters[:-1]
-        _pointwise(features @ weights + parameters[-1], labels, losses, slopes)
-        flat = weights.reshape(-1)
-        loss = float(np.sum(losses) / rows) + float(0.5 * penalty * np.dot(flat, flat))
-        np.divide(slopes, rows, out=slopes)
-        gradient = np.empty((width + 1, classes))
-        gradient[:-1] = (slopes.T @ features).T + penalty * weights
-        gradient[-1] = np.sum(slopes, axis=0)
-        return loss, gradient.reshape(-1)
-
-    start = np.zeros((width + 1) * classes)
-    found = minimize(loss_and_gradient, start, TOLERANCE, _VALUE_TOLERANCE, ITERATIONS, _STEPS)
-    parameters = found.x.astype(np.float32).reshape(width + 1, classes)
+    x = np.zeros((features.shape[1] + 1) * classes)
+    features = np.require(features, np.float32, ["C", "W"])
+    _minimize(features, labels.astype(np.int64), classes, lbfgs.new_history(len(x)), x)
+    parameters = x.astype(np.float32).reshape(-1, classes)
     return Logistic(parameters[:-1].T, parameters[-1])
 
 
 def probabilities(model: Logistic, rows: np.ndarray) -> np.ndarray:
-    """Class probabilities of ``rows (r, d)`` float32, as scikit-learn's ``predict_proba`` has them: ``(r, k)`` float32."""
+    """Class probabilities ``(r, k)`` of ``rows (r, d)``, float32, as scikit-learn's ``predict_proba`` has them."""
     logits = rows @ model.weights.T + model.intercepts
     if len(model.weights) == 1:
         second = expit(logits.ravel())
         return np.stack([1 - second, second], axis=1)
     logits -= logits.max(axis=1, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    return logits
+    shares: np.ndarray = np.exp(logits, out=logits)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
+
+
+@njit(nogil=True, cache=True)
+def _minimize(features, labels, classes, history, x):
+    """Move ``x ((d + 1) k,)`` float64, class by class within each feature, to where the search stops."""
+    rows, width = features.shape
+    weights = np.empty((width, classes), np.float32)
+    logits, slopes = np.empty((rows, classes), np.float32), np.empty((rows, classes), np.float32)
+    losses, back = np.empty(rows, np.float32), np.empty((classes, width), np.float32)
+    gradient, before, before_gradient = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    direction, target = np.empty_like(x), np.empty_like(x)
+    search = np.empty(line_search.SIZE)
+    value = _evaluate(features, labels, x, weights, logits, losses, slopes, back, gradient)
+    done = 0
+    while _largest(gradient) > TOLERANCE and done < ITERATIONS:
+        if not lbfgs.aim(history, x, gradient, direction, target):
+            continue
+        for k in range(x.shape[0]):
+            direction[k] = target[k] - x[k]
+            before[k], before_gradient[k] = x[k], gradient[k]
+        before_value, length = value, lapack.norm(direction)
+        before_slope = slope = np.dot(gradient, direction)
+        line_search.begin(search, value, slope, 1.0 / length if done == 0 else 1.0)
+        tried, ended = 0, slope >= 0
+        while not ended and tried <= STEPS:
+            scale = search[line_search.STEP]
+            for k in range(x.shape[0]):
+                x[k] = target[k] if scale == 1.0 else scale * direction[k] + before[k]
+            value = _evaluate(features, labels, x, weights, logits, losses, slopes, back, gradient)
+            tried += 1
+            slope = np.dot(gradient, direction)
+            ended = line_search.advance(search, value, slope)
+        if tried == 0 or not ended:  # no way down: from the start of the search again, without a history
+            x[:], gradient[:], value = before, before_gradient, before_value
+            if lbfgs.size_of(history) == 0:
+                break
+            lbfgs.forget(history)
+            continue
+        done += 1
+        if before_value - value <= _GAIN * max(max(abs(before_value), abs(value)), 1.0):  # noqa: PLW3301
+            break
+        before_gradient = gradient - before_gradient
+        lbfgs.add(history, direction, before_gradient, search[line_search.STEP], slope, before_slope, length)
+
+
+@njit(nogil=True, cache=True)
+def _largest(gradient):
+    largest = 0.0
+    for k in range(gradient.shape[0]):
+        largest = max(largest, abs(gradient[k]))
+    return largest
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _evaluate(features, labels, x, weights, logits, losses, slopes, back, gradient):
+    """The loss at ``x``, rounded to float32, and its gradient; every product is scikit-learn's own."""
+    rows, (width, classes) = labels.shape[0], weights.shape
+    for k in range(width):
+        for c in range(classes):
+            weights[k, c] = x[k * classes + c]
+    np.dot(features, weights, logits)
+    logits += x[width * classes :].astype(np.float32)
+    _pointwise(logits, labels, losses, slopes)
+    count, penalty = np.float32(rows), 1.0 / (C * rows)
+    flat = weights.reshape(-1)
+    loss = np.float64(pairwise_sum(losses) / count) + np.float64(np.float32(0.5 * penalty) * np.dot(flat, flat))
+    slopes /= count
+    np.dot(slopes.T, features, back)
+    for k in range(width):
+        for c in range(classes):
+            gradient[k * classes + c] = back[c, k] + np.float32(penalty) * weights[k, c]
+    for c in range(classes):
+        total = np.float32(0)
+        for i in range(rows):
+            total += slopes[i, c]
+        gradient[width * classes + c] = total
+    return loss
+
+
+@njit(nogil=True, cache=True)
+def pairwise_sum(values):
+    """The sum of ``values (n,)`` float32 in NumPy's order: halves down to 128, those in eight interleaved parts."""
+    count = values.shape[0]
+    if count > 128:
+        half = count // 2 - count // 2 % 8
+        return pairwise_sum(values[:half]) + pairwise_sum(values[half:])
+    total = np.float32(0)
+    whole = count // 8 * 8
+    if whole:
+        parts = values[:8].copy()
+        for at in range(8, whole, 8):
+            for k in range(8):
+                parts[k] += values[at + k]
+        total = ((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]))
+    for k in range(whole, count):
+        total += values[k]
+    return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dataperf_fast.formats.errors import InputError
 
     try:
+        if getattr(options, "out", None) is not None:
+            _require_place(options.out)
         return command(options)
     except InputError as error:
         if options.debug:
@@ -112,13 +114,13 @@ def _parser() -> argparse.ArgumentParser:
     baselines.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
     baselines.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the submissions")
     baselines.add_argument("--methods", metavar="A,B", help="which [all]")
-    baselines.add_argument("--seed", type=int, default=0, help="of what is random [%(default)s]")
+    baselines.add_argument("--seed", type=_seed, default=0, help="of what is random [%(default)s]")
 
     synth = add("synth", _synth, "write made-up tasks in the official format", "synth debugging made/ --scale paper")
     _add_benchmark(synth)
     synth.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
     synth.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
-    synth.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes [%(default)s]")
+    synth.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same bytes [%(default)s]")
     synth.add_argument("--noise", choices=("inverted", "weak", "both"), help="debugging: label noise [both]")
     for name in _DEBUGGING_SIZES:
         synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"debugging: number of {name} [the scale's]")
@@ -131,6 +133,24 @@ def _add_benchmark(command: argparse.ArgumentParser) -> None:
     from dataperf_fast.benchmarks import NAMES
 
     command.add_argument("benchmark", choices=NAMES, metavar="BENCHMARK", help=", ".join(NAMES))
+
+
+def _require_place(out: Path) -> None:
+    """Refuse an output folder that cannot be made or written, before any work is done for it."""
+    import os
+
+    from dataperf_fast.formats.errors import InputError
+
+    nearest = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(out, "cannot be written", expected="a folder, or a place for one")
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
 
 
 def _positive(text: str) -> int:

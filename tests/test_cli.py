@@ -187,3 +187,60 @@ def test_both_kinds_of_label_noise(tmp_path):
     assert (inverted.train.labels != inverted.true_labels).sum() == 90
     wrong = weak.train.labels != weak.true_labels
     assert 0.2 < wrong.mean() < 0.4
+
+
+def test_the_speech_board_from_synth_to_pictures(tmp_path, capsys):
+    data, teams, out = tmp_path / "data", tmp_path / "teams", tmp_path / "results"
+    assert cli.main(["synth", "speech", str(data)]) == 0
+    assert cli.main(["baselines", "speech", str(data), "--out", str(teams), "--methods", "random"]) == 0
+    (teams / "late").mkdir()
+    (teams / "late" / "en_25_train.json").write_text("{}")
+    capsys.readouterr()
+    arguments = ["evaluate", "speech", str(data), "--submissions", str(teams), "--out", str(out), "--format", "json"]
+    assert cli.main(arguments) == 2
+    printed = capsys.readouterr()
+    records = [json.loads(line) for line in printed.out.splitlines()]
+    assert {(r["task"], r["submission"], r["status"]) for r in records} == {
+        ("en_25", "random", "ok"),
+        ("en_25", "late", "invalid"),
+        ("en_60", "random", "ok"),
+    }
+    assert all(list(record) == FIELDS for record in records)
+    [complaint] = [line for line in printed.err.splitlines() if "late" in line]
+    assert "has no key 'targets'" in complaint
+    names = [f"{task}_scores.{kind}" for task in ("en_25", "en_60") for kind in ("json", "png")]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "scores.csv"])
+    assert (out / "en_25_scores.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_debuggings_sizes_mean_nothing_for_speech(tmp_path, capsys):
+    assert cli.main(["synth", "speech", str(tmp_path / "data"), "--tasks", "3"]) == 2
+    assert "--tasks: has no meaning for speech" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_an_output_folder_that_cannot_be(suite, tmp_path, capsys, place):
+    (tmp_path / "file").write_text("")
+    assert cli.main(["evaluate", "debugging", str(suite), "--out", str(tmp_path / place)]) == 2
+    assert f"{place}: cannot be written; expected a folder" in capsys.readouterr().err
+
+
+def test_negative_seeds_are_usage_errors(tmp_path):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["synth", "speech", str(tmp_path), "--seed", "-1"])
+    assert stopped.value.code == 2
+
+
+def test_the_demo_scores_every_board(tmp_path, capsys):
+    assert cli.main(["demo", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "debugging: fraction_fixes (lower is better)" in printed
+    assert "speech: macro_f1 (higher is better)" in printed
+    scores = csv.DictReader((tmp_path / "results" / "speech" / "scores.csv").read_text().splitlines())
+    scores = {(row["task"], row["submission"]): float(row["score"]) for row in scores}
+    assert set(scores) == {(f"en_{size}", method) for size in (25, 60) for method in ("random", "crossfold")}
+    assert all(0.2 < score < 0.95 for score in scores.values())
+    assert scores["en_60", "random"] > scores["en_25", "random"]
+    for board, picture in (("debugging", "digits49_evaluation.png"), ("speech", "en_60_scores.png")):
+        assert (tmp_path / "results" / board / picture).stat().st_size > 5000

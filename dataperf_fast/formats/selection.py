@@ -15,13 +15,13 @@ import yaml
 
 from dataperf_fast.formats.errors import InputError, shorten
 from dataperf_fast.formats.files import read_text, whole_file
+from dataperf_fast.formats.setup_file import refuse_depth
 
 Location = tuple[Any, ...]
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _LARGEST = 1 << 28  # bytes; the largest official file has 2 million
-_DEEPEST = 100  # levels; a selection has three
 _LONGEST_WORD = 200  # bytes of a file name, which file systems cut at 255
 
 # A word names a file: nothing that leaves the folder, cannot be encoded or would break an error's one line.
@@ -169,7 +169,7 @@ class _SelectionLoader(_Loader):  # type: ignore[misc]
 
 def _load_yaml(path: Path, text: str, what: str) -> Any:
     try:
-        _refuse_depth(text)
+        refuse_depth(text)
         return yaml.load(text, Loader=_SelectionLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -178,19 +178,6 @@ def _load_yaml(path: Path, text: str, what: str) -> Any:
         raise InputError(path, f"is not YAML ({reason})", place, expected=what) from error
     except ValueError as error:  # a date or number that is none
         raise InputError(path, f"is not YAML ({str(error)[:80]})", expected=what) from error
-
-
-def _refuse_depth(text: str) -> None:
-    """Raise for collections nested so deeply that libyaml's composer, which recurses in C, could crash the process."""
-    # Each level takes a bracket or a column; a second pass is only for files that have many of either.
-    if text.count("[") + text.count("{") < _DEEPEST and max(map(len, text.split("\n"))) < _DEEPEST:
-        return
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            mark: Any = event.start_mark
-            raise yaml.composer.ComposerError(None, None, f"more than {_DEEPEST} levels deep", mark)
 
 
 def _load_json(path: Path, text: str, what: str) -> Any:

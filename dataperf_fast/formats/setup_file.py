@@ -12,21 +12,21 @@ from dataperf_fast.formats.errors import InputError
 from dataperf_fast.formats.files import read_text
 
 Schema = TypeVar("Schema", bound=BaseModel)
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST = 100  # levels; the official files have three
 
 
 def read_setup(path: Path, schema: type[Schema], what: str) -> Schema:
     """Read ``path`` into ``schema``; the first thing that does not fit raises an ``InputError`` with its line."""
     text = read_text(path, what)
     try:
+        refuse_depth(text)
         tree = yaml.compose(text, Loader=_Loader)
         content = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark else ""
         raise InputError(path, f"is not YAML ({getattr(error, 'problem', error)})", place, expected=what) from error
-    except RecursionError as error:
-        raise InputError(path, "is nested too deeply", expected=what) from error
     try:
         return schema.model_validate(content)
     except ValidationError as error:
@@ -36,6 +36,19 @@ def read_setup(path: Path, schema: type[Schema], what: str) -> Schema:
         if first["type"] == "missing":
             raise InputError(path, "is missing", place, expected=what) from error
         raise InputError(path, "holds", place, first["input"], first["msg"]) from error
+
+
+def refuse_depth(text: str) -> None:
+    """Raise ``yaml.YAMLError`` for collections nested so deeply that libyaml, which recurses in C, could crash."""
+    # Each level takes a bracket or a column; a pass of its own is only for files that have many of either.
+    if text.count("[") + text.count("{") < _DEEPEST and max(map(len, text.split("\n"))) < _DEEPEST:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            mark: Any = event.start_mark
+            raise yaml.composer.ComposerError(None, None, f"more than {_DEEPEST} levels deep", mark)
 
 
 def _line(node: Any, location: tuple[int | str, ...]) -> int:

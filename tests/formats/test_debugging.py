@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from dataperf_fast import cli
 from dataperf_fast.formats import debugging as files
+from dataperf_fast.formats.errors import InputError
 
 TRAIN = "embeddings/synth00-flipped_train_0.3_70.parquet"
 TEST = "embeddings/synth00-flipped_test_60.parquet"
@@ -241,3 +242,10 @@ def test_other_list_types_give_the_same_vectors(kind, suite):
     after = files.read_task(folder, setup, setup.tasks[0], 2048)
     assert np.array_equal(before.train.features, after.train.features)
     assert after.train.features.dtype == np.float32
+
+
+def test_a_set_up_file_nested_without_end_is_refused(tmp_path):
+    """libyaml recurses in C: without the check, the process dies."""
+    (tmp_path / "task_setup.yml").write_text("[" * 200_000)
+    with pytest.raises(InputError, match="more than 100 levels deep"):
+        files.open_setup(tmp_path)

@@ -141,14 +141,18 @@ def _require_place(out: Path) -> None:
 
     from dataperf_fast.formats.errors import InputError
 
-    nearest = next(place for place in (out, *out.absolute().parents) if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+    try:
+        nearest = next(place for place in (out, *out.absolute().parents) if place.exists())
+        possible = nearest.is_dir() and os.access(nearest, os.W_OK)
+    except OSError:  # a name too long, a parent that may not be looked into
+        possible = False
+    if not possible:
         raise InputError(out, "cannot be written", expected="a folder, or a place for one")
 
 
 def _seed(text: str) -> int:
     number = int(text)
-    if number < 0:
+    if not 0 <= number < 2**32:  # what NumPy's generators take
         raise ValueError(text)
     return number
 

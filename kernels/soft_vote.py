@@ -22,9 +22,11 @@ from dataperf_fast.kernels.exponential import exponentiate
 
 LANES = 64  # rows a block: 6 x 6 x 64 pairwise numbers are 9 KB, in the first cache
 ROUNDING = np.float32(2.0**-24)
-# Measured, at most 2.3 and 0.13; docs/parity.md. A decision value's error over
-# ``rounding (1 + gamma (|x|^2 + |z|^2)) |coefficients|``, and a coupled probability's over the pairwise ones' bound.
+# Measured, at most 2.3, 0.04 and 0.13; docs/parity.md. A decision value's error over
+# ``rounding (1 + gamma (|x|^2 + |z|^2))`` and the coefficients' length, or, where there are hundreds of them, their
+# absolute sum and the root of their number; and a coupled probability's over the pairwise ones' bound.
 DECISION_ERROR = np.float32(8.0)
+SUM_ERROR = np.float32(0.25)
 COUPLING_ERROR = np.float32(8.0)
 LOGIT_ERROR = 8.0  # over rounding |x| |w|, in a probability
 
@@ -76,7 +78,7 @@ def vote(voter, products, row_squares, logits, begin, end, answers, doubts):
         longest = _kernel_values(products, columns, squares, row_squares, gamma, low, width, values, exponents, powers)
         _decide(values, starts, coefficients, rho, decisions)
         _share(logits, low - begin, width, shares, exponents, powers)
-        error = DECISION_ERROR * ROUNDING * (_ONE + gamma * longest)
+        error = ROUNDING * (_ONE + gamma * longest)
         for w in range(width):
             doubts[low + w] = 0
         for seed in range(a.shape[0]):
@@ -87,15 +89,17 @@ def vote(voter, products, row_squares, logits, begin, end, answers, doubts):
 
 @njit(nogil=True, cache=True)
 def _steepness(coefficients, a):
-    """What a relative error of decision values can become in a pairwise probability: |A| / 4 |coefficients|, a seed."""
+    """What an error of kernel values can become in a pairwise probability: |A| / 4 times the decision's, a seed."""
     out = np.zeros(a.shape[0], np.float32)
     for pair in range(a.shape[1]):
-        total = _ZERO
+        squares = sums = count = _ZERO
         for t in range(coefficients.shape[1]):
-            total += coefficients[pair, t] * coefficients[pair, t]
-        length = np.sqrt(total)
+            squares += coefficients[pair, t] * coefficients[pair, t]
+            sums += abs(coefficients[pair, t])
+            count += np.float32(coefficients[pair, t] != 0)
+        decision = max(DECISION_ERROR * np.sqrt(squares), SUM_ERROR * sums * np.sqrt(count))
         for seed in range(a.shape[0]):
-            out[seed] = max(out[seed], abs(a[seed, pair]) / _FOUR * length)
+            out[seed] = max(out[seed], abs(a[seed, pair]) / _FOUR * decision)
     return out
 
 
@@ -199,7 +203,8 @@ def _couple_and_vote(r, shares, pairwise_error, logit_error, low, width, answers
         left = 0
         for w in range(LANES):  # without branches, so that it vectorizes
             may_stop = (state[w] < 2) & (error[w] < stop + slack)
-            wrong = (margin[w] < needed) | ((state[w] == 1) & (best[w] != answer[w]))
+            clear = margin[w] >= needed  # False where something is not a number
+            wrong = (clear == False) | ((state[w] == 1) & (best[w] != answer[w]))  # noqa: E712 `not` would branch
             doubt[w] |= np.int32(may_stop & wrong)
             answer[w] = best[w] if may_stop else answer[w]
             reached = np.int32(2) if (error[w] < stop - slack) | (doubt[w] == 1) else np.int32(1)
@@ -253,7 +258,7 @@ def _residual(q, p, qp, pqp, error):
     for t in range(classes):
         for w in range(LANES):
             difference = abs(qp[t, w] - pqp[w])
-            error[w] = difference if difference > error[w] else error[w]
+            error[w] = error[w] if difference <= error[w] else difference  # what is not a number never stops
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})

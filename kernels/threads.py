@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as futures_wait
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +28,8 @@ def start(threads: int, task: Callable[[Any], None], parts: Iterable[Any]) -> Ca
     futures = [pool(threads).submit(task, part) for part in parts]
 
     def wait() -> None:
-        for future in futures:
+        finished, _ = futures_wait(futures)  # all of them, so that none runs on after one has failed
+        for future in finished:
             future.result()
 
     return wait

@@ -27,21 +27,15 @@ class Allowed:
 
     def __init__(self, folder: Path, threads: int):
         path = folder / "allowed_training_set.yaml"
-        listed = files.read_selection(path, "the speech board's allowed training set")
-        wanted: dict[str, set[str]] = {word: set(ids) for word, ids in listed.targets.items()}
-        for clip in listed.nontargets:
-            wanted.setdefault(files.word_of(clip), set()).add(clip)
-        clips = files.read_clips(folder / "train_embeddings", wanted, None, threads)
+        listed = files.read_official(path, "the speech board's allowed training set")
+        number = files.class_numbers(path, listed.targets)
+        clips = files.read_clips(folder / "train_embeddings", files.wanted_clips([listed]), None, threads)
         self.path = path
         self.words = list(listed.targets)
         self.targets = {word: sorted(ids, key=clips.row_of.__getitem__) for word, ids in listed.targets.items()}
-        grouped: dict[str, list[str]] = {}
-        for clip in listed.nontargets:
-            grouped.setdefault(files.word_of(clip), []).append(clip)
-        self.nontargets = [clip for ids in grouped.values() for clip in ids]
+        self.nontargets = [clip for ids in files.by_word(listed.nontargets).values() for clip in ids]
         self.ids = [clip for word in self.words for clip in self.targets[word]] + self.nontargets
         self.features = np.ascontiguousarray(clips.features[[clips.row_of[clip] for clip in self.ids]])
-        number = {word: position + 1 for position, word in enumerate(sorted(self.words))}
         classes = [number[word] for word in self.words for _ in self.targets[word]]
         self.target_classes = np.array(classes, np.uint8)
         self.classes = np.concatenate([self.target_classes, np.zeros(len(self.nontargets), np.uint8)])
@@ -49,7 +43,7 @@ class Allowed:
 
 def random(allowed: Allowed, size: int, seed: int, engine: Engine) -> files.Selection:
     """As many clips of every class, drawn as the script draws them with Python's generator."""
-    each = size // (len(allowed.words) + 1)
+    each = max(1, size // (len(allowed.words) + 1))
     for word, ids in [*allowed.targets.items(), ("nontargets", allowed.nontargets)]:
         if len(ids) < each:
             raise InputError(allowed.path, f"lists {len(ids)} clips", word, expected=f"{each} for a random selection")

@@ -29,7 +29,6 @@ from dataperf_fast.results import Record
 NAME = "speech"
 METRIC = "macro_f1"
 SEEDS = np.array([5, 69, 98, 70, 95, 64, 37, 11, 4, 32])
-_MOST_CLASSES = 255
 
 
 @dataclass
@@ -56,19 +55,15 @@ class Board:
     def __init__(self, folder: Path):
         self.folder = folder
         path = folder / "allowed_training_set.yaml"
-        self.allowed = files.read_selection(path, "the speech board's allowed training set")
+        self.allowed = files.read_official(path, "the speech board's allowed training set")
         self.allowed_ids = files.allowed_ids(self.allowed)
-        self.class_of = {word: number + 1 for number, word in enumerate(sorted(self.allowed.targets))}
-        if not self.class_of or len(self.class_of) > _MOST_CLASSES - 1:
-            raise InputError(
-                path, f"lists {len(self.class_of)} targets", "targets", expected=f"1 to {_MOST_CLASSES - 1}"
-            )
+        self.class_of = files.class_numbers(path, self.allowed.targets)
 
     @cached_property
     def evaluation(self) -> files.Selection:
         """What ``eval.yaml`` lists; its words must be the allowed set's."""
         path = self.folder / "eval.yaml"
-        listed = files.read_selection(path, "the speech board's evaluation set")
+        listed = files.read_official(path, "the speech board's evaluation set")
         for word in listed.targets:
             if word not in self.class_of:
                 words = ", ".join(self.class_of)
@@ -79,26 +74,17 @@ class Board:
 
     def read_training(self, selections: Iterable[files.Selection], threads: int) -> files.Clips:
         """Read the clips that any of the selections lists."""
-        return files.read_clips(self.folder / "train_embeddings", _wanted(selections), None, threads)
+        return files.read_clips(self.folder / "train_embeddings", files.wanted_clips(selections), None, threads)
 
     def read_evaluation(self, dimension: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
         """The evaluation clips' vectors ``(m, d)`` float32 and classes ``(m,)`` uint8."""
-        clips = files.read_clips(self.folder / "eval_embeddings", _wanted([self.evaluation]), dimension, threads)
+        clips = files.read_clips(
+            self.folder / "eval_embeddings", files.wanted_clips([self.evaluation]), dimension, threads
+        )
         classes = np.zeros(len(clips.features), np.uint8)
         for word, ids in self.evaluation.targets.items():
             classes[[clips.row_of[clip] for clip in ids]] = self.class_of[word]
         return clips.features, classes
-
-
-def _wanted(selections: Iterable[files.Selection]) -> dict[str, set[str]]:
-    """The clips of each word's file."""
-    wanted: dict[str, set[str]] = {}
-    for selection in selections:
-        for word, ids in selection.targets.items():
-            wanted.setdefault(word, set()).update(ids)
-        for clip in selection.nontargets:
-            wanted.setdefault(files.word_of(clip), set()).add(clip)
-    return {word: ids for word, ids in wanted.items() if ids}
 
 
 def training_set(
@@ -113,10 +99,7 @@ def training_set(
     for word, ids in selection.targets.items():
         rows += sorted(clips.row_of[clip] for clip in ids)
         classes += [class_of[word]] * len(ids)
-    groups: dict[str, list[str]] = {}
-    for clip in selection.nontargets:
-        groups.setdefault(files.word_of(clip), []).append(clip)
-    for ids in groups.values():
+    for ids in files.by_word(selection.nontargets).values():
         rows += [clips.row_of[clip] for clip in ids]
         classes += [0] * len(ids)
     return np.array(rows, np.int32), np.array(classes, np.uint8)
@@ -128,8 +111,9 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, cur
     ``curve`` has no meaning here.
     """
     folders = files.find_languages(data)
-    found = files.find_submissions([data] if submissions is None else submissions)
+    found, stray = _find([data] if submissions is None else submissions, engine)
     usable, refused = _sort_out(found, folders, engine)
+    refused += stray
     if refused:
         yield TaskResult("", refused)
     for language, folder in folders.items():
@@ -139,6 +123,24 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, cur
             records = _evaluate_language(folder, of_language, engine)
             for task in dict.fromkeys(file.task for file in of_language):
                 yield TaskResult(task, [record for record in records if record.task == task])
+
+
+def _find(paths: Sequence[Path], engine: Engine) -> tuple[list[files.SubmissionFile], list[Record]]:
+    """Find submissions; a path that holds none costs only itself, unless none of them holds any."""
+    found: list[files.SubmissionFile] = []
+    errors: list[tuple[Path, InputError]] = []
+    for path in paths:
+        try:
+            found += files.find_submissions([path])
+        except InputError as error:
+            errors.append((path, error))
+    if not found:
+        raise errors[0][1] if errors else InputError("--submissions", "names nothing")
+    name = engine.backend.name
+    return found, [
+        Record(NAME, "", path.name, "invalid", METRIC, None, True, backend=name, error=error.line)
+        for path, error in errors
+    ]
 
 
 def _sort_out(
@@ -180,9 +182,10 @@ def _evaluate_language(folder: Path, found: list[files.SubmissionFile], engine: 
                 records.append(_invalid(file, error, engine))
             else:
                 _warn_of_missing_words(file, selections[file], board)
-        if not selections:
+        clips, refused = _read_training(board, selections, engine)
+        records += refused
+        if clips is None:
             return records
-        clips = board.read_training(selections.values(), engine.backend.threads)
         evaluation = board.read_evaluation(clips.features.shape[1], engine.backend.threads)
     except InputError as error:
         return records + [_invalid(file, error, engine) for file in selections or found]
@@ -190,8 +193,27 @@ def _evaluate_language(folder: Path, found: list[files.SubmissionFile], engine: 
     return records + score_submissions(Pool(clips.features, *evaluation), sets, engine)
 
 
+def _read_training(
+    board: Board, selections: dict[files.SubmissionFile, files.Selection], engine: Engine
+) -> tuple[files.Clips | None, list[Record]]:
+    """Read the clips of all submissions; those whose clips cannot be read are taken out, each with a record."""
+    threads = engine.backend.threads
+    try:
+        return board.read_training(selections.values(), threads), []
+    except InputError:
+        refused = []
+        for file, selection in list(selections.items()):
+            try:
+                board.read_training([selection], threads)
+            except InputError as error:
+                refused.append(_invalid(file, error, engine))
+                del selections[file]
+        return (board.read_training(selections.values(), threads) if selections else None), refused
+
+
 def _warn_of_missing_words(file: files.SubmissionFile, selection: files.Selection, board: Board) -> None:
     missing = [word for word in board.class_of if not selection.targets.get(word)]
+    missing += [] if selection.nontargets else ["nontargets"]
     if missing:
         warnings.warn(f"{file.path}: has no clip of {', '.join(missing)}, which is then never predicted", stacklevel=2)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +29,21 @@ __all__ = [
     "Selection",
     "SubmissionFile",
     "allowed_ids",
+    "by_word",
+    "class_numbers",
     "find_languages",
     "find_submissions",
     "read_clips",
+    "read_official",
     "read_selection",
     "read_submission",
+    "wanted_clips",
     "word_of",
     "write_clips",
     "write_selection",
 ]
 
+_MOST_CLASSES = 255  # they are kept in a byte
 LANGUAGES = ("en", "id", "pt")
 BOARD_SIZES = (25, 60)
 
@@ -137,6 +142,44 @@ def allowed_ids(allowed: Selection) -> AllowedIds:
     """Make the sets that every submission to a language is looked up in."""
     targets = {word: frozenset(ids) for word, ids in allowed.targets.items()}
     return AllowedIds(targets, frozenset(allowed.nontargets))
+
+
+def read_official(path: Path, what: str) -> Selection:
+    """Read an allowed or an evaluation set: a selection that lists no clip twice."""
+    selection = read_selection(path, what)
+    place_of: dict[str, str] = {}
+    lists = [(("targets", word), ids) for word, ids in selection.targets.items()]
+    for location, ids in [*lists, (("nontargets",), selection.nontargets)]:
+        for row, clip_id in enumerate(ids):
+            first = place_of.setdefault(clip_id, place := show_place((*location, row)))
+            if first != place:
+                raise InputError(path, f"repeats {first}:", place, clip_id, "each clip once")
+    return selection
+
+
+def by_word(clip_ids: Collection[str]) -> dict[str, list[str]]:
+    """Group clips by their word, in order of first appearance."""
+    groups: dict[str, list[str]] = {}
+    for clip_id in clip_ids:
+        groups.setdefault(word_of(clip_id), []).append(clip_id)
+    return groups
+
+
+def wanted_clips(selections: Iterable[Selection]) -> dict[str, set[str]]:
+    """The clips of each word's file that any of the selections lists, as ``read_clips`` wants them."""
+    wanted: dict[str, set[str]] = {}
+    for selection in selections:
+        for word, ids in [*selection.targets.items(), *by_word(selection.nontargets).items()]:
+            if ids:
+                wanted.setdefault(word, set()).update(ids)
+    return wanted
+
+
+def class_numbers(path: Path, words: Collection[str]) -> dict[str, int]:
+    """Number the classes of an allowed set: its words in sorted order from 1; nontarget is 0."""
+    if not 0 < len(words) < _MOST_CLASSES:
+        raise InputError(path, f"lists {len(words)} words", "targets", expected=f"1 to {_MOST_CLASSES - 1}")
+    return {word: number + 1 for number, word in enumerate(sorted(words))}
 
 
 def read_submission(file: SubmissionFile, allowed: Selection, allowed_ids: AllowedIds) -> Selection:

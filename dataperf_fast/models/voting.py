@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,8 @@ class Voting:
     def __init__(self, held_out: bool = False):
         self.held_out = held_out
         self.name = "voting-held-out" if held_out else "voting"
-        self.version = "1"  # changes with the kernels' arithmetic
+        # The first number changes with the kernels' arithmetic; the path of the logistic regression is the libraries'.
+        self.version = " ".join(["1", *(f"{name} {version(name)}" for name in ("numpy", "scipy", "scikit-learn"))])
 
     def bind(self, pool: Pool, backend: Backend) -> VotingTrainer:
         """Bind the model to a pool."""
@@ -113,9 +115,12 @@ class VotingTrainer:
         fits = [self._new(group, rows, labels, seeds) for group in _by_training_set(rows, labels)]
         with _blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # lbfgs stops at its 100 iterations: that is the model
-            wait = [self._begin_fits(fits)] + ([] if exact else [self._begin_products(fits)])
-            for done in wait:
-                done()
+            fitted = self._begin_fits(fits)
+            try:
+                if not exact:
+                    self._multiply(fits)
+            finally:
+                fitted()
             if not exact:
                 self._vote(fits)
             for fit in fits:
@@ -144,26 +149,27 @@ class VotingTrainer:
         tasks = [partial(fit_one, fit) for fit in fits for fit_one in (fit_logistic, fit_svc)]
         return threads.start(self._threads, lambda task: task(), tasks)
 
-    def _begin_products(self, fits: list[_Fit]) -> Callable[[], None]:
+    def _multiply(self, fits: list[_Fit]) -> None:
         """Multiply those training rows with the evaluation rows that have not been multiplied yet."""
         from dataperf_fast.kernels import threads
 
         needed = list(dict.fromkeys(int(row) for fit in fits for row in fit.rows))
         new = [row for row in needed if row not in self._column_of]
+        if not new:
+            return
         if self._filled + len(new) + _PANEL > len(self._products):  # no room: keep only what this batch needs
             new, self._filled, self._column_of = needed, 0, {}
             if len(new) + _PANEL > len(self._products):
                 self._products = np.empty((len(new) + _PANEL, len(self._truth)), np.float32)
         panel = _padded(self._pool.features[new])
         lines = self._products[self._filled : self._filled + len(panel)]
-        self._column_of.update({row: self._filled + at for at, row in enumerate(new)})
-        self._filled += len(panel)
 
         def multiply(tile: slice) -> None:
-            if len(panel):
-                np.matmul(panel, self._evaluation[tile].T, out=lines[:, tile])
+            np.matmul(panel, self._evaluation[tile].T, out=lines[:, tile])
 
-        return threads.start(self._threads, multiply, self._tiles())
+        threads.run(self._threads, multiply, self._tiles())
+        self._column_of.update({row: self._filled + at for at, row in enumerate(new)})
+        self._filled += len(panel)
 
     def _vote(self, fits: list[_Fit]) -> None:
         """Answer every evaluation row in float32, a tile of rows at a time, and mark the doubtful ones."""
@@ -268,14 +274,14 @@ def _logistic_regression(features: np.ndarray, labels: np.ndarray, follows: bool
 
 @cache
 def _path_is_scikit_learns() -> bool:
-    """Whether the libraries at hand give our path and scikit-learn's the same bits; seen on one small problem."""
+    """Whether the libraries at hand give our path and scikit-learn's the same bits; seen on one problem."""
     from sklearn.linear_model import LogisticRegression
 
     from dataperf_fast.kernels import logistic
 
     generator = np.random.default_rng(0)
-    labels = np.arange(24) % 4
-    features = (generator.random((24, 256)) * (1 + 0.1 * labels[:, None])).astype(np.float32)
+    labels = np.arange(60) % 6
+    features = (generator.random((60, 1024)) * (1 + 0.1 * labels[:, None])).astype(np.float32)
     ours, theirs = logistic.fit(features, labels), LogisticRegression().fit(features, labels)
     return np.array_equal(ours.weights, theirs.coef_) and np.array_equal(ours.intercepts, theirs.intercept_)
 

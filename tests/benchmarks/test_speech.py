@@ -199,8 +199,10 @@ def test_two_folders_of_one_name(data):
         ("eval.yaml: targets: {}\n", "has no key 'nontargets'"),
         ("eval.yaml: targets: {klingon: [klingon/a]}\nnontargets: []\n", "'klingon'; expected a target of the allowed"),
         ("eval.yaml: targets: {}\nnontargets: []\n", "lists no clip"),
-        ("allowed_training_set.yaml: targets: {}\nnontargets: []\n", "lists 0 targets"),
+        ("allowed_training_set.yaml: targets: {}\nnontargets: []\n", "lists 0 words"),
         ("allowed_training_set.yaml: {\n", "is not YAML"),
+        ("eval.yaml: targets: {}\nnontargets: [a/b, a/c, a/b]\n", "nontargets[2]: repeats nontargets[0]: 'a/b'"),
+        ("allowed_training_set.yaml: targets: {a: [a/b]}\nnontargets: [a/b]\n", "repeats targets.a[0]:"),
     ],
 )
 def test_a_languages_own_files(data, broken, expected):
@@ -248,3 +250,31 @@ def test_nothing_to_score(data, tmp_path):
         dpf.evaluate("speech", tmp_path / "teams")
     with pytest.raises(dpf.InputError, match=r"train\.json"):
         dpf.evaluate("speech", data)
+
+
+def test_stray_paths_cost_only_themselves(data, tmp_path):
+    good = submit(data, "good", choose(data, 0))
+    (tmp_path / "README.md").write_text("")
+    (tmp_path / "empty").mkdir()
+    records = dpf.evaluate("speech", data, [good, tmp_path / "README.md", tmp_path / "empty"], cache=False)
+    assert {r.submission: r.status for r in records} == {"good": "ok", "README.md": "invalid", "empty": "invalid"}
+
+
+def test_a_broken_word_costs_those_who_use_it(data):
+    everything, others = choose(data, 0), choose(data, 1)
+    word = next(iter(everything.targets))
+    others.targets[word] = []
+    paths = [submit(data, "everything", everything), submit(data, "others", others)]
+    (data / "dataperf_en_data" / "train_embeddings" / f"{word}.parquet").write_bytes(b"PAR1")
+    with pytest.warns(UserWarning, match=f"has no clip of {word}"):
+        records = {r.submission: r for r in dpf.evaluate("speech", data, paths, cache=False)}
+    assert records["others"].status == "ok"
+    assert f"{word}.parquet: is not a readable parquet file" in records["everything"].error
+
+
+def test_a_submission_without_nontargets_is_warned_of(data):
+    selection = choose(data, 0)
+    path = submit(data, "bold", files.Selection(selection.targets, []))
+    with pytest.warns(UserWarning, match="has no clip of nontargets"):
+        [record] = dpf.evaluate("speech", data, path, cache=False)
+    assert record.score < 0.75

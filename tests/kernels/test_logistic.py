@@ -55,7 +55,12 @@ def test_three_hundred_small_problems_equal_scikit_learns_to_the_last_bit(follow
     assert max(iterations) == 100
 
 
-def test_two_classes_are_left_to_scikit_learn():
+def refuse(*_):
+    raise AssertionError("our own path was taken")
+
+
+def test_two_classes_are_left_to_scikit_learn(monkeypatch):
+    monkeypatch.setattr(logistic, "fit", refuse)
     features, labels, evaluation, _ = board(2, training=40)
     labels = (labels > 2).astype(np.uint8)
     ours = voting._logistic_regression(features, labels, follows=True)
@@ -97,7 +102,8 @@ def test_sums_are_numpys(count):
     assert logistic.pairwise_sum(values) == np.sum(values)
 
 
-def test_where_the_path_is_not_followed_scikit_learns_solver_runs():
+def test_where_the_path_is_not_followed_scikit_learns_solver_runs(monkeypatch):
+    monkeypatch.setattr(logistic, "fit", refuse)
     features, labels, _, _ = board(1)
     expected = voting._logistic_regression(features, labels, follows=False)
     np.testing.assert_array_equal(expected.weights, LogisticRegression().fit(features, labels).coef_)

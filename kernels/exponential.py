@@ -10,7 +10,7 @@ from numba import njit
 
 _LOWEST, _HIGHEST = np.float32(-87.0), np.float32(88.0)
 _LOG2_E = np.float32(1.44269504)
-_BIAS = np.float32(127.5)
+_BIAS, _SHIFT = np.float32(127.5), np.float32(127.0)
 _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 _P = tuple(
     np.float32(c)
@@ -27,7 +27,7 @@ def exponentiate(x, exponents, powers):
         value = value if value > _LOWEST else _LOWEST
         value = value if value < _HIGHEST else _HIGHEST
         biased = np.int32(value * _LOG2_E + _BIAS)
-        n = np.float32(biased - np.int32(127))
+        n = np.float32(biased) - _SHIFT  # in whole numbers the difference would be 64 bits wide, and not vectorize
         r = value - n * _LN2_HIGH - n * _LN2_LOW
         series = ((((_P[0] * r + _P[1]) * r + _P[2]) * r + _P[3]) * r + _P[4]) * r + _P[5]
         x[w] = _ONE + r + r * r * series

@@ -30,7 +30,7 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
     if not ranked:
         return []
     shown = ranked[:_MOST]
-    figure = Figure(figsize=(8, 1.6 + 0.32 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(8, 1.9 + 0.32 * len(shown)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for place, (score, record) in enumerate(shown):
@@ -38,12 +38,15 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
         axes.plot(seeds, [place] * len(seeds), "o", color=_BLUE, alpha=0.35, markersize=5)
         axes.plot(score, place, "D", color=_ORANGE, markersize=7, markeredgecolor="black", zorder=3)
     axes.set_yticks(range(len(shown)), [f"{_plain(record.submission)}  {score:.4f}" for score, record in shown])
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.4, -0.6)
     if scored.task in PAPER:
         axes.axvline(
-            PAPER[scored.task], color="black", linestyle="--", label=f"the paper's baseline ({PAPER[scored.task]})"
+            PAPER[scored.task],
+            color="black",
+            linestyle="--",
+            label=f"the paper's baseline on its own data ({PAPER[scored.task]})",
         )
-        axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.12 - 0.5 / len(shown)), borderaxespad=0)
+        figure.legend(fontsize=9, loc="outside lower left")
     axes.set_xlabel("macro F1: mean (diamond) and each of ten seeds")
     axes.set_title(f"{scored.task}: {len(shown)} of {len(ranked)} submissions")
     axes.grid(axis="x", alpha=0.3)

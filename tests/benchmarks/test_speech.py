@@ -278,3 +278,24 @@ def test_a_submission_without_nontargets_is_warned_of(data):
     with pytest.warns(UserWarning, match="has no clip of nontargets"):
         [record] = dpf.evaluate("speech", data, path, cache=False)
     assert record.score < 0.75
+
+
+def test_languages_and_sizes_share_a_run(tmp_path):
+    """Six boards in one run give what each gives alone."""
+    data = tmp_path / "data"
+    [english] = synth.SCALES["small"].languages.values()
+    list(synth.write(data, synth.Scale(dict.fromkeys(("en", "id", "pt"), english)), seed=2))
+    paths = [tmp_path / "teams"]
+    for language in ("en", "id", "pt"):
+        allowed = files.read_selection(data / f"dataperf_{language}_data" / "allowed_training_set.yaml", "")
+        for size in (25, 60):
+            each = size // 5
+            targets = {word: ids[:each] for word, ids in allowed.targets.items()}
+            selection = files.Selection(targets, allowed.nontargets[:each])
+            files.write_selection(tmp_path / "teams" / "one" / f"{language}_{size}_train.json", selection)
+    together = dpf.evaluate("speech", data, paths, cache=False)
+    assert [r.task for r in together] == [f"{language}_{size}" for language in ("en", "id", "pt") for size in (25, 60)]
+    assert len({r.score for r in together}) == 6
+    for record in together:
+        [alone] = dpf.evaluate("speech", data, tmp_path / "teams" / "one" / f"{record.task}_train.json", cache=False)
+        assert alone.details["scores"] == record.details["scores"]

@@ -24,7 +24,9 @@ FIELDS = [
 
 def start(*arguments: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "dataperf_fast.cli", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell's background jobs ignore SIGINT, and what they start inherits that.
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed)  # noqa: PLW1509
 
 
 def test_json_is_one_record_a_line_and_nothing_else(suite, capsys):

@@ -3,8 +3,7 @@
 Where it stops, often far from the optimum, is part of the models that are fitted with it, so the path itself must be
 the same, to the last bit: the same BLAS and LAPACK calls on the same numbers, and sums in the same order. What is left
 out are the bounds and what only they need. The long sums are taken side by side instead of one after the other, each in
-its own order: 20 us instead of 150. This file is the history of a search and its model; the loop stands with the
-function that is minimized, in ``logistic.py``, since compiled code that takes a function cannot be cached.
+its own order: 20 us instead of 150. This file is the history of a search and its model; the loop is ``minimizer.py``.
 Source: Byrd, Lu, Nocedal, Zhu (1995); ``mainlb``, ``formk``, ``formt``, ``subsm``, ``matupd`` in SciPy 1.15 and later,
 ``scipy/optimize/__lbfgsb.c``.
 """

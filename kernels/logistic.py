@@ -5,7 +5,7 @@
 It often stops at 100 iterations, unconverged, and where it does depends on float32 rounding: so every product is the
 same BLAS call on the same numbers as scikit-learn's, on one BLAS thread.
 Source: ``LinearModelLoss.loss_gradient`` and ``CyHalfMultinomialLoss`` in scikit-learn 1.9, ``sklearn/linear_model/``
-and ``sklearn/_loss/``; the solver: ``lbfgs.py``.
+and ``sklearn/_loss/``; the solver: ``minimizer.py``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ import numpy as np
 from numba import njit
 from scipy.special import expit
 
-from dataperf_fast.kernels import lapack, lbfgs, line_search
+from dataperf_fast.kernels import minimizer
 
-C, TOLERANCE, ITERATIONS, STEPS = 1.0, 1e-4, 100, 50
-_GAIN = 64 * lbfgs.EPSILON
+C = 1.0
 
 
 class Logistic(NamedTuple):
-    """``weights (k, d)`` and ``intercepts (k,)`` float32; of two classes only the second's, ``(1, d)`` and ``(1,)``."""
+    """``weights (k, d)`` and ``intercepts (k,)``; of two classes only the second's, ``(1, d)`` and ``(1,)``."""
 
     weights: np.ndarray
     intercepts: np.ndarray
@@ -33,10 +32,10 @@ class Logistic(NamedTuple):
 def fit(features: np.ndarray, labels: np.ndarray) -> Logistic:
     """Fit ``features (n, d)`` float32 with ``labels (n,)`` in 0 .. k - 1, k > 2; BLAS must be kept to one thread."""
     classes = int(labels.max()) + 1
-    x = np.zeros((features.shape[1] + 1) * classes)
     features = np.require(features, np.float32, ["C", "W"])
-    _minimize(features, labels.astype(np.int64), classes, lbfgs.new_history(len(x)), x)
-    parameters = x.astype(np.float32).reshape(-1, classes)
+    search = minimizer.new_minimizer((features.shape[1] + 1) * classes)
+    _minimize(features, labels.astype(np.int64), classes, search)
+    parameters = search.x.astype(np.float32).reshape(-1, classes)
     return Logistic(parameters[:-1].T, parameters[-1])
 
 
@@ -53,54 +52,16 @@ def probabilities(model: Logistic, rows: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _minimize(features, labels, classes, history, x):
-    """Move ``x ((d + 1) k,)`` float64, class by class within each feature, to where the search stops."""
+def _minimize(features, labels, classes, search):
+    """Move ``search.x ((d + 1) k,)``, class by class within each feature, to where the search stops."""
     rows, width = features.shape
     weights = np.empty((width, classes), np.float32)
     logits, slopes = np.empty((rows, classes), np.float32), np.empty((rows, classes), np.float32)
     losses, back = np.empty(rows, np.float32), np.empty((classes, width), np.float32)
-    gradient, before, before_gradient = np.empty_like(x), np.empty_like(x), np.empty_like(x)
-    direction, target = np.empty_like(x), np.empty_like(x)
-    search = np.empty(line_search.SIZE)
-    value = _evaluate(features, labels, x, weights, logits, losses, slopes, back, gradient)
-    done = 0
-    while _largest(gradient) > TOLERANCE and done < ITERATIONS:
-        if not lbfgs.aim(history, x, gradient, direction, target):
-            continue
-        for k in range(x.shape[0]):
-            direction[k] = target[k] - x[k]
-            before[k], before_gradient[k] = x[k], gradient[k]
-        before_value, length = value, lapack.norm(direction)
-        before_slope = slope = np.dot(gradient, direction)
-        line_search.begin(search, value, slope, 1.0 / length if done == 0 else 1.0)
-        tried, ended = 0, slope >= 0
-        while not ended and tried <= STEPS:
-            scale = search[line_search.STEP]
-            for k in range(x.shape[0]):
-                x[k] = target[k] if scale == 1.0 else scale * direction[k] + before[k]
-            value = _evaluate(features, labels, x, weights, logits, losses, slopes, back, gradient)
-            tried += 1
-            slope = np.dot(gradient, direction)
-            ended = line_search.advance(search, value, slope)
-        if tried == 0 or not ended:  # no way down: from the start of the search again, without a history
-            x[:], gradient[:], value = before, before_gradient, before_value
-            if lbfgs.size_of(history) == 0:
-                break
-            lbfgs.forget(history)
-            continue
-        done += 1
-        if before_value - value <= _GAIN * max(max(abs(before_value), abs(value)), 1.0):  # noqa: PLW3301
-            break
-        before_gradient = gradient - before_gradient
-        lbfgs.add(history, direction, before_gradient, search[line_search.STEP], slope, before_slope, length)
-
-
-@njit(nogil=True, cache=True)
-def _largest(gradient):
-    largest = 0.0
-    for k in range(gradient.shape[0]):
-        largest = max(largest, abs(gradient[k]))
-    return largest
+    ended = False
+    while not ended:
+        value = _evaluate(features, labels, search.x, weights, logits, losses, slopes, back, search.gradient)
+        ended = minimizer.advance(search, value)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -131,12 +92,12 @@ def _evaluate(features, labels, x, weights, logits, losses, slopes, back, gradie
 
 @njit(nogil=True, cache=True)
 def pairwise_sum(values):
-    """The sum of ``values (n,)`` float32 in NumPy's order: halves down to 128, those in eight interleaved parts."""
+    """The sum of ``values (n,)`` in NumPy's order: halves down to 128, those in eight interleaved parts."""
     count = values.shape[0]
     if count > 128:
         half = count // 2 - count // 2 % 8
         return pairwise_sum(values[:half]) + pairwise_sum(values[half:])
-    total = np.float32(0)
+    total = values.dtype.type(0)
     whole = count // 8 * 8
     if whole:
         parts = values[:8].copy()

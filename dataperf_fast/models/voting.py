@@ -10,13 +10,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.metadata import version
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dataperf_fast.backend import Backend
+from dataperf_fast.models import libraries
 from dataperf_fast.plan import Pool
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Voting:
         self.held_out = held_out
         self.name = "voting-held-out" if held_out else "voting"
         # The first number changes with the kernels' arithmetic; the path of the logistic regression is the libraries'.
-        self.version = " ".join(["1", *(f"{name} {version(name)}" for name in ("numpy", "scipy", "scikit-learn"))])
+        self.version = f"1 {libraries.versions()}"
 
     def bind(self, pool: Pool, backend: Backend) -> VotingTrainer:
         """Bind the model to a pool."""
@@ -113,7 +113,7 @@ class VotingTrainer:
         self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
     ) -> list[_Fit]:
         fits = [self._new(group, rows, labels, seeds) for group in _by_training_set(rows, labels)]
-        with _blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
+        with libraries.blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # lbfgs stops at its 100 iterations: that is the model
             fitted = self._begin_fits(fits)
             try:
@@ -138,7 +138,7 @@ class VotingTrainer:
     def _begin_fits(self, fits: list[_Fit]) -> Callable[[], None]:
         from dataperf_fast.kernels import svc, threads
 
-        follows = _path_is_scikit_learns()
+        follows = libraries.multinomial_path_is_scikit_learns()
 
         def fit_svc(fit: _Fit) -> None:
             fit.svc = svc.fit(self._pool.features[fit.rows], fit.labels, fit.seeds)
@@ -272,20 +272,6 @@ def _logistic_regression(features: np.ndarray, labels: np.ndarray, follows: bool
     return logistic.Logistic(fitted.coef_, fitted.intercept_)
 
 
-@cache
-def _path_is_scikit_learns() -> bool:
-    """Whether the libraries at hand give our path and scikit-learn's the same bits; seen on one problem."""
-    from sklearn.linear_model import LogisticRegression
-
-    from dataperf_fast.kernels import logistic
-
-    generator = np.random.default_rng(0)
-    labels = np.arange(60) % 6
-    features = (generator.random((60, 1024)) * (1 + 0.1 * labels[:, None])).astype(np.float32)
-    ours, theirs = logistic.fit(features, labels), LogisticRegression().fit(features, labels)
-    return np.array_equal(ours.weights, theirs.coef_) and np.array_equal(ours.intercepts, theirs.intercept_)
-
-
 def _weights(fit: _Fit) -> tuple[np.ndarray, np.ndarray]:
     """The logistic regression's weights ``(k, d)`` and intercepts ``(k,)``; of two classes the first has zeros."""
     assert fit.logistic is not None
@@ -298,12 +284,3 @@ def _weights(fit: _Fit) -> tuple[np.ndarray, np.ndarray]:
 def _padded(matrix: np.ndarray) -> np.ndarray:
     """Zero rows up to a whole panel."""
     return np.pad(matrix, ((0, -len(matrix) % _PANEL), (0, 0)))
-
-
-@cache
-def _blas() -> Any:
-    """The BLAS libraries of NumPy and SciPy, found once."""
-    import sklearn.linear_model  # noqa: F401 so that SciPy's is there to be found
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -10,20 +10,20 @@ from scipy.optimize import check_grad
 from sklearn.linear_model import LogisticRegression
 
 from dataperf_fast.kernels import logistic
-from dataperf_fast.models import voting
+from dataperf_fast.models import libraries, voting
 from tests.problems import board, small_problem
 
 
 @pytest.fixture(autouse=True)
 def one_blas_thread():
-    with voting._blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
+    with libraries.blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 @pytest.fixture
 def following():
-    if not voting._path_is_scikit_learns():
+    if not libraries.multinomial_path_is_scikit_learns():
         pytest.skip(
             "with these versions of NumPy, SciPy and scikit-learn the path has other bits: theirs is then taken"
         )

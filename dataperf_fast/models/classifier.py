@@ -1,0 +1,83 @@
+"""What the classifiers over one pool have in common: each retrain is one task, its outcome a few counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from dataperf_fast.backend import Backend
+from dataperf_fast.models import libraries
+from dataperf_fast.plan import Pool
+
+# Rows classified as their label says; of label 1 those found, those claimed wrongly and those missed; the ranking.
+OUTCOME: np.dtype[Any] = np.dtype(
+    [
+        ("correct", np.int64),
+        ("true_positives", np.int64),
+        ("false_positives", np.int64),
+        ("false_negatives", np.int64),
+        ("average_precision", np.float64),
+    ]
+)
+_BYTES_PER_RETRAIN = 1 << 20  # a retrain's own matrix is there only while a thread works on it
+
+
+class Answers(NamedTuple):
+    """The class of every evaluation row ``(m,)``, its decision value if there is one, and whether all are certain."""
+
+    classes: np.ndarray
+    decisions: np.ndarray | None = None
+    certain: bool = True
+
+
+class Classifier(Protocol):
+    """A frozen model that answers for itself: ``models/logistic.py`` and its neighbours."""
+
+    def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
+        """Train on ``features (n, d)`` and ``labels (n,)`` and classify ``evaluation (m, d)`` float64."""
+        ...
+
+
+class ClassifierTrainer:
+    """Trains batches of a classifier over one pool, a retrain a thread (``plan.Trainer``)."""
+
+    bytes_per_retrain = _BYTES_PER_RETRAIN
+
+    def __init__(self, model: Classifier, pool: Pool, backend: Backend):
+        self._model = model
+        self._pool = pool
+        self._threads = backend.threads
+        self._evaluation = pool.evaluation_features.astype(np.float64)
+
+    def train(
+        self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train and score a batch."""
+        from dataperf_fast.kernels import threads
+
+        outcomes, certain = np.empty(len(rows), OUTCOME), np.empty(len(rows), np.bool_)
+
+        def train_one(retrain: int) -> None:
+            answers = self._model.answer(self._pool.features[rows[retrain]], labels[retrain], self._evaluation, exact)
+            outcomes[retrain] = score(answers, self._pool.evaluation_labels)
+            certain[retrain] = answers.certain
+
+        with libraries.blas().limit(limits=1, user_api="blas"):
+            threads.run(self._threads, train_one, range(len(rows)))
+        return outcomes, certain
+
+
+def score(answers: Answers, truth: np.ndarray) -> tuple[int, int, int, int, float]:
+    """Count what ``OUTCOME`` holds, for true labels ``truth (m,)``."""
+    from dataperf_fast.kernels.ranking import average_precision
+
+    claimed, positive = answers.classes == 1, truth == 1
+    return (
+        int((answers.classes == truth).sum()),
+        int((claimed & positive).sum()),
+        int((claimed & ~positive).sum()),
+        int((~claimed & positive).sum()),
+        float("nan") if answers.decisions is None else average_precision(answers.decisions, positive),
+    )

@@ -1,0 +1,31 @@
+"""The vision board's scores by scikit-learn, as the paper's script has them, with average precision beside them.
+
+Source: CoactiveAI/dataperf-vision-selection, ``eval.py``. It is defined at one BLAS thread: where lbfgs stops depends
+on rounding, and that on the number of threads.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, precision_score, recall_score
+from threadpoolctl import threadpool_limits
+
+
+def evaluate(features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Train on ``features (n, d)``, ``labels (n,)`` in 0, 1 and score on ``evaluation (m, d)``, ``truth (m,)``."""
+    model = LogisticRegression(random_state=0)
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lbfgs stops at 100 iterations, a metric without positives is 0
+        model.fit(features.astype(np.float64), labels)
+        predictions = model.predict(evaluation.astype(np.float64))
+        decisions = model.decision_function(evaluation.astype(np.float64))
+        return {
+            "accuracy": float(accuracy_score(truth, predictions)),
+            "recall": float(recall_score(truth, predictions, pos_label=1)),
+            "precision": float(precision_score(truth, predictions, pos_label=1)),
+            "f1": float(f1_score(truth, predictions, pos_label=1)),
+            "average_precision": float(average_precision_score(truth, decisions, pos_label=1)),
+        }

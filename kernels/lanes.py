@@ -51,6 +51,39 @@ def load(typing_context: Any, array: Any, at: Any) -> Any:
 
 
 @intrinsic
+def gather(typing_context: Any, values: Any, places: Any, at: Any) -> Any:
+    """``values[places[at : at + 4]]`` of contiguous float64 and int32 arrays, less the places' top bits; unchecked."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, places, at = arguments
+        data = context.make_array(signature.args[0])(context, builder, array).data
+        codes = builder.load(_place(context, builder, signature.args[1], places, at, LANES), align=4)
+        codes = builder.and_(codes, ir.Constant(codes.type, [0x7FFFFFFF] * LANES))
+        lanes = ir.Constant(_VECTOR, ir.Undefined)
+        for lane in range(LANES):
+            place = builder.zext(builder.extract_element(codes, _INDEX(lane)), ir.IntType(64))
+            lanes = builder.insert_element(lanes, builder.load(builder.gep(data, [place])), _INDEX(lane))
+        return lanes
+
+    return _lanes(values, places, types.intp), generate
+
+
+@intrinsic
+def larger(typing_context: Any, a: Any, b: Any, codes: Any, at: Any) -> Any:
+    """Lane by lane the larger of ``a`` and ``b``, but ``a`` where int32 ``codes[at : at + 4]`` has its top bit."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        bits = builder.load(_place(context, builder, signature.args[2], values[2], values[3], LANES), align=4)
+        wins = builder.and_(
+            builder.fcmp_ordered(">", values[1], values[0]),
+            builder.icmp_signed(">=", bits, ir.Constant(bits.type, [0] * LANES)),
+        )
+        return builder.select(wins, values[1], values[0])
+
+    return _lanes(_lanes, _lanes, codes, types.intp), generate
+
+
+@intrinsic
 def store(typing_context: Any, array: Any, at: Any, lanes: Any) -> Any:
     """Write ``lanes`` to ``array[at : at + 4]`` of a contiguous float64 array; the end is not checked."""
 
@@ -85,6 +118,12 @@ def multiply(typing_context: Any, a: Any, b: Any) -> Any:
 def add(typing_context: Any, a: Any, b: Any) -> Any:
     """``a + b``."""
     return _lanes(_lanes, _lanes), lambda context, builder, signature, values: builder.fadd(*values)
+
+
+@intrinsic
+def subtract(typing_context: Any, a: Any, b: Any) -> Any:
+    """``a - b``."""
+    return _lanes(_lanes, _lanes), lambda context, builder, signature, values: builder.fsub(*values)
 
 
 @intrinsic

@@ -1,0 +1,258 @@
+"""Gradient boosting of stumps for two classes, as scikit-learn's ``GradientBoostingClassifier(max_depth=1)`` has it.
+
+Each stage fits a stump to the residuals ``r = y - p``: of all splits "feature <= threshold" the one with the largest
+
+    gain = (sum_left r)^2 / n_left + (sum_right r)^2 / n_right
+
+and gives each leaf the step ``mean(r) / mean(p (1 - p))``. scikit-learn sorts every feature again in every stage; here
+they are sorted once, and a stage is one pass over the sorted rows, four features side by side. Splits whose gains are
+equal up to rounding are told apart as scikit-learn does, by the same sums and, where those are equal too, by the order
+in which it looks at features. Only where rows of equal value but different residuals leave the order of those sums to
+its sort is the split chance, and asked for: all else here are its numbers to the last bit.
+Source: Friedman (2001); ``_gb.py`` in scikit-learn 1.9, ``sklearn/ensemble/``; ``_splitter.pyx``, ``_partitioner.pyx``
+and ``_criterion.pyx``, ``sklearn/tree/``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from scipy.special import logit
+
+from dataperf_fast.kernels.lanes import LANES, add, gather, larger, multiply, spread, store, subtract
+from dataperf_fast.kernels.logistic import pairwise_sum
+
+STAGES = 100
+SEEDS = np.random.RandomState(0).randint(0, 2**31 - 1, STAGES)  # of the order in which features are looked at
+_SAME_VALUE = np.float32(1e-7)  # features no further apart are not split
+_UNIT, _LEAST = 2.0**-53, 2.0**-52
+_ROW = 0x7FFFFFFF
+_NO_SPLIT = np.int32(-(2**31))  # flags a place in a sorted feature before which there can be no split
+
+
+class Stumps(NamedTuple):
+    """A fit: ``start``, and each stage's ``features``, ``thresholds`` and steps, ``below`` and ``above``, ``(s,)``."""
+
+    start: float
+    features: np.ndarray
+    thresholds: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
+
+
+def fit(features: np.ndarray, labels: np.ndarray, settle: Callable[[int, np.ndarray], tuple[int, float]]) -> Stumps:
+    """Fit ``features (n, d)`` float32 and ``labels (n,)`` in 0, 1, both of which occur.
+
+    ``settle(stage, residuals)`` is asked for the feature and threshold of a split that is chance.
+    """
+    labels = labels.astype(np.float64)
+    start = float(logit(np.clip(labels.mean(), _LEAST, 1 - _LEAST)))
+    columns, order = np.ascontiguousarray(features.T), _sort(features)
+    model = Stumps(start, np.empty(STAGES, np.int64), np.empty(STAGES), np.empty(STAGES), np.empty(STAGES))
+    raw, residuals = np.full(len(labels), start), np.empty(len(labels))
+    for stage, seed in enumerate(SEEDS):
+        _set_residuals(raw, labels, residuals)
+        feature, threshold = _split(order, columns, residuals, seed)
+        if feature < 0:
+            feature, threshold = settle(stage, residuals)
+        model.features[stage], model.thresholds[stage] = feature, threshold
+        model.below[stage], model.above[stage] = _step(columns[feature], threshold, labels, residuals, raw)
+    return model
+
+
+def decisions(model: Stumps, rows: np.ndarray) -> np.ndarray:
+    """The sum of all steps for ``rows (m, d)`` float32: ``(m,)``; label 1 where it is not negative."""
+    found = np.full(len(rows), model.start)
+    for feature, threshold, below, above in zip(*model[1:], strict=True):
+        found += np.where(rows[:, feature] <= threshold, below, above)
+    return found
+
+
+def _sort(features: np.ndarray) -> np.ndarray:
+    """Rows in ascending order of each feature, ``(ceil(d / 4), n, 4)`` int32, flagged where no split may stand before.
+
+    Features beyond the last one are flagged throughout.
+    """
+    rows, width = features.shape
+    order = np.full((-(-width // LANES), rows, LANES), _NO_SPLIT, np.int32)
+    for feature in range(width):
+        values = np.ascontiguousarray(features[:, feature])
+        places = np.argsort(values)
+        ranked = values[places]
+        line = order[feature // LANES, :, feature % LANES]
+        line[:] = places
+        line[0] |= _NO_SPLIT
+        line[1:][ranked[1:] <= ranked[:-1] + _SAME_VALUE] |= _NO_SPLIT
+    return order
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _set_residuals(raw, labels, residuals):
+    """``y - p``, by the formula that keeps its digits."""
+    for i in range(raw.shape[0]):
+        if raw[i] > -37.0:
+            power = math.exp(-raw[i])
+            residuals[i] = -(((1.0 - labels[i]) - labels[i] * power) / (1.0 + power))
+        else:
+            residuals[i] = -(math.exp(raw[i]) - labels[i])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _split(order, columns, residuals, seed):
+    """The feature and threshold of a stage's best split, feature -1 where it is chance; one leaf ends at infinity."""
+    count = residuals.shape[0]
+    total, squares, size, longest = 0.0, 0.0, 0.0, 0.0
+    for i in range(count):
+        total += residuals[i]
+        squares += residuals[i] * residuals[i]
+        size, longest = size + abs(residuals[i]), max(longest, abs(residuals[i]))
+    if squares / count - (total / count) * (total / count) <= _LEAST:
+        return 0, np.inf
+    best = np.empty(order.shape[0] * LANES)
+    _best_gains(order, residuals, total, best)
+    if best.max() < 0.0:
+        return 0, np.inf
+    unsure = 8 * count * _UNIT * longest * size
+    feature, place = _choose(order, columns, residuals, total, best, unsure, seed)
+    if feature < 0:
+        return -1, 0.0
+    low = columns[feature, order[feature // LANES, place - 1, feature % LANES] & _ROW]
+    high = columns[feature, order[feature // LANES, place, feature % LANES] & _ROW]
+    threshold = np.float64(low) / 2.0 + np.float64(high) / 2.0
+    return feature, (np.float64(low) if threshold == high else threshold)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _step(values, threshold, labels, residuals, raw):
+    """The steps of both leaves, ``mean(r) / mean(p (1 - p))``, which are added to ``raw``."""
+    count = labels.shape[0]
+    members, weights, below, above = np.empty(count), np.empty(count), 0.0, 0.0
+    for left in (True, False):
+        found = 0
+        for i in range(count):
+            if (values[i] <= threshold) == left:
+                share = labels[i] - residuals[i]
+                members[found], weights[found] = residuals[i], share * (1.0 - share)
+                found += 1
+        if found:
+            step = _ratio(pairwise_sum(members[:found]) / found, pairwise_sum(weights[:found]) / found)
+            below, above = (step, above) if left else (below, step)
+    for i in range(count):
+        raw[i] += below if values[i] <= threshold else above
+    return below, above
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _ratio(numerator, denominator):
+    return 0.0 if abs(denominator) < 1e-150 else numerator / denominator
+
+
+@njit(nogil=True, cache=True)
+def _best_gains(order, residuals, total, best):
+    """Each feature's best gain, up to rounding, into ``best``; -1 where it has no split."""
+    count = residuals.shape[0]
+    flat = order.reshape(-1)
+    shares = np.empty(count + 1)
+    for k in range(1, count + 1):
+        shares[k] = 1.0 / k
+    everything = spread(total)
+    for block in range(order.shape[0]):
+        at = block * count * LANES
+        left, most = spread(0.0), spread(-1.0)
+        for p in range(1, count):
+            left = add(left, gather(residuals, flat, at))
+            at += LANES
+            right = subtract(everything, left)
+            gain = add(
+                multiply(multiply(left, left), spread(shares[p])),
+                multiply(multiply(right, right), spread(shares[count - p])),
+            )
+            most = larger(most, gain, flat, at)
+        store(best, block * LANES, most)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _choose(order, columns, residuals, total, best, unsure, seed):
+    """The feature and the place of the best split; feature -1 where it is chance."""
+    rivals, mixed, highest = 0, False, -1.0
+    feature, place = -1, -1
+    limit = best.max() - unsure
+    visits = np.empty(0, np.int64)
+    for other in range(columns.shape[0]):
+        if best[other] < max(limit, 0.0):
+            continue
+        line = order[other // LANES, :, other % LANES]
+        mixed = mixed or _is_mixed(line, columns[other], residuals)
+        near, gain, at = _exact_gain(line, residuals, total, limit)
+        rivals += near
+        if gain == highest and visits.shape[0] == 0:
+            visits = _visits(order, columns.shape[0], seed)
+        if gain > highest or (gain == highest and visits[other] < visits[feature]):
+            feature, place, highest = other, at, gain
+    return (-1 if rivals > 1 and mixed else feature), place
+
+
+@njit(nogil=True, cache=True)
+def _is_mixed(line, values, residuals):
+    """Whether rows of equal value but different residuals leave the order of a sorted feature's sums open."""
+    for p in range(1, line.shape[0]):
+        row, before = line[p] & _ROW, line[p - 1] & _ROW
+        if values[row] == values[before] and residuals[row] != residuals[before]:
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _exact_gain(line, residuals, total, limit):
+    """How many splits gain ``limit`` or more, and the first of the largest gain: its sums added as scikit-learn does.
+
+    It goes on from split to split, or starts from the end where that is nearer.
+    """
+    count = line.shape[0]
+    near, highest, place = 0, -1.0, -1
+    left, done = 0.0, 0
+    for p in range(1, count):
+        if line[p] < 0:
+            continue
+        if p - done <= count - p:
+            for k in range(done, p):
+                left += residuals[line[k] & _ROW]
+        else:
+            left = total
+            for k in range(count - 1, p - 1, -1):
+                left -= residuals[line[k] & _ROW]
+        done = p
+        right = total - left
+        gain = left * left / p + right * right / (count - p)
+        near += gain >= limit
+        if gain > highest:
+            highest, place = gain, p
+    return near, highest, place
+
+
+@njit(nogil=True, cache=True)
+def _visits(order, width, seed):
+    """When each feature is looked at, ``(width,)``: scikit-learn draws them one by one; constant ones last."""
+    features, visits = np.arange(width), np.full(width, width)
+    constants, left, state = 0, width, np.uint32(seed)
+    for visit in range(width):
+        if left <= constants:
+            break
+        state = state if state != 0 else np.uint32(1)
+        state ^= np.uint32(state << np.uint32(13))
+        state ^= np.uint32(state >> np.uint32(17))
+        state ^= np.uint32(state << np.uint32(5))
+        at = constants + np.int64(state & np.uint32(_ROW)) % (left - constants)
+        feature = features[at]
+        if (order[feature // LANES, :, feature % LANES] < 0).all():
+            features[at], features[constants] = features[constants], feature
+            constants += 1
+            continue
+        left -= 1
+        features[at], features[left] = features[left], feature
+        visits[feature] = visit
+    return visits

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from dataperf_fast.formats.files import cache_folder
 
 Status = Literal["ok", "invalid", "failed"]
 
@@ -100,7 +101,4 @@ class ResultCache:
 
 def default_cache_path() -> Path:
     """``$DATAPERF_FAST_CACHE``, or the user's cache folder."""
-    if folder := os.environ.get("DATAPERF_FAST_CACHE"):
-        return Path(folder) / "retrains.sqlite"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "dataperf-fast" / "retrains.sqlite"
+    return cache_folder() / "retrains.sqlite"

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from dataperf_fast.formats import debugging as files
-from dataperf_fast.formats import speech
+from dataperf_fast.formats import speech, vision
 from dataperf_fast.models.linear_net import DIMENSION
 from dataperf_fast.synth.debugging import Scale, write_tasks
+from dataperf_fast.synth.vision import DIMENSION as VISION_DIMENSION
+from dataperf_fast.synth.vision import layout
 
 # Pairs of digits, few enough images each that train + test + val use nearly all.
 _TASKS = {"digits38-flipped": (3, 8), "digits49": (4, 9)}
@@ -20,6 +22,11 @@ _SEED = 7
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TARGETS = 5
 _SPEECH_DIMENSION = 1024
+
+# The vision board's concepts: a digit against the rest.
+_CONCEPTS = {"Zero": 0, "Three": 3, "Seven": 7}
+_POOL = 1200  # images; the tests are drawn from the other 597
+_EXAMPLES, _TRAIN_POSITIVES, _TRAIN, _TRAIN_WRONG = 20, 48, 120, 12
 
 
 def write_debugging(out: Path, scale: Scale = DEMO) -> list[files.Task]:
@@ -69,6 +76,42 @@ def write_speech(out: Path) -> Path:
                 selection.nontargets.extend(ids)
     speech.write_selection(folder / "eval.yaml", heard)
     speech.write_selection(folder / "allowed_training_set.yaml", allowed)
+    return out
+
+
+def write_vision(out: Path) -> Path:
+    """Write a vision board whose concepts are three of the ten digits in its pool; returns ``out``.
+
+    An image's id is its number in scikit-learn's set. A tenth of the training labels is wrong; a test set holds a
+    concept's images that are not in the pool and twice as many others.
+    """
+    from sklearn.datasets import load_digits
+
+    images, digits = load_digits(return_X_y=True)
+    features = feature_map(images, VISION_DIMENSION)
+    generator = np.random.default_rng([_SEED, 3])
+    pool, rest = np.split(generator.permutation(len(digits)), [_POOL])
+    setup = layout(list(_CONCEPTS))
+
+    def ids(rows: np.ndarray) -> list[str]:
+        return [f"{row:016x}" for row in rows.tolist()]
+
+    vision.write_embeddings(out / setup.emb_file, ids(pool), features[pool])
+    for name, digit in _CONCEPTS.items():
+        task = setup.tasks[name]
+        of_digit = generator.permutation(pool[digits[pool] == digit])
+        others = generator.permutation(pool[digits[pool] != digit])
+        examples, positives = of_digit[:_EXAMPLES], of_digit[_EXAMPLES : _EXAMPLES + _TRAIN_POSITIVES]
+        rows = generator.permutation(np.concatenate([positives, others[: _TRAIN - len(positives)]]))
+        labels = (digits[rows] == digit).astype(np.uint8)
+        labels[generator.permutation(_TRAIN)[:_TRAIN_WRONG]] ^= 1
+        vision.write_examples(out, name, ids(examples))
+        vision.write_training_set(out / task.train, ids(rows), labels)
+        seen = rest[digits[rest] == digit]
+        test = np.concatenate([seen, generator.permutation(rest[digits[rest] != digit])[: 2 * len(seen)]])
+        test = generator.permutation(test)
+        vision.write_test_set(out / task.test, ids(test), (digits[test] == digit).astype(np.uint8), features[test])
+    vision.write_setup(out, setup)
     return out
 
 

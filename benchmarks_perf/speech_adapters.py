@@ -78,7 +78,7 @@ def make(root: Path, scale: str, submissions: int, threads: int) -> Made:
         pass
     folder = root / "dataperf_en_data"
     allowed = Allowed(folder, threads)
-    pool = Pool(allowed.features, *board.Board(folder).read_evaluation(allowed.features.shape[1], threads))
+    pool = Pool(allowed.features, *board.Language(folder).read_evaluation(allowed.features.shape[1], threads))
     sets = {}
     for number in range(submissions):
         path = root / "teams" / f"{number:04}" / "en_60_train.json"

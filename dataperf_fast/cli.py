@@ -13,15 +13,25 @@ from typing import TYPE_CHECKING, Any
 import dataperf_fast
 
 if TYPE_CHECKING:
+    from dataperf_fast.benchmarks.common import Options
+    from dataperf_fast.formats.errors import InputError
     from dataperf_fast.results import Record
 
 OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-_DEBUGGING_SIZES = ("tasks", "train", "test", "val")
+# What synth can be asked for beside a scale, by board.
+_SIZES = {
+    "debugging": ("tasks", "train", "test", "val"),
+    "speech": (),
+    "vision": ("concepts", "pool", "train", "test"),
+    "acquisition": ("markets", "sellers", "rows", "buyer"),
+}
 
 _EXAMPLES = """examples:
   dataperf-fast demo
   dataperf-fast evaluate debugging path/to/data
   dataperf-fast evaluate speech path/to/data --submissions teams/*
+  dataperf-fast evaluate vision path/to/data --submissions teams/*
+  dataperf-fast evaluate acquisition path/to/data --submissions teams/* --model knn
   dataperf-fast evaluate debugging path/to/data --submissions mine/ --out results/ --format json
 """
 
@@ -105,7 +115,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_false",
         help="debugging: only what the score needs [the default without --out]",
     )
-    evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains")
+    evaluate.add_argument("--model", metavar="NAME", help="acquisition: lr, knn or rf [lr, the board's own]")
+    evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
 
     baselines = add(
         "baselines", _baselines, "write what the paper compares with", "baselines debugging data/ --out submissions/"
@@ -122,8 +133,9 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
     synth.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same bytes [%(default)s]")
     synth.add_argument("--noise", choices=("inverted", "weak", "both"), help="debugging: label noise [both]")
-    for name in _DEBUGGING_SIZES:
-        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"debugging: number of {name} [the scale's]")
+    for name in dict.fromkeys(name for names in _SIZES.values() for name in names):
+        boards = ", ".join(board for board, names in _SIZES.items() if name in names)
+        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{boards}: number of {name} [the scale's]")
 
     add("info", _info, "show versions, backends and what is missing for what", "info")
     return parser
@@ -165,10 +177,14 @@ def _positive(text: str) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from dataperf_fast.benchmarks.common import Options
+
     curve = options.out is not None if options.curve is None else options.curve
+    if options.model is not None and options.benchmark != "acquisition":
+        raise _meaningless("--model", options.benchmark, "the board's own model")
     return _run(
         options.benchmark, options.data, options.submissions, options.backend, options.jobs, options.out,
-        options.format, curve, not options.no_cache,
+        options.format, Options(curve, options.model), not options.no_cache,
     )  # fmt: skip
 
 
@@ -180,7 +196,7 @@ def _run(
     jobs: int | None,
     out: Path | None,
     output: str,
-    curve: bool,
+    options: Options,
     cache: bool,
 ) -> int:
     from dataperf_fast import benchmarks
@@ -190,7 +206,7 @@ def _run(
     records: list[Record] = []
     written: list[Path] = []
     with Bar() as bar, benchmarks.open_engine(backend, jobs, cache, bar) as engine:
-        for result in board.evaluate(data, submissions, engine, curve):
+        for result in board.evaluate(data, submissions, engine, options):
             records += result.records
             if output == "json":
                 for record in result.records:
@@ -210,7 +226,7 @@ def _finish(records: list[Record], written: list[Path], out: Path | None, output
     if out is not None:
         tables.write_csv(out / "scores.csv", records)
         written.append(out / "scores.csv")
-    for path in written:
+    for path in dict.fromkeys(written):
         print(f"wrote {path}", file=sys.stderr)
     # One line for a broken task, however many submissions it had.
     for line in dict.fromkeys(record.error or record.status for record in records if record.status != "ok"):
@@ -235,48 +251,64 @@ def _write_baselines(benchmark: str, data: Path, out: Path, methods: list[str] |
 
 
 def _synth(options: argparse.Namespace) -> int:
-    sizes = {name: value for name in _DEBUGGING_SIZES if (value := getattr(options, name))}
-    return _synth_debugging(options, sizes) if options.benchmark == "debugging" else _synth_speech(options, sizes)
-
-
-def _synth_debugging(options: argparse.Namespace, sizes: dict[str, int]) -> int:
     from dataclasses import replace
 
-    from dataperf_fast.synth import debugging
-
-    scale = replace(debugging.SCALES[options.scale], **sizes)
-    for task in debugging.write(options.out, scale, options.seed, options.noise or "both"):
-        noise = (task.train.labels != task.true_labels).mean()
-        print(f"{task.data_id}: {len(task.true_labels)} training rows, {noise:.0%} of the labels wrong", flush=True)
-    print(f"wrote {options.out / 'task_setup.yml'}", file=sys.stderr)
-    return OK
-
-
-def _synth_speech(options: argparse.Namespace, sizes: dict[str, int]) -> int:
     from dataperf_fast.formats.errors import InputError
-    from dataperf_fast.synth import speech
 
-    for name in [*sizes, *(["noise"] if options.noise else [])]:
-        raise InputError(f"--{name}", "has no meaning for speech", expected="--scale and --seed")
-    for language in speech.write(options.out, speech.SCALES[options.scale], options.seed):
-        print(f"wrote {options.out / f'dataperf_{language}_data'}", flush=True)
+    board = options.benchmark
+    given = [name for names in _SIZES.values() for name in names if getattr(options, name)]
+    for name in [*given, *(["noise"] if options.noise else [])]:
+        if name not in (*_SIZES[board], "noise" if board == "debugging" else ""):
+            expected = ", ".join(f"--{other}" for other in ("scale", "seed", *_SIZES[board]))
+            raise _meaningless(f"--{name}", board, expected)
+    maker = import_module(f"dataperf_fast.synth.{board}")
+    scale = replace(maker.SCALES[options.scale], **{name: getattr(options, name) for name in given})
+    more = (options.noise or "both",) if board == "debugging" else ()
+    try:
+        for part in maker.write(options.out, scale, options.seed, *more):
+            print(_description(board, part), flush=True)
+    except ValueError as error:  # sizes that do not go together
+        raise InputError("synth", str(error)) from error
+    print(f"wrote {options.out}", file=sys.stderr)
     return OK
+
+
+def _description(board: str, part: Any) -> str:
+    if board == "debugging":
+        noise = (part.train.labels != part.true_labels).mean()
+        return f"{part.data_id}: {len(part.true_labels)} training rows, {noise:.0%} of the labels wrong"
+    return f"market {part}" if board == "acquisition" else str(part)
+
+
+def _meaningless(option: str, board: str, expected: str) -> InputError:
+    from dataperf_fast.formats.errors import InputError
+
+    return InputError(option, f"has no meaning for {board}", expected=expected)
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from dataperf_fast.synth import digits
+    from dataperf_fast.benchmarks.common import Options
+    from dataperf_fast.synth import digits, digits_market
 
     folder: Path = options.out / "data"
-    print(f"building two boards from scikit-learn's handwritten digits in {folder}", file=sys.stderr)
-    digits.write_debugging(folder / "debugging")
-    digits.write_speech(folder / "speech")
-    print("scoring them (the first run compiles the kernels, some thirty seconds; later runs do not)", file=sys.stderr)
+    print(f"building four boards from scikit-learn's handwritten digits in {folder}", file=sys.stderr)
+    boards: dict[str, Callable[[Path], Any]] = {
+        "debugging": digits.write_debugging,
+        "speech": digits.write_speech,
+        "vision": digits.write_vision,
+        "acquisition": digits_market.write,
+    }
+    for benchmark, write in boards.items():
+        write(folder / benchmark)
+    print("scoring them (the first run compiles the kernels, about a minute; later runs do not)", file=sys.stderr)
     worst = OK
-    for benchmark in ("debugging", "speech"):
+    for benchmark in boards:
         submissions = folder / benchmark / "submissions"
         _write_baselines(benchmark, folder / benchmark, submissions, None, seed=0)
         out = options.out / "results" / benchmark
-        status = _run(benchmark, folder / benchmark, [submissions], "auto", None, out, "table", True, True)
+        status = _run(
+            benchmark, folder / benchmark, [submissions], "auto", None, out, "table", Options(curve=True), True
+        )
         worst = max(worst, status)
     return worst
 

@@ -79,6 +79,11 @@ class Engine:
         self._bound: tuple[Pool, str, Trainer] | None = None  # the last pool's, for callers that come back to it
         self._pace: dict[bool, float] = {}  # seconds a retrain, as last measured, exact or not
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what is done here is kept for later runs."""
+        return self._cache is not None
+
     def run(self, plan: Plan, matters: Callable[[np.ndarray], np.ndarray] | None = None) -> Outcomes:
         """Make sure that every retrain of the plan is done, and return their outcomes in the plan's order.
 

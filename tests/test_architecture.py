@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "backend": {"formats", "reference"},
     "results": {"formats"},
     "models": {"backend", "kernels", "models", "plan"},
-    "benchmarks": {"backend", "baselines", "engine", "formats", "models", "plan", "results", ""},
+    "benchmarks": {"backend", "baselines", "benchmarks", "engine", "formats", "models", "plan", "results", ""},
     "baselines": {"engine", "formats", "models", "plan", "valuation"},
     "formats": {"formats"},
     "reference": set(),

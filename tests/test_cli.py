@@ -104,7 +104,7 @@ def test_help_has_an_example(command, capsys):
 
 
 def test_usage_errors_exit_2():
-    for arguments in ([], ["evaluate"], ["evaluate", "chess", "."], ["synth", "debugging", "x", "--rows", "3"]):
+    for arguments in ([], ["evaluate"], ["evaluate", "chess", "."], ["synth", "debugging", "x", "--size", "3"]):
         with pytest.raises(SystemExit) as stopped:
             cli.main(arguments)
         assert stopped.value.code == 2

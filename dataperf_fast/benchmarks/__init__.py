@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dataperf_fast.engine import Engine, Progress
     from dataperf_fast.results import Record
 
-NAMES = ("speech", "debugging")
+NAMES = ("speech", "vision", "debugging", "acquisition")
 
 
 def load(benchmark: str) -> Any:
@@ -51,21 +51,26 @@ def evaluate(
     jobs: int | None = None,
     out: str | Path | None = None,
     curve: bool | None = None,
+    model: str | None = None,
     cache: bool = True,
 ) -> list[Record]:
     """Score submissions as ``dataperf-fast evaluate`` does, and return its records.
 
     ``data`` is the official folder or its set-up file; without ``submissions`` those that come with it are scored. With
-    ``out`` result files are written there. ``curve`` (debugging) None asks for whole curves only if ``out`` is given.
+    ``out`` result files are written there. ``curve`` (debugging) None asks for whole curves only if ``out`` is given;
+    ``model`` (acquisition) is lr, knn or rf, None the board's own.
     Raises ``InputError`` where nothing can be scored; a single bad submission becomes a record with status "invalid".
     """
+    from dataperf_fast.benchmarks.common import Options
+
     board = load(benchmark)
+    options = Options(out is not None if curve is None else curve, model)
     if isinstance(submissions, (str, Path)):
         submissions = [submissions]
     paths = None if submissions is None else [Path(path) for path in submissions]
     records: list[Record] = []
     with open_engine(backend, jobs, cache) as engine:
-        for result in board.evaluate(Path(data), paths, engine, out is not None if curve is None else curve):
+        for result in board.evaluate(Path(data), paths, engine, options):
             records += result.records
             if out is not None:
                 result.write(Path(out))

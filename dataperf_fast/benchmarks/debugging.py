@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast import backend as backends
+from dataperf_fast.benchmarks.common import Board, Options
 from dataperf_fast.engine import Engine, Outcomes
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.errors import InputError
@@ -23,8 +24,7 @@ from dataperf_fast.models.linear_net import DIMENSION, LinearNet
 from dataperf_fast.plan import Plan, Pool
 from dataperf_fast.results import Record
 
-NAME = "debugging"
-METRIC = "fraction_fixes"
+BOARD = Board("debugging", "fraction_fixes", higher_is_better=False)
 TARGET_SHARE = 0.95
 
 
@@ -79,10 +79,10 @@ class TaskResult:
         return [files.write_result(folder, self.task, self.before, self.curves, fractions)]
 
 
-def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, curve: bool) -> Iterator[TaskResult]:
+def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options) -> Iterator[TaskResult]:
     """Score submissions task by task; without ``submissions`` the set-up's own submission folder is scored.
 
-    With ``curve`` every point is computed, otherwise only as many as the score needs.
+    With ``options.curve`` every point is computed, otherwise only as many as the score needs.
     """
     folder, setup = files.open_setup(data)
     paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
@@ -97,12 +97,14 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, cur
         if not of_task:
             continue
         engine.progress.begin(data_id)
-        result = _evaluate_task(folder, setup, task_setup, of_task, engine, curve)
+        result = _evaluate_task(folder, setup, task_setup, of_task, engine, options.curve)
         for record in result.records:
             scores.setdefault(record.submission, []).append(record)
         yield result
     if len(tasks) > 1 and scores:
-        yield TaskResult("mean", [_mean(of, engine) for of in scores.values() if len(of) == len(tasks)])
+        yield TaskResult(
+            "mean", [BOARD.mean(of, len(tasks), engine) for of in scores.values() if len(of) == len(tasks)]
+        )
 
 
 def _sort_out(
@@ -246,16 +248,12 @@ def _record(task: files.Task, way: Inspection, before: float, cleaned: float, en
     }
     if curve:
         details["curve"] = way.curve.tolist()
-    return Record(
-        benchmark=NAME,
-        task=task.data_id,
-        submission=way.method,
-        status="ok",
-        metric=METRIC,
-        score=(way.crossing - 1) / rows,
-        higher_is_better=False,
+    return BOARD.record(
+        task.data_id,
+        way.method,
+        (way.crossing - 1) / rows,
+        engine,
         details=details,
-        backend=engine.backend.name,
         retrains=(rows if curve else way.crossing) + 1,  # the inspections, and the cleaned set
         distinct=len(way.accuracies) + (len(way.accuracies) < len(way.states)),
         rechecked=way.rechecked,
@@ -267,7 +265,7 @@ def _score_by_reference(
     task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool
 ) -> TaskResult:
     """The same by the plain pipeline: one fit after the other, nothing shared."""
-    pipeline = backends.reference_pipeline(NAME)
+    pipeline = backends.reference_pipeline(BOARD.name)
     records: list[Record] = []
     result = TaskResult(task.data_id, records, len(task.true_labels))
     for file, order in orders.items():
@@ -290,20 +288,4 @@ def _score_by_reference(
 
 
 def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
-    return Record(
-        NAME, file.data_id, file.method, "invalid", METRIC, None, False, backend=engine.backend.name, error=error.line
-    )
-
-
-def _mean(records: list[Record], engine: Engine) -> Record:
-    """The average over tasks, which the board posts for hidden tasks; none unless every task was scored."""
-    method = records[0].submission
-    scores = [record.score for record in records if record.score is not None]
-    mean = Record(NAME, "mean", method, "ok", METRIC, None, False, {"tasks": len(scores)}, engine.backend.name)
-    if len(scores) == len(records):
-        mean.score = float(np.mean(scores))
-    else:
-        mean.status, mean.error = "invalid", f"{method}: only {len(scores)} of its {len(records)} tasks were scored"
-    mean.retrains, mean.distinct = sum(r.retrains for r in records), sum(r.distinct for r in records)
-    mean.rechecked, mean.seconds = sum(r.rechecked for r in records), sum(r.seconds for r in records)
-    return mean
+    return BOARD.invalid(file.data_id, file.method, error, engine)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast import backend as backends
+from dataperf_fast.benchmarks.common import Board, Options, find_each
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import speech as files
 from dataperf_fast.formats.errors import InputError
@@ -26,8 +27,7 @@ from dataperf_fast.models.voting import Voting
 from dataperf_fast.plan import Plan, Pool
 from dataperf_fast.results import Record
 
-NAME = "speech"
-METRIC = "macro_f1"
+BOARD = Board("speech", "macro_f1", higher_is_better=True)
 SEEDS = np.array([5, 69, 98, 70, 95, 64, 37, 11, 4, 32])
 
 
@@ -49,7 +49,7 @@ class TaskResult:
         return [path]
 
 
-class Board:
+class Language:
     """One language's folder: the allowed set and the evaluation clips. Classes: nontarget 0, then the words, sorted."""
 
     def __init__(self, folder: Path):
@@ -105,15 +105,12 @@ def training_set(
     return np.array(rows, np.int32), np.array(classes, np.uint8)
 
 
-def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, curve: bool) -> Iterator[TaskResult]:
-    """Score submissions, all of a language's in one plan; without ``submissions`` those in ``data``.
-
-    ``curve`` has no meaning here.
-    """
+def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options) -> Iterator[TaskResult]:
+    """Score submissions, all of a language's in one plan; without ``submissions`` those in ``data``."""
     folders = files.find_languages(data)
-    found, stray = _find([data] if submissions is None else submissions, engine)
+    found, stray = find_each([data] if submissions is None else submissions, files.find_submissions)
     usable, refused = _sort_out(found, folders, engine)
-    refused += stray
+    refused += [BOARD.invalid("", path.name, error, engine) for path, error in stray]
     if refused:
         yield TaskResult("", refused)
     for language, folder in folders.items():
@@ -123,24 +120,6 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, cur
             records = _evaluate_language(folder, of_language, engine)
             for task in dict.fromkeys(file.task for file in of_language):
                 yield TaskResult(task, [record for record in records if record.task == task])
-
-
-def _find(paths: Sequence[Path], engine: Engine) -> tuple[list[files.SubmissionFile], list[Record]]:
-    """Find submissions; a path that holds none costs only itself, unless none of them holds any."""
-    found: list[files.SubmissionFile] = []
-    errors: list[tuple[Path, InputError]] = []
-    for path in paths:
-        try:
-            found += files.find_submissions([path])
-        except InputError as error:
-            errors.append((path, error))
-    if not found:
-        raise errors[0][1] if errors else InputError("--submissions", "names nothing")
-    name = engine.backend.name
-    return found, [
-        Record(NAME, "", path.name, "invalid", METRIC, None, True, backend=name, error=error.line)
-        for path, error in errors
-    ]
 
 
 def _sort_out(
@@ -174,7 +153,7 @@ def _evaluate_language(folder: Path, found: list[files.SubmissionFile], engine: 
     selections: dict[files.SubmissionFile, files.Selection] = {}
     records = []
     try:
-        board = Board(folder)
+        board = Language(folder)
         for file in found:
             try:
                 selections[file] = files.read_submission(file, board.allowed, board.allowed_ids)
@@ -194,7 +173,7 @@ def _evaluate_language(folder: Path, found: list[files.SubmissionFile], engine: 
 
 
 def _read_training(
-    board: Board, selections: dict[files.SubmissionFile, files.Selection], engine: Engine
+    board: Language, selections: dict[files.SubmissionFile, files.Selection], engine: Engine
 ) -> tuple[files.Clips | None, list[Record]]:
     """Read the clips of all submissions; those whose clips cannot be read are taken out, each with a record."""
     threads = engine.backend.threads
@@ -211,7 +190,7 @@ def _read_training(
         return (board.read_training(selections.values(), threads) if selections else None), refused
 
 
-def _warn_of_missing_words(file: files.SubmissionFile, selection: files.Selection, board: Board) -> None:
+def _warn_of_missing_words(file: files.SubmissionFile, selection: files.Selection, board: Language) -> None:
     missing = [word for word in board.class_of if not selection.targets.get(word)]
     missing += [] if selection.nontargets else ["nontargets"]
     if missing:
@@ -244,7 +223,7 @@ def _score_by_reference(
 ) -> Record:
     """The same by scikit-learn's VotingClassifier, one seed after the other."""
     started = time.perf_counter()
-    scores = backends.reference_pipeline(NAME).evaluate(
+    scores = backends.reference_pipeline(BOARD.name).evaluate(
         pool.features[rows], labels, pool.evaluation_features, pool.evaluation_labels, SEEDS, progress=engine.progress
     )
     return _record(file, scores, len(rows), time.perf_counter() - started, engine)
@@ -257,13 +236,11 @@ def _record(file: files.SubmissionFile, scores: np.ndarray, clips: int, seconds:
         "spread": float(np.std(scores)),
         "scores": {str(seed): float(score) for seed, score in zip(SEEDS, scores, strict=True)},
     }
-    return Record(
-        NAME, file.task, file.name, "ok", METRIC, float(np.mean(scores)), True, details, engine.backend.name,
-        retrains=len(SEEDS), distinct=len(SEEDS), seconds=seconds,
+    return BOARD.record(
+        file.task, file.name, float(np.mean(scores)), engine,
+        details=details, retrains=len(SEEDS), distinct=len(SEEDS), seconds=seconds,
     )  # fmt: skip
 
 
 def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
-    return Record(
-        NAME, file.task, file.name, "invalid", METRIC, None, True, backend=engine.backend.name, error=error.line
-    )
+    return BOARD.invalid(file.task, file.name, error, engine)

@@ -14,6 +14,14 @@ from dataperf_fast.results import Record
 
 _SHOWN_DETAILS = {
     "speech": {"clips": "clips", "spread": "spread"},
+    "vision": {
+        "images": "images",
+        "accuracy": "accuracy",
+        "recall": "recall",
+        "precision": "precision",
+        "average_precision": "average precision",
+    },
+    "acquisition": {"model": "model", "rows": "rows", "cost": "cost", "budget": "budget", "spread": "spread"},
     "debugging": {
         "inspections": "inspections",
         "accuracy_before": "before",

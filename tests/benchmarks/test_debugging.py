@@ -8,6 +8,7 @@ import pytest
 import dataperf_fast as dpf
 from dataperf_fast import backend as backends
 from dataperf_fast.benchmarks import debugging
+from dataperf_fast.benchmarks.common import Options
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.models.linear_net import LinearNet
@@ -104,7 +105,7 @@ def test_same_file_for_any_threads_and_batch(jobs, batch, suite, tmp_path):
     def write(engine, out):
         return [
             path.read_bytes()
-            for result in debugging.evaluate(suite, None, engine, curve=True)
+            for result in debugging.evaluate(suite, None, engine, Options(curve=True))
             for path in result.write(out)
         ]
 
@@ -120,7 +121,9 @@ def test_submissions_share_their_label_states(suite):
     trained = []
     run = engine.run
     engine.run = lambda *plan: trained.append(run(*plan)) or trained[-1]
-    results = list(debugging.evaluate(suite, sorted((suite / "submissions").glob("synth01_*.txt")), engine, True))
+    results = list(
+        debugging.evaluate(suite, sorted((suite / "submissions").glob("synth01_*.txt")), engine, Options(curve=True))
+    )
     records = {r.submission: r for r in results[0].records}
     assert records["same"].score == records["random"].score
     distinct = records["random"].distinct + records["consecutive"].distinct

@@ -1,0 +1,177 @@
+"""Acquisition: how many rows to buy of each seller in a data market, within a budget.
+
+The rows are drawn ten times, with replacement, the frozen model is trained on each draw, and the score is its accuracy
+on the buyer's data, averaged over the trials, then over the markets. Higher is better.
+
+The reference draws all of a run's rows from one stream, seeded once: so a submission's draws in a market depend on what
+it buys in the markets before. A market without a legal plan draws nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataperf_fast import backend as backends
+from dataperf_fast.benchmarks.common import Board, Options, find_each
+from dataperf_fast.engine import Engine
+from dataperf_fast.formats import acquisition as files
+from dataperf_fast.formats import csv_tables, trading
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.models.logistic import LogisticRegression
+from dataperf_fast.models.neighbours import NEIGHBOURS, NearestNeighbours
+from dataperf_fast.models.stumps import BoostedStumps
+from dataperf_fast.plan import FrozenModel, Plan, Pool
+from dataperf_fast.results import Record
+
+BOARD = Board("acquisition", "accuracy", higher_is_better=True)
+MODELS: dict[str, type[FrozenModel]] = {"lr": LogisticRegression, "knn": NearestNeighbours, "rf": BoostedStumps}
+TRIALS, SEED = 10, 1111
+
+
+@dataclass
+class TaskResult:
+    """A scored market, or at the end the means; ``results`` grows from market to market."""
+
+    task: str
+    records: list[Record]
+    model: str = ""
+    results: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # submission -> market -> figures
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``{submission}_{model}.json`` with all markets scored so far, as the reference's script does."""
+        return [
+            files.write_result(folder / f"{name}_{self.model}.json", markets) for name, markets in self.results.items()
+        ]
+
+
+def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options) -> Iterator[TaskResult]:
+    """Score submissions market by market; without ``submissions`` those in the data's folder ``submission``."""
+    model = options.model or "lr"
+    if model not in MODELS:
+        raise InputError("--model", "is", value=model, expected=" or ".join(MODELS))
+    markets = files.find_markets(data)
+    found, refused = _find([data / "submission"] if submissions is None else submissions, engine)
+    if refused:
+        yield TaskResult("", refused)
+    generators = {submission.name: np.random.RandomState(SEED) for submission in found}
+    records: dict[str, list[Record]] = {submission.name: [] for submission in found}
+    results: dict[str, dict[str, dict[str, Any]]] = {}
+    for market in markets:
+        of_market = _evaluate_market(market, found, generators, model, engine)
+        for record in of_market:
+            records[record.submission].append(record)
+            if record.status == "ok":
+                figures = {name: record.details[name] for name in ("cost", "trials", "spread")}
+                results.setdefault(record.submission, {})[record.task] = {"acc": record.score, **figures}
+        yield TaskResult(str(market.number), of_market, model, results)
+    if len(markets) > 1:
+        yield TaskResult("mean", [BOARD.mean(of, len(markets), engine) for of in records.values()])
+
+
+def _find(paths: Sequence[Path], engine: Engine) -> tuple[list[files.Submission], list[Record]]:
+    """List submissions, each name once, and the records of what is none."""
+    found, errors = find_each(paths, files.find_submissions)
+    refused = [BOARD.invalid("", path.name, error, engine) for path, error in errors]
+    by_name: dict[str, files.Submission] = {}
+    for submission in found:
+        first = by_name.setdefault(submission.name, submission)
+        if first.path.resolve() != submission.path.resolve():
+            error = InputError(submission.path, f"has the same folder name as {first.path}")
+            refused.append(BOARD.invalid("", submission.name, error, engine))
+    return list(by_name.values()), refused
+
+
+def _evaluate_market(
+    of_market: files.MarketFiles,
+    found: Sequence[files.Submission],
+    generators: dict[str, np.random.RandomState],
+    model: str,
+    engine: Engine,
+) -> list[Record]:
+    task = str(of_market.number)
+    try:
+        market = _open(of_market, engine)
+    except InputError as error:
+        return [BOARD.invalid(task, submission.name, error, engine) for submission in found]
+    engine.progress.begin(f"market {task}")
+    records = []
+    for submission in found:
+        try:
+            counts, cost = _read_plan(submission, of_market, market, model)
+            record = score_plan(task, submission, market, counts, generators[submission.name], model, engine)
+            record.details = {"cost": cost, "budget": market.budget.amount, **record.details}
+        except InputError as error:
+            record = BOARD.invalid(task, submission.name, error, engine)
+        records.append(record)
+    return records
+
+
+def _open(of_market: files.MarketFiles, engine: Engine) -> trading.Market:
+    """Open a market; its tables are kept for the next run unless the engine keeps nothing."""
+    engine.progress.begin(f"reading market {of_market.number}")
+    engine.progress.planned(len(files.seller_paths(of_market)))
+    kept = csv_tables.default_folder() if engine.keeps else None
+    return trading.open_market(of_market, kept, lambda: engine.progress.done(1))
+
+
+def _read_plan(
+    submission: files.Submission, of_market: files.MarketFiles, market: trading.Market, model: str
+) -> tuple[np.ndarray, float]:
+    """A submission's counts ``(sellers,)`` and cost, if they are legal."""
+    number = of_market.number
+    if number not in submission.files:
+        raise InputError(submission.path, f"holds no plan for market {number}", expected=f"{number}.csv")
+    path = submission.files[number]
+    counts = files.read_plan(path, len(market.sellers))
+    cost = files.check_plan(path, counts, market.sizes, market.prices, market.budget)
+    if model == "knn" and counts.sum() < NEIGHBOURS:
+        expected = f"at least {NEIGHBOURS}, the neighbours of knn"
+        raise InputError(path, "buys too few rows:", "line 1", int(counts.sum()), expected)
+    return counts, cost
+
+
+def score_plan(
+    task: str,
+    submission: files.Submission,
+    market: trading.Market,
+    counts: np.ndarray,
+    generator: np.random.RandomState,
+    model: str,
+    engine: Engine,
+) -> Record:
+    """Draw a legal plan's ten trials and score them."""
+    started = time.perf_counter()
+    state = generator.get_state()
+    features, rows, labels = trading.gather(market, [trading.draw(market, counts, generator) for _ in range(TRIALS)])
+    for trial, drawn in enumerate(labels):
+        if len(set(drawn)) == 1:
+            problem = f"draws only the label {drawn[0]:g} in trial {trial}"
+            expected = "rows of two labels, or no model can be trained"
+            raise InputError(submission.files[int(task)], problem, "line 1", expected=expected)
+    values: dict[str, Any] = {"retrains": TRIALS}
+    if engine.backend.name == "reference":
+        generator.set_state(state)
+        accuracies = backends.reference_pipeline(BOARD.name).evaluate(
+            [(table.features, table.labels) for table in market.sellers], counts.tolist(),
+            (market.buyer.features, market.buyer.labels), model, TRIALS, generator, progress=engine.progress,
+        )  # fmt: skip
+        values["distinct"] = TRIALS
+    else:
+        pool = Pool(features, market.buyer.features, market.buyer.labels)
+        outcomes = engine.run(Plan(pool, MODELS[model](), labels, rows))
+        accuracies = outcomes.values["correct"] / len(market.buyer.labels)
+        values |= {"distinct": len(set(outcomes.identity)), "rechecked": int(outcomes.rechecked.sum())}
+    values["details"] = {
+        "model": model,
+        "rows": int(counts.sum()),
+        "spread": float(np.std(accuracies)),
+        "trials": accuracies.tolist(),
+    }
+    score = sum(accuracies.tolist()) / TRIALS
+    return BOARD.record(task, submission.name, score, engine, seconds=time.perf_counter() - started, **values)

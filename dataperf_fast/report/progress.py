@@ -1,7 +1,8 @@
-"""A progress bar on standard error, shown only once a run has taken a second."""
+"""A progress bar on standard error, shown only on a terminal and once a run has taken a second."""
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
 from typing import Any
@@ -46,7 +47,8 @@ class Bar(Progress):
 
     def _show(self) -> None:
         if self._shown is None:
-            if time.perf_counter() - self._started < _PATIENCE:
+            # To a file or a pipe rich would write an empty line.
+            if time.perf_counter() - self._started < _PATIENCE or not sys.stderr.isatty():
                 return
             self._shown, self._task = _bar(self._label)
         self._shown.update(self._task, description=self._label, completed=self._done, total=self._planned or None)
@@ -61,7 +63,6 @@ def _bar(label: str) -> tuple[Any, Any]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("retrains"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]

@@ -1,0 +1,135 @@
+"""The boards' classifiers on ten seeded markets and twenty concepts: every single prediction is scikit-learn's."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression as TheirLogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from dataperf_fast import backend
+from dataperf_fast.engine import Engine
+from dataperf_fast.formats import acquisition, trading, vision
+from dataperf_fast.models import libraries
+from dataperf_fast.models.logistic import LogisticRegression
+from dataperf_fast.models.neighbours import NearestNeighbours
+from dataperf_fast.models.stumps import BoostedStumps
+from dataperf_fast.plan import Plan, Pool
+from dataperf_fast.synth import acquisition as made_markets
+from dataperf_fast.synth import vision as made_concepts
+
+MARKETS, CONCEPTS = 10, 20
+
+
+@pytest.fixture(autouse=True)
+def one_blas_thread():
+    with libraries.blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.fixture(scope="module")
+def markets(tmp_path_factory):
+    """Training sets of two trials a market, and the buyer's data."""
+    folder = tmp_path_factory.mktemp("markets")
+    list(made_markets.write(folder, made_markets.Scale(MARKETS, 4, 90, 150, 60), seed=9))
+    generator = np.random.RandomState(1111)
+    found = []
+    for number in range(MARKETS):
+        market = trading.open_market(acquisition.market_files(folder, number), None)
+        counts = np.array([10 + number, 35, 20, 9])
+        features, rows, labels = trading.gather(market, [trading.draw(market, counts, generator) for _ in range(2)])
+        found += [(features[of], y, market.buyer.features) for of, y in zip(rows, labels, strict=True)]
+    return found
+
+
+def check(ours, theirs, sets, exact=False):
+    """Compare predictions, and decision values where there are some; returns how many were compared."""
+    compared = 0
+    for features, labels, evaluation in sets:
+        wide = evaluation.astype(np.float64)
+        theirs.fit(features.astype(np.float64), labels)
+        answers = ours.answer(features, labels, wide, exact)
+        assert answers.certain
+        np.testing.assert_array_equal(answers.classes, theirs.predict(wide))
+        if answers.decisions is not None:
+            np.testing.assert_array_equal(answers.decisions, theirs.decision_function(wide))
+        compared += len(evaluation)
+    return compared
+
+
+def test_logistic_regression_on_ten_markets(markets):
+    assert check(LogisticRegression(), TheirLogisticRegression(random_state=0), markets) == 20 * 150
+
+
+def test_logistic_regression_on_twenty_concepts(tmp_path):
+    names = list(made_concepts.write(tmp_path, made_concepts.Scale(CONCEPTS, 2500, 60, 90, 10), seed=9))
+    root, setup = vision.open_setup(tmp_path)
+    sets = []
+    for name in names:
+        chosen = vision.read_training_set(root / setup.tasks[name].train)
+        row_of, features = vision.read_embeddings(root / setup.emb_file, chosen.ids, setup.dim)
+        rows = [row_of[image] for image in chosen.ids]
+        sets.append((features[rows], chosen.labels, vision.read_test_set(root / setup.tasks[name].test, 256).features))
+    assert check(LogisticRegression(), TheirLogisticRegression(random_state=0), sets) == CONCEPTS * 60
+
+
+def test_neighbours_on_ten_markets(markets):
+    assert check(NearestNeighbours(), KNeighborsClassifier(9), markets) == 20 * 150
+
+
+def test_boosted_stumps_on_five_markets(markets):
+    theirs = GradientBoostingClassifier(n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0)
+    assert check(BoostedStumps(), theirs, markets[::4]) == 5 * 150
+
+
+@pytest.mark.parametrize("ours", [LogisticRegression(), NearestNeighbours(), BoostedStumps()], ids=lambda m: m.name)
+def test_three_classes_and_labels_that_do_not_start_at_zero(ours):
+    theirs = {
+        "logistic": TheirLogisticRegression(random_state=0),
+        "knn": KNeighborsClassifier(9),
+        "rf": GradientBoostingClassifier(n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0),
+    }[ours.name]
+    generator = np.random.default_rng(3)
+    for classes in ([2.0, 5.0], [0.0, 1.0, 4.0]):
+        labels = generator.choice(classes, 60)
+        features = generator.standard_normal((60, 12)) + labels[:, None] * generator.random(12)
+        check(ours, theirs, [(features, labels, generator.standard_normal((50, 12)))])
+
+
+def test_widths_that_our_path_does_not_cover_are_scikit_learns():
+    generator = np.random.default_rng(4)
+    labels = np.arange(40) % 2
+    features = generator.standard_normal((40, 7)) + labels[:, None]
+    check(LogisticRegression(), TheirLogisticRegression(), [(features, labels, generator.standard_normal((30, 7)))])
+
+
+def test_a_vote_that_hangs_on_a_tie_is_run_again_exactly():
+    # Eighteen rows at one place, nine of each label: whom a vote of nine hears is scikit-learn's affair.
+    features = np.repeat(np.ones((1, 4)), 18, axis=0)
+    labels = np.arange(18) % 2
+    evaluation = np.zeros((3, 4))
+    assert not NearestNeighbours().answer(features, labels, evaluation, exact=False).certain
+    pool = Pool(features, evaluation, np.zeros(3))
+    outcomes = Engine(backend.choose("cpu")).run(Plan(pool, NearestNeighbours(), [labels]))
+    expected = KNeighborsClassifier(9).fit(features, labels).score(evaluation, np.zeros(3))
+    assert outcomes.values["correct"][0] / 3 == expected
+    assert outcomes.rechecked.tolist() == [True]
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(), NearestNeighbours(), BoostedStumps()], ids=lambda m: m.name)
+def test_same_outcomes_for_any_threads_and_batches(markets, model):
+    features, labels, evaluation = markets[0]
+    generator = np.random.default_rng(5)
+    rows = [generator.choice(len(labels), 50).astype(np.int32) for _ in range(5)]
+    pool = Pool(features, evaluation, generator.integers(0, 2, len(evaluation)))
+    found = [
+        Engine(backend.choose("cpu", jobs), batch_size=size)
+        .run(Plan(pool, model, [labels[of] for of in rows], rows))
+        .values.tobytes()
+        for jobs, size in ((1, 1), (2, 2), (3, 5))
+    ]
+    assert len(set(found)) == 1

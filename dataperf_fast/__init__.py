@@ -1,6 +1,7 @@
 """dataperf-fast scores DataPerf submissions, fast and with the reference's own results.
 
-``evaluate`` is the whole public interface from Python; the command line is ``dataperf-fast --help``.
+From Python: ``evaluate`` scores, ``open_market`` shows a data market as its buyers see it. The command line is
+``dataperf-fast --help``.
 Importing this package loads neither numba nor CUDA nor any optional library.
 """
 
@@ -11,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dataperf_fast.benchmarks import evaluate
     from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.formats.market import Market, open_market
     from dataperf_fast.results import Record
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "Record", "__version__", "evaluate"]
+__all__ = ["InputError", "Market", "Record", "__version__", "evaluate", "open_market"]
 
-_HOMES = {"evaluate": "benchmarks", "InputError": "formats.errors", "Record": "results"}
+_HOMES = {
+    "evaluate": "benchmarks",
+    "InputError": "formats.errors",
+    "Market": "formats.market",
+    "open_market": "formats.market",
+    "Record": "results",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -124,7 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_benchmark(baselines)
     baselines.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
     baselines.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the submissions")
-    baselines.add_argument("--methods", metavar="A,B", help="which [all]")
+    baselines.add_argument(
+        "--methods", metavar="A,B", help="which [all; for acquisition all but sweep, a thousand retrains a market]"
+    )
     baselines.add_argument("--seed", type=_seed, default=0, help="of what is random [%(default)s]")
 
     synth = add("synth", _synth, "write made-up tasks in the official format", "synth debugging made/ --scale paper")
@@ -247,6 +249,8 @@ def _write_baselines(benchmark: str, data: Path, out: Path, methods: list[str] |
     baselines = import_module(f"dataperf_fast.baselines.{benchmark}")
     with Bar() as bar, benchmarks.open_engine(progress=bar) as engine:
         written: list[Path] = baselines.write(data, out, methods, seed, engine)
+    if benchmark == "acquisition":
+        written += import_module("dataperf_fast.report.acquisition_picture").draw_sweeps(written)
     return written
 
 
@@ -304,7 +308,8 @@ def _demo(options: argparse.Namespace) -> int:
     worst = OK
     for benchmark in boards:
         submissions = folder / benchmark / "submissions"
-        _write_baselines(benchmark, folder / benchmark, submissions, None, seed=0)
+        methods = ["uniform", "rss", "fss", "sweep"] if benchmark == "acquisition" else None
+        _write_baselines(benchmark, folder / benchmark, submissions, methods, seed=0)
         out = options.out / "results" / benchmark
         status = _run(
             benchmark, folder / benchmark, [submissions], "auto", None, out, "table", Options(curve=True), True

@@ -28,11 +28,12 @@ class BoostedStumps:
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); ``labels`` name two classes or more."""
-        classes, positions = np.unique(labels, return_inverse=True)
-        if len(classes) > 2:
-            from sklearn.ensemble import GradientBoostingClassifier
+        from sklearn.ensemble import GradientBoostingClassifier
 
-            model = GradientBoostingClassifier(n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0)
+        classes, positions = np.unique(labels, return_inverse=True)
+        model = GradientBoostingClassifier(n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0)
+        # Before 1.9 a gain was another formula, and so were its last bits.
+        if len(classes) > 2 or getattr(model, "criterion", "deprecated") != "deprecated":
             return Answers(model.fit(features.astype(np.float64), labels).predict(evaluation))
         from dataperf_fast.kernels import stumps
 

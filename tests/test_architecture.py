@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "baselines": {"engine", "formats", "models", "plan", "valuation"},
     "formats": {"formats"},
     "reference": set(),
-    "report": {"engine", "formats", "results"},
+    "report": {"engine", "formats", "report", "results"},
     "synth": {"formats", "models", "synth"},
     "kernels": {"kernels"},
     "": {"benchmarks", "formats", "results"},

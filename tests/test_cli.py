@@ -256,5 +256,62 @@ def test_the_demo_scores_every_board(tmp_path, capsys):
     assert set(scores) == {(f"en_{size}", method) for size in (25, 60) for method in ("random", "crossfold")}
     assert all(0.2 < score < 0.95 for score in scores.values())
     assert scores["en_60", "random"] > scores["en_25", "random"]
-    for board, picture in (("debugging", "digits49_evaluation.png"), ("speech", "en_60_scores.png")):
+    plans = csv.DictReader((tmp_path / "results" / "acquisition" / "scores.csv").read_text().splitlines())
+    plans = {row["submission"]: float(row["score"]) for row in plans}
+    assert set(plans) == {"uniform", "rss", "fss"}
+    assert all(0.3 < score < 0.95 for score in plans.values())
+    sets = csv.DictReader((tmp_path / "results" / "vision" / "scores.csv").read_text().splitlines())
+    sets = {(row["task"], row["submission"]): float(row["score"]) for row in sets}
+    assert {task for task, _ in sets} == {"Zero", "Three", "Seven", "mean"}
+    assert all(0 < score < 1 for score in sets.values())
+    pictures = {
+        "debugging": "digits49_evaluation.png",
+        "speech": "en_60_scores.png",
+        "vision": "Three_scores.png",
+        "acquisition": "market_0_accuracy.png",
+    }
+    for board, picture in pictures.items():
         assert (tmp_path / "results" / board / picture).stat().st_size > 5000
+    sweep = tmp_path / "data" / "acquisition" / "submissions" / "sweep"
+    assert sorted(path.name for path in sweep.iterdir()) == ["sweep_market_0.csv", "sweep_market_0.png"]
+
+
+@pytest.mark.parametrize(
+    ("board", "sizes", "made"),
+    [
+        ("vision", ["--concepts", "2", "--pool", "300", "--train", "40", "--test", "30"], ["Cupcake", "Hawk"]),
+        ("acquisition", ["--markets", "1", "--sellers", "3", "--rows", "40", "--buyer", "20"], ["market 0"]),
+    ],
+)
+def test_made_up_boards_go_from_synth_through_baselines_to_scores(board, sizes, made, tmp_path, capsys):
+    data, out = tmp_path / "data", tmp_path / "out"
+    assert cli.main(["synth", board, str(data), *sizes]) == 0
+    assert capsys.readouterr().out.splitlines() == made
+    methods = ["--methods", "random" if board == "vision" else "uniform,fss"]
+    assert cli.main(["baselines", board, str(data), "--out", str(tmp_path / "teams"), *methods]) == 0
+    capsys.readouterr()
+    arguments = ["evaluate", board, str(data), "--submissions", str(tmp_path / "teams"), "--format", "json"]
+    assert cli.main([*arguments, "--out", str(out)]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {record["status"] for record in records} == {"ok"}
+    assert {record["benchmark"] for record in records} == {board}
+    assert len(list(out.rglob("*.json"))) == len({record["submission"] for record in records})
+    assert len(list(out.glob("*.png"))) == len(made)
+
+
+def test_options_of_another_board_are_refused(suite, tmp_path, capsys):
+    assert cli.main(["evaluate", "debugging", str(suite), "--model", "knn"]) == 2
+    assert cli.main(["synth", "speech", str(tmp_path / "x"), "--rows", "3"]) == 2
+    assert cli.main(["synth", "vision", str(tmp_path / "x"), "--noise", "weak"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "dataperf-fast: --model: has no meaning for debugging; expected the board's own model",
+        "dataperf-fast: --rows: has no meaning for speech; expected --scale, --seed",
+        "dataperf-fast: --noise: has no meaning for vision; "
+        "expected --scale, --seed, --concepts, --pool, --train, --test",
+    ]
+
+
+def test_sizes_that_do_not_go_together_are_one_line(tmp_path, capsys):
+    assert cli.main(["synth", "vision", str(tmp_path / "x"), "--pool", "20", "--train", "40"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("dataperf-fast: synth: ")

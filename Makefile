@@ -26,6 +26,8 @@ goldens: .venv/installed-test .venv/installed-reference
 bench: .venv/installed-reference
 	$(BIN)/python -m benchmarks_perf.debugging
 	$(BIN)/python -m benchmarks_perf.speech
+	$(BIN)/python -m benchmarks_perf.vision
+	$(BIN)/python -m benchmarks_perf.acquisition
 	$(BIN)/python -m benchmarks_perf.readme
 
 .venv/installed: pyproject.toml

@@ -62,6 +62,22 @@ def read_embeddings(
     return {name: row for row, name in enumerate(place_of)}, features
 
 
+def read_image_ids(path: Path) -> list[str]:
+    """Read every ImageID of a parquet file of embeddings, in the file's order, and no vector."""
+    what = f"the embeddings: a parquet file with the columns {IMAGE_ID} and {VECTOR}"
+    require_file(path, what)
+    names: list[str] = []
+    try:
+        with _open(path) as file:
+            _check_columns(path, file.schema_arrow, what)
+            for batch in file.iter_batches(16 * _BATCH, columns=[IMAGE_ID], use_threads=False):
+                names += batch.column(0).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(path, f"is not a readable parquet file ({reason})", expected=what) from error
+    return names
+
+
 def _open(path: Path, metadata: Any = None) -> parquet.ParquetFile:
     # Else Arrow holds every byte of a row group, and those of all groups before the first batch.
     return parquet.ParquetFile(path, metadata=metadata, buffer_size=_STREAM, pre_buffer=False)

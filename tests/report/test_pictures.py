@@ -1,0 +1,68 @@
+"""The pictures: which files appear, what is in them, and what does not break them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from matplotlib import image
+
+from dataperf_fast.report import acquisition_picture, dots, vision_picture
+from dataperf_fast.results import Record
+
+
+@dataclass
+class Scored:
+    task: str
+    records: list[Record]
+
+
+def record(name, score, **details):
+    return Record("board", "task", name, "ok" if score is not None else "invalid", "m", score, True, details)
+
+
+def vision(name, score):
+    metrics = {"accuracy": 0.8, "recall": 0.7, "precision": 0.9, "average_precision": 0.85}
+    return record(name, score, **(metrics if score is not None else {}))
+
+
+NAMES = ["plain", "$x_1$ and $", "_hidden", "long" * 30, "ünïcode"]
+
+
+@pytest.mark.parametrize("task", ["Hawk", "c07"])
+def test_a_concept(tmp_path, task):
+    scored = Scored(task, [*(vision(name, 0.5) for name in NAMES), vision("broken", None)])
+    assert vision_picture.draw(tmp_path, scored) == [tmp_path / f"{task}_scores.png"]
+    assert image.imread(tmp_path / f"{task}_scores.png").shape[1] == 880
+
+
+@pytest.mark.parametrize("task", ["0", "7"])
+def test_a_market(tmp_path, task):
+    scored = Scored(task, [record(name, 0.7, trials=[0.6, 0.8]) for name in NAMES])
+    assert acquisition_picture.draw(tmp_path, scored) == [tmp_path / f"market_{task}_accuracy.png"]
+
+
+@pytest.mark.parametrize("draw", [vision_picture.draw, acquisition_picture.draw])
+def test_nothing_is_drawn_of_nothing(tmp_path, draw):
+    assert draw(tmp_path, Scored("0", [vision("broken", None)])) == []
+    assert draw(tmp_path, Scored("mean", [record("a", 0.5)])) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_best_forty_are_shown(tmp_path):
+    def height(count):
+        rows = [dots.Row(str(number), number / 100, {"all": [0.5]}) for number in range(count)]
+        (path,) = dots.draw(tmp_path / f"{count}.png", dots.Chart("title", "axis"), rows)
+        return image.imread(path).shape[0]
+
+    assert height(5) < height(40) == height(60)
+
+
+def test_a_sweep(tmp_path):
+    path = tmp_path / "sweep_market_3.csv"
+    lines = ["strategy,fraction,trial,rows,cost,accuracy", "uniform,0.1,0,5,2.5,0.6", "uniform,0.1,1,7,3.5,0.7"]
+    path.write_text("\n".join([*lines, "single,0.1,0,4,4.0,", "single,0.2,0,8,8.0,0.5"]) + "\n")
+    other = tmp_path / "uniform.csv"
+    assert acquisition_picture.draw_sweeps([other, path]) == [tmp_path / "sweep_market_3.png"]
+    path.write_text(lines[0] + "\n")
+    assert acquisition_picture.draw_sweeps([path])[0].is_file()

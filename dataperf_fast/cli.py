@@ -320,9 +320,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     from dataperf_fast import backend as backends
+    from dataperf_fast.formats import csv_tables
     from dataperf_fast.results import default_cache_path
 
     chosen = backends.choose("auto")
+    tables = csv_tables.default_folder()
     lines = {
         "dataperf-fast": dataperf_fast.__version__,
         "python": sys.version.split()[0],
@@ -331,6 +333,7 @@ def _info(options: argparse.Namespace) -> int:
         "threads": str(chosen.threads),
         "memory": f"{backends.available_memory() / 2**30:.1f} GiB free, batches use up to {chosen.memory / 2**30:.1f}",
         "finished retrains": str(default_cache_path()),
+        "parsed tables": f"{tables}, {sum(path.stat().st_size for path in tables.glob('*')) / 2**30:.1f} GiB",
     }
     for name, value in lines.items():
         print(f"{name:18} {value}")

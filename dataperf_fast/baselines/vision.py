@@ -159,7 +159,9 @@ def write(data: Path, out: Path, methods: Sequence[str] | None, seed: int, engin
     engine.progress.begin("reading images")
     candidates = read_candidates(data, seed, engine.backend.threads)
     if "pseudo" in chosen and len(candidates.examples) < 2:
-        raise InputError("--methods", "holds", value="pseudo", expected="a board of two concepts or more for it")
+        if methods:
+            raise InputError("--methods", "holds", value="pseudo", expected="a board of two concepts or more for it")
+        chosen.remove("pseudo")
     written = []
     for method in chosen:
         choices = METHODS[method](candidates, seed, engine.backend.threads)

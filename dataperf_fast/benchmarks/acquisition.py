@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks.common import Board, Options, find_each
+from dataperf_fast.benchmarks.common import Board, Options, find_folders
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import acquisition as files
 from dataperf_fast.formats import csv_tables, trading
@@ -56,7 +56,8 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, opt
     if model not in MODELS:
         raise InputError("--model", "is", value=model, expected=" or ".join(MODELS))
     markets = files.find_markets(data)
-    found, refused = _find([data / "submission"] if submissions is None else submissions, engine)
+    paths = [data / "submission"] if submissions is None else submissions
+    found, refused = find_folders(paths, files.find_submissions, BOARD, engine)
     if refused:
         yield TaskResult("", refused)
     generators = {submission.name: np.random.RandomState(SEED) for submission in found}
@@ -72,19 +73,6 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, opt
         yield TaskResult(str(market.number), of_market, model, results)
     if len(markets) > 1:
         yield TaskResult("mean", [BOARD.mean(of, len(markets), engine) for of in records.values()])
-
-
-def _find(paths: Sequence[Path], engine: Engine) -> tuple[list[files.Submission], list[Record]]:
-    """List submissions, each name once, and the records of what is none."""
-    found, errors = find_each(paths, files.find_submissions)
-    refused = [BOARD.invalid("", path.name, error, engine) for path, error in errors]
-    by_name: dict[str, files.Submission] = {}
-    for submission in found:
-        first = by_name.setdefault(submission.name, submission)
-        if first.path.resolve() != submission.path.resolve():
-            error = InputError(submission.path, f"has the same folder name as {first.path}")
-            refused.append(BOARD.invalid("", submission.name, error, engine))
-    return list(by_name.values()), refused
 
 
 def _evaluate_market(

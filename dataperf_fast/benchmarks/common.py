@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,28 @@ from dataperf_fast.engine import Engine
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.results import Record
 
+
+class SubmissionFolder(Protocol):
+    """A submission that is a folder, a file a task: ``formats.vision.Submission`` and acquisition's."""
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        ...
+
+    @property
+    def files(self) -> dict[Any, Path]:
+        """Its files by task."""
+        ...
+
+
 Found = TypeVar("Found")
+Folder = TypeVar("Folder", bound=SubmissionFolder)
 
 
 @dataclass(frozen=True)
@@ -77,3 +98,20 @@ def find_each(
     if not found:
         raise errors[0][1] if errors else InputError("--submissions", "names nothing")
     return found, errors
+
+
+def find_folders(
+    paths: Sequence[Path], find: Callable[[Sequence[Path]], list[Folder]], board: Board, engine: Engine
+) -> tuple[list[Folder], list[Record]]:
+    """Find submissions that are folders, each name once, and the records of what is none."""
+    found, errors = find_each(paths, find)
+    refused = [board.invalid("", path.name, error, engine) for path, error in errors]
+    by_name: dict[str, Folder] = {}
+    for submission in found:
+        first = by_name.setdefault(submission.name, submission)
+        if first.path.resolve() == submission.path.resolve():
+            first.files.update(submission.files)
+        else:
+            error = InputError(submission.path, f"has the same folder name as {first.path}")
+            refused.append(board.invalid("", submission.name, error, engine))
+    return list(by_name.values()), refused

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks.common import Board, Options, find_each
+from dataperf_fast.benchmarks.common import Board, Options, find_folders
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import vision as files
 from dataperf_fast.formats.errors import InputError
@@ -84,17 +84,7 @@ def _find(
         named = {task: root / of_task.train for task, of_task in setup.tasks.items()}
         folder = next(iter(named.values())).parent
         return [files.Submission(folder.resolve().name, folder, named)], []
-    found, errors = find_each(paths, lambda some: files.find_submissions(some, list(setup.tasks)))
-    refused = [BOARD.invalid("", path.name, error, engine) for path, error in errors]
-    by_name: dict[str, files.Submission] = {}
-    for submission in found:
-        first = by_name.setdefault(submission.name, submission)
-        if first.path.resolve() == submission.path.resolve():
-            first.files.update(submission.files)
-        else:
-            error = InputError(submission.path, f"has the same folder name as {first.path}")
-            refused.append(BOARD.invalid("", submission.name, error, engine))
-    return list(by_name.values()), refused
+    return find_folders(paths, lambda some: files.find_submissions(some, list(setup.tasks)), BOARD, engine)
 
 
 def _read_training_sets(

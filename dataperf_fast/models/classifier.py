@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,12 +33,23 @@ class Answers(NamedTuple):
     certain: bool = True
 
 
-class Classifier(Protocol):
+class Classifier(ABC):
     """A frozen model that answers for itself: ``models/logistic.py`` and its neighbours."""
 
+    name: str
+    uses_seed = False
+    outcome = OUTCOME
+
+    def __init__(self) -> None:
+        self.version = f"1 {libraries.versions()}"
+
+    def bind(self, pool: Pool, backend: Backend) -> ClassifierTrainer:
+        """Bind the model to a pool."""
+        return ClassifierTrainer(self, pool, backend)
+
+    @abstractmethod
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train on ``features (n, d)`` and ``labels (n,)`` and classify ``evaluation (m, d)`` float64."""
-        ...
 
 
 class ClassifierTrainer:

@@ -11,28 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dataperf_fast.backend import Backend
 from dataperf_fast.models import libraries
-from dataperf_fast.models.classifier import OUTCOME, Answers, ClassifierTrainer
-from dataperf_fast.plan import Pool
+from dataperf_fast.models.classifier import Answers, Classifier
 
 if TYPE_CHECKING:
     from dataperf_fast.kernels.logistic import Logistic
 
 
-class LogisticRegression:
+class LogisticRegression(Classifier):
     """The frozen model as the engine sees it."""
 
     name = "logistic"
-    uses_seed = False
-    outcome = OUTCOME
-
-    def __init__(self) -> None:
-        self.version = f"1 {libraries.versions()}"
-
-    def bind(self, pool: Pool, backend: Backend) -> ClassifierTrainer:
-        """Bind the model to a pool."""
-        return ClassifierTrainer(self, pool, backend)
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); ``labels`` name two classes or more."""

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataperf_fast.backend import Backend
-from dataperf_fast.models import libraries
-from dataperf_fast.models.classifier import OUTCOME, Answers, ClassifierTrainer
-from dataperf_fast.plan import Pool
+from dataperf_fast.models.classifier import Answers, Classifier
 
 NEIGHBOURS = 9
 
 
-class NearestNeighbours:
+class NearestNeighbours(Classifier):
     """The frozen model as the engine sees it; doubtful votes are settled by scikit-learn."""
 
     name = "knn"
-    uses_seed = False
-    outcome = OUTCOME
-
-    def __init__(self) -> None:
-        self.version = f"1 {libraries.versions()}"
-
-    def bind(self, pool: Pool, backend: Backend) -> ClassifierTrainer:
-        """Bind the model to a pool."""
-        return ClassifierTrainer(self, pool, backend)
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); at least nine rows."""

@@ -43,7 +43,7 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
 
 def draw_sweeps(paths: Sequence[Path]) -> list[Path]:
     """Draw every ``sweep_market_{number}.csv`` among ``paths`` as a PNG beside it: accuracy against cost."""
-    return [_draw_sweep(path) for path in paths if path.name.startswith("sweep_market_")]
+    return [_draw_sweep(path) for path in paths if path.match("sweep_market_*.csv")]
 
 
 def _draw_sweep(path: Path) -> Path:

@@ -66,6 +66,8 @@ def test_bad_requests(made, tmp_path):
     list(synth.write(tmp_path / "one", synth.Scale(1, 200, 40, 40, 10), seed=2))
     with pytest.raises(InputError, match="expected a board of two concepts or more for it"):
         baselines.write(tmp_path / "one", tmp_path, ["pseudo"], 0, engine())
+    unnamed = baselines.write(tmp_path / "one", tmp_path / "all", None, 0, engine())
+    assert [path.parent.name for path in unnamed] == ["random", "kmeans", "forest"]
     root, _ = files.open_setup(tmp_path / "one")
     files.write_examples(root, "Cupcake", ["ffff"])
     with pytest.raises(InputError, match="has no image 'ffff'; expected every example of Cupcake"):

@@ -104,7 +104,8 @@ def acquisition(result: dict) -> str:
         rows.append(f"| {case} | {_seconds(plain)} | {_seconds(ours)} | {_times(plain / ours)} |")
     rows += [
         "",
-        f"{_conditions(result)}, on {_place(result['machine'])}; tables parsed before, which the first run does in "
+        f"{_conditions(result)} (from files the reference ran {len(whole['seconds']['reference'])} time), on "
+        f"{_place(result['machine'])}; tables parsed before, which the first run does in "
         f"{whole['first_run_with_parsing']:.0f} s. A pass over {loss['rows']:,} rows, loss and gradient, reads "
         f"{loss['gigabytes_a_second']:.0f} GB/s (a plain maximum of the same matrix: "
         f"{loss['gigabytes_a_second_of_a_maximum']:.0f}) at {loss['billion_multiply_adds_a_second']:.1f} billion "

@@ -38,8 +38,7 @@ def _fit(features: np.ndarray, positions: np.ndarray) -> Logistic:
     from dataperf_fast.kernels import binary_logistic
     from dataperf_fast.kernels.logistic import Logistic
 
-    ours = positions.max() == 1 and binary_logistic.covers(features.shape[1])
-    if ours and libraries.binary_path_is_scikit_learns():
+    if positions.max() == 1 and libraries.binary_path_is_scikit_learns(features.shape[1]):
         return binary_logistic.fit(features, positions)
     from sklearn import linear_model
 

@@ -115,6 +115,6 @@ def test_where_the_path_is_not_followed_scikit_learns_solver_runs(made, monkeypa
     from dataperf_fast.models import libraries
 
     first = dpf.evaluate("vision", made, cache=False)
-    monkeypatch.setattr(libraries, "binary_path_is_scikit_learns", lambda: False)
+    monkeypatch.setattr(libraries, "binary_path_is_scikit_learns", lambda width: False)
     monkeypatch.setattr(binary_logistic, "fit", lambda *_: pytest.fail("our path was taken"))
     assert [r.details for r in dpf.evaluate("vision", made, cache=False)] == [r.details for r in first]

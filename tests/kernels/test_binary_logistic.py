@@ -22,7 +22,7 @@ def one_blas_thread():
 
 @pytest.fixture
 def following():
-    if not libraries.binary_path_is_scikit_learns():
+    if not libraries.binary_path_is_scikit_learns(256):
         pytest.skip("this machine's BLAS sums in another order than it does with AVX2: scikit-learn's path is taken")
 
 

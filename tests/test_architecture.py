@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "models": {"backend", "kernels", "models", "plan"},
     "benchmarks": {"backend", "baselines", "benchmarks", "engine", "formats", "models", "plan", "results", ""},
     "baselines": {"engine", "formats", "models", "plan", "valuation"},
+    "valuation": {"backend", "engine", "kernels", "models", "plan", "valuation"},
     "formats": {"formats"},
     "reference": set(),
     "report": {"engine", "formats", "report", "results"},

@@ -18,7 +18,9 @@ from sklearn.datasets import load_digits
 
 from benchmarks_perf import debugging_adapters as adapters
 from benchmarks_perf import timing
+from dataperf_fast import backend as backends
 from dataperf_fast.baselines import debugging as baselines
+from dataperf_fast.engine import Engine
 from dataperf_fast.formats.debugging import Task
 from dataperf_fast.synth import debugging as synth
 from dataperf_fast.synth import digits
@@ -138,7 +140,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         task = real_task(Path(folder))
         compared = against_the_reference(task, options.rounds)
-        baselines.write(Path(folder), Path(folder) / "submissions", ["random"], seed=0)
+        engine = Engine(backends.choose("cpu"))
+        baselines.write(Path(folder), Path(folder) / "submissions", ["random"], 0, engine)
         lines = command_line(Path(folder))
     result = {
         "against_the_reference": compared,

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from dataperf_fast import backend as backends
 from dataperf_fast.baselines import debugging as baselines
+from dataperf_fast.engine import Engine
 from dataperf_fast.synth import debugging as synth
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +25,7 @@ def suite(tmp_path: Path) -> Path:
     """Two small debugging tasks with the baselines' submissions."""
     folder = tmp_path / "suite"
     list(synth.write(folder, SMALL, seed=4))
-    baselines.write(folder, folder / "submissions", None, seed=4)
+    baselines.write(folder, folder / "submissions", ["consecutive", "random"], 4, Engine(backends.choose("cpu")))
     return folder
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.svm import SVC
 
+from dataperf_fast import backend as backends
 from dataperf_fast.baselines import debugging as baselines
+from dataperf_fast.engine import Engine
 from dataperf_fast.reference import debugging as reference
 from dataperf_fast.synth import digits
 from dataperf_fast.synth.debugging import Scale
@@ -67,7 +69,8 @@ def _made_with() -> dict:
 def write_debugging() -> None:
     """Write the example's files and the curves of the PyTorch pipeline."""
     example = digits.write_debugging(DATA / "debugging", EXAMPLE)
-    baselines.write(DATA / "debugging", DATA / "debugging" / "submissions", None, seed=0)
+    submissions = DATA / "debugging" / "submissions"
+    baselines.write(DATA / "debugging", submissions, ["consecutive", "random"], 0, Engine(backends.choose("cpu")))
     golden = {
         "made_by": "tests/write_goldens.py: dataperf_fast.reference.debugging, one PyTorch fit a label vector",
         **_made_with(),

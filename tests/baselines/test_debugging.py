@@ -1,0 +1,46 @@
+"""Orders of inspection: DataScope's by the definition of its values, and that it finds wrong labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import dataperf_fast as dpf
+from dataperf_fast import backend as backends
+from dataperf_fast.baselines import debugging as baselines
+from dataperf_fast.engine import Engine
+from dataperf_fast.formats import debugging as files
+from dataperf_fast.synth import digits
+from dataperf_fast.synth.debugging import Scale
+from tests.kernels.test_knn_shapley import recursion
+
+
+def write(data, out, methods, seed=0, threads=1):
+    return baselines.write(data, out, methods, seed, Engine(backends.choose("cpu", threads)))
+
+
+def test_datascope_inspects_the_least_valuable_rows_first(suite, tmp_path):
+    _, setup = files.open_setup(suite)
+    for path, task in zip(write(suite, tmp_path / "a", ["datascope"]), setup.tasks, strict=True):
+        train, val = (files.read_vectors(suite, setup, task, part, None) for part in ("train", "val"))
+        values = recursion(train.features, train.labels, val.features, val.labels, 1)
+        order = files.read_submission(path, task.train_size)
+        assert np.ptp(values) > 0.01
+        assert np.diff(values[order]).min() > -1e-15
+    again = write(suite, tmp_path / "b", ["datascope"], threads=2)
+    assert [path.read_text() for path in again] == [(tmp_path / "a" / path.name).read_text() for path in again]
+
+
+def test_datascope_needs_fewer_inspections_than_chance(tmp_path):
+    digits.write_debugging(tmp_path / "data", Scale(tasks=2, train=100, test=100, val=60))
+    write(tmp_path / "data", tmp_path / "data" / "submissions", None)
+    records = dpf.evaluate("debugging", tmp_path / "data", backend="cpu", cache=False)
+    score = {record.submission: record.score for record in records if record.task == "mean"}
+    assert set(score) == {"consecutive", "random", "datascope"}
+    assert score["datascope"] < min(score["random"], score["consecutive"]) - 0.15
+
+
+def test_a_task_without_its_validation_set_is_named(suite, tmp_path):
+    next((suite / "embeddings").glob("synth01_val_*")).unlink()
+    with pytest.raises(dpf.InputError, match=r"synth01_val_10\.parquet: no such file"):
+        write(suite, tmp_path, ["datascope"])

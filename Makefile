@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint test-reference goldens bench clean
+.PHONY: demo test lint test-reference goldens peers bench clean
 
 # Build the environment, install, and run the main job on the embedded default.
 demo: .venv/installed
@@ -23,11 +23,21 @@ test-reference: .venv/installed-test .venv/installed-reference
 goldens: .venv/installed-test .venv/installed-reference
 	$(BIN)/python -m tests.write_goldens
 
-bench: .venv/installed-reference
+# Shapley's peers want NumPy 1: an environment of their own. datascope builds from source and does not say with what.
+peers: .venv-peers/installed
+
+.venv-peers/installed:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet 'numpy<2' cython setuptools wheel
+	.venv-peers/bin/python -m pip install --quiet 'pyDVL==0.10.0' 'datascope==0.0.32'
+	touch $@
+
+bench: .venv/installed-reference .venv-peers/installed
 	$(BIN)/python -m benchmarks_perf.debugging
 	$(BIN)/python -m benchmarks_perf.speech
 	$(BIN)/python -m benchmarks_perf.vision
 	$(BIN)/python -m benchmarks_perf.acquisition
+	$(BIN)/python -m benchmarks_perf.valuation
 	$(BIN)/python -m benchmarks_perf.readme
 
 .venv/installed: pyproject.toml
@@ -40,4 +50,4 @@ bench: .venv/installed-reference
 	touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-peers build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache

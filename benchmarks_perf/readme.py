@@ -134,11 +134,35 @@ def _times(ratio: float) -> str:
     return f"{ratio:.{1 if ratio < 10 else 0}f}"
 
 
+def valuation(result: dict) -> str:
+    """Neighbour Shapley's measurements as Markdown."""
+    rows = ["| neighbour Shapley, 512 features | peer, seconds | ours, seconds | times |", "|---|---|---|---|"]
+    differences = []
+    for case in result["beside_peers"]:
+        size = f"{case['rows']:,} rows, {case['evaluation']:,} to validate, k = {case['neighbours']}"
+        differences += case["largest_difference"].values()
+        for name, times in case["times"].items():
+            median = case["median"]
+            rows.append(f"| {size}; {name} | {median[name]:.2f} | {median['ours']:.3f} | {times:.0f} |")
+    for size in result["growth"][1:]:
+        rows.append(f"| {size['rows']:,} rows, {size['evaluation']:,} to validate, k = 5 | | {size['seconds']:.2f} | |")
+    machine, largest = result["machine"], result["growth"][-1]
+    rows += [
+        "",
+        f"Medians of {len(result['beside_peers'][0]['seconds']['ours'])} interleaved rounds, warm, "
+        f"{result['threads']} threads, on {machine['processor']} ({machine['cores']} cores), {machine['date']}. "
+        f"No value differs from a peer's by more than {max(differences):.0e}; the largest case peaks at "
+        f"{largest['peak_memory_mib']:.0f} MiB.",
+    ]
+    return "\n".join(rows)
+
+
 BOARDS: dict[str, Callable[[dict], str]] = {
     "debugging": debugging,
     "speech": speech,
     "vision": vision,
     "acquisition": acquisition,
+    "valuation": valuation,
 }
 
 

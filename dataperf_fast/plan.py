@@ -39,6 +39,19 @@ class Pool:
         """A hash of what is scored on, so that equal retrains share results whatever file they came from."""
         return _digest(self.evaluation_features, self.evaluation_labels)
 
+    def digest(self, rows: np.ndarray) -> bytes:
+        """A hash of the vectors of ``rows``, in their order; each row is read once, whatever retrains it is in."""
+        digests, known = self._row_digests
+        for row in np.unique(rows[~known[rows]]):
+            digests[row] = np.frombuffer(_block_hash(_blocks(self.features[row])[0]), np.uint8)
+        known[rows] = True
+        return _digest(digests[rows], np.array(self.features.dtype.str.encode()))
+
+    @cached_property
+    def _row_digests(self) -> tuple[np.ndarray, np.ndarray]:
+        """Hashes ``(n, 32)`` of the rows' vectors, and which of them are known ``(n,)``."""
+        return np.zeros((len(self.features), 32), np.uint8), np.zeros(len(self.features), np.bool_)
+
     @cached_property
     def every_row(self) -> np.ndarray:
         """The rows of a retrain on the whole pool, in order."""
@@ -115,7 +128,7 @@ class Plan:
         for retrain in range(len(self)):
             if self.rows_of(retrain) is not rows:
                 rows = self.rows_of(retrain)
-                vectors = _digest(self.pool.features[rows])
+                vectors = self.pool.digest(rows)
             key = hashlib.sha256(prefix + vectors)
             key.update(_digest(self.labels[retrain]))
             if self.model.uses_seed:

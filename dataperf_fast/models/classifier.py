@@ -43,6 +43,15 @@ class Classifier(ABC):
     def __init__(self) -> None:
         self.version = f"1 {libraries.versions()}"
 
+    def can_train(self, labels: np.ndarray) -> bool:
+        """Whether there are two classes to tell apart."""
+        return len(np.unique(labels)) > 1
+
+    def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
+        """The share of rows classified as their label says."""
+        accuracy: np.ndarray = outcomes["correct"] / rows
+        return accuracy
+
     def bind(self, pool: Pool, backend: Backend) -> ClassifierTrainer:
         """Bind the model to a pool."""
         return ClassifierTrainer(self, pool, backend)

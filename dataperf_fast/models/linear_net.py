@@ -37,6 +37,15 @@ class LinearNet:
         [(name, np.float64) for name in ("accuracy", "lowest", "highest", "threshold", "margin")]
     )
 
+    def can_train(self, labels: np.ndarray) -> bool:
+        """Any row will do."""
+        return len(labels) > 0
+
+    def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
+        """The accuracy, rounded to two decimals as the board has it."""
+        accuracy: np.ndarray = outcomes["accuracy"]
+        return accuracy
+
     def bind(self, pool: Pool, backend: Backend) -> LinearNetTrainer:
         """Bind the model to a pool."""
         return LinearNetTrainer(pool, backend.threads)

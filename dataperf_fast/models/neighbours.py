@@ -14,6 +14,10 @@ class NearestNeighbours(Classifier):
 
     name = "knn"
 
+    def can_train(self, labels: np.ndarray) -> bool:
+        """Whether there are nine rows to vote."""
+        return len(labels) >= NEIGHBOURS
+
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); at least nine rows."""
         from dataperf_fast.kernels import neighbours

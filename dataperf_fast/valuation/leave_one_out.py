@@ -1,0 +1,25 @@
+"""Leave-one-out: what accuracy falls by when a row is taken away. n + 1 retrains."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dataperf_fast.engine import Engine
+from dataperf_fast.valuation.common import Valuation
+from dataperf_fast.valuation.worth import AccurateModel, Worth
+
+
+class LeaveOneOut(Valuation):
+    """``values_[i] = v(all rows) - v(all but i)``, with v the validation accuracy of ``model`` (``worth.Worth``)."""
+
+    def __init__(self, model: AccurateModel, engine: Engine | None = None):
+        self.model = model
+        self.engine = engine
+
+    def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> LeaveOneOut:
+        """Value the rows (``Valuation.fit``)."""
+        worth = Worth(self.model, self.engine, train_X, train_y, val_X, val_y)
+        every = np.arange(worth.rows)
+        worths = worth.of([every, *(np.delete(every, row) for row in every)])
+        self.values_ = worths[0] - worths[1:]
+        return self

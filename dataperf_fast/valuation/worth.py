@@ -1,0 +1,68 @@
+"""What sets of training rows are worth: retrains of a frozen model, as plans for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from dataperf_fast import backend as backends
+from dataperf_fast.engine import Engine
+from dataperf_fast.plan import FrozenModel, Plan, Pool
+from dataperf_fast.valuation.common import checked
+
+
+class AccurateModel(FrozenModel, Protocol):
+    """A frozen model whose outcomes tell its accuracy: linear-net, logistic, knn, the boosted stumps."""
+
+    def can_train(self, labels: np.ndarray) -> bool:
+        """Whether a training set with these labels is enough for the model."""
+        ...
+
+    def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
+        """The accuracy ``(r,)`` on ``rows`` evaluation rows that outcomes ``(r,)`` say."""
+        ...
+
+
+class Worth:
+    """The validation accuracy of ``model`` trained on a set of rows, in the rows' own order.
+
+    A set that the model cannot be trained on answers its most frequent label, of equals the lowest; the empty set the
+    validation set's most frequent one. Equal sets are trained once in the lifetime of ``engine``.
+    """
+
+    def __init__(
+        self,
+        model: AccurateModel,
+        engine: Engine | None,
+        train_X: np.ndarray,
+        train_y: np.ndarray,
+        val_X: np.ndarray,
+        val_y: np.ndarray,
+    ):
+        features, labels, evaluation, truth = checked(train_X, train_y, val_X, val_y)
+        self._labels, self._truth = labels.astype(np.uint8), truth.astype(np.uint8)
+        self._pool = Pool(np.ascontiguousarray(features), np.ascontiguousarray(evaluation), self._truth)
+        self._model = model
+        self._engine = engine or Engine(backends.choose("auto"))
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are to choose from."""
+        return len(self._labels)
+
+    def of(self, sets: Sequence[np.ndarray]) -> np.ndarray:
+        """The worth ``(s,)`` float64 of each set of rows."""
+        rows = [np.sort(chosen).astype(np.int32) for chosen in sets]
+        labels = [self._labels[chosen] for chosen in rows]
+        worths = np.array([self._constant(given) for given in labels])
+        trained = [at for at, given in enumerate(labels) if self._model.can_train(given)]
+        if trained:
+            plan = Plan(self._pool, self._model, [labels[at] for at in trained], [rows[at] for at in trained])
+            worths[trained] = self._model.accuracy(self._engine.run(plan).values, len(self._truth))
+        return worths
+
+    def _constant(self, labels: np.ndarray) -> float:
+        counts = np.bincount(labels if len(labels) else self._truth)
+        return float((self._truth == counts.argmax()).mean())

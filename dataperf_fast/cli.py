@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     baselines.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
     baselines.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the submissions")
     baselines.add_argument(
-        "--methods", metavar="A,B", help="which [all; for acquisition all but sweep, a thousand retrains a market]"
+        "--methods", metavar="A,B", help="which [all but the longest: debugging's mc-shapley, acquisition's sweep]"
     )
     baselines.add_argument("--seed", type=_seed, default=0, help="of what is random [%(default)s]")
 

@@ -1,4 +1,7 @@
-"""Orders of inspection to compare with: as the rows come, at random, and by what a row is worth to validation."""
+"""Orders of inspection to compare with: as the rows come, at random, and by what a row is worth.
+
+Values by retraining are those of the board's own model; influence is that of a logistic regression beside it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,12 @@ import numpy as np
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.models.linear_net import DIMENSION
+from dataperf_fast.models.linear_net import DIMENSION, LinearNet
+from dataperf_fast.valuation.common import Valuation
+from dataperf_fast.valuation.confident import ConfidentLearning
+from dataperf_fast.valuation.influence import Influence
+from dataperf_fast.valuation.leave_one_out import LeaveOneOut
+from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
 from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
 
 
@@ -22,7 +30,11 @@ class Noisy(NamedTuple):
     train: files.Vectors
     val: files.Vectors
     seed: int
-    threads: int
+    engine: Engine
+
+    def by(self, valuation: Valuation) -> np.ndarray:
+        """The rows by their value, the least first."""
+        return valuation.fit(self.train.features, self.train.labels, self.val.features, self.val.labels).order_
 
 
 def consecutive(task: Noisy) -> np.ndarray:
@@ -35,23 +47,23 @@ def random(task: Noisy) -> np.ndarray:
     return np.random.default_rng(task.seed).permutation(len(task.train.labels))
 
 
-def datascope(task: Noisy) -> np.ndarray:
-    """The rows by their Shapley value for a 1-nearest-neighbour vote on the validation set, the least first."""
-    valuation = NeighbourShapley(1, threads=task.threads)
-    return valuation.fit(task.train.features, task.train.labels, task.val.features, task.val.labels).order_
-
-
 METHODS: dict[str, Callable[[Noisy], np.ndarray]] = {
     "consecutive": consecutive,
     "random": random,
-    "datascope": datascope,
+    "datascope": lambda task: task.by(NeighbourShapley(1, threads=task.engine.backend.threads)),
+    "confident": lambda task: task.by(ConfidentLearning(seed=task.seed)),
+    "influence": lambda task: task.by(Influence()),
+    "loo": lambda task: task.by(LeaveOneOut(LinearNet(), task.engine)),
+    "mc-shapley": lambda task: task.by(MonteCarloShapley(LinearNet(), task.engine, seed=task.seed)),
 }
+# Unless asked for: thousands of retrains a task.
+LONG = ("mc-shapley",)
 
 
 def write(data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
     """Write each method's submission and time file for every task of ``data`` into ``out``."""
     folder, setup = files.open_setup(data)
-    chosen = list(methods or METHODS)
+    chosen = list(methods or (method for method in METHODS if method not in LONG))
     for method in chosen:
         if method not in METHODS:
             raise InputError("--methods", "holds", value=method, expected=" or ".join(METHODS))
@@ -59,10 +71,15 @@ def write(data: Path, out: Path, methods: Sequence[str] | None, seed: int, engin
     for number, task in enumerate(setup.tasks):
         train = files.read_vectors(folder, setup, task, "train", DIMENSION)
         val = files.read_vectors(folder, setup, task, "val", DIMENSION)
-        noisy = Noisy(train, val, seed + number, engine.backend.threads)
+        noisy = Noisy(train, val, seed + number, engine)
+        engine.progress.begin(task.data_id)
         for method in chosen:
             started = time.perf_counter()
-            order = METHODS[method](noisy)
+            try:
+                order = METHODS[method](noisy)
+            except ValueError as error:  # labels or vectors that a method cannot do with
+                path = files.embedding_path(folder, setup, task, "train")
+                raise InputError(path, f"{method} cannot value its rows: {error}") from error
             seconds = time.perf_counter() - started
             written.append(files.write_submission(out, task.data_id, method, order.tolist(), seconds))
     return written

@@ -31,13 +31,37 @@ def test_datascope_inspects_the_least_valuable_rows_first(suite, tmp_path):
     assert [path.read_text() for path in again] == [(tmp_path / "a" / path.name).read_text() for path in again]
 
 
-def test_datascope_needs_fewer_inspections_than_chance(tmp_path):
-    digits.write_debugging(tmp_path / "data", Scale(tasks=2, train=100, test=100, val=60))
+def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
+    tasks = digits.write_debugging(tmp_path / "data", Scale(tasks=2, train=100, test=100, val=60))
     write(tmp_path / "data", tmp_path / "data" / "submissions", None)
     records = dpf.evaluate("debugging", tmp_path / "data", backend="cpu", cache=False)
     score = {record.submission: record.score for record in records if record.task == "mean"}
-    assert set(score) == {"consecutive", "random", "datascope"}
+    assert set(score) == {"consecutive", "random", "datascope", "confident", "influence", "loo"}
     assert score["datascope"] < min(score["random"], score["consecutive"]) - 0.15
+    # Of labels inverted at random these find most; a weak model's wrong labels are as learnable as the right ones.
+    inverted = next(task for task in tasks if task.data_id.endswith("-flipped"))
+    wrong = inverted.train.labels != inverted.true_labels
+    for method in ("confident", "influence"):
+        path = tmp_path / "data" / "submissions" / f"{inverted.data_id}_{method}.txt"
+        assert wrong[files.read_submission(path, 100)[:30]].mean() > 2 * wrong.mean()
+
+
+def test_monte_carlo_on_request_beats_chance(tmp_path):
+    digits.write_debugging(tmp_path / "data", Scale(tasks=1, train=40, test=100, val=60))
+    written = write(tmp_path / "data", tmp_path / "made", ["mc-shapley", "consecutive", "random"])
+    assert sorted(map(int, written[0].read_text().split())) == list(range(40))
+    scores = dpf.evaluate("debugging", tmp_path / "data", [tmp_path / "made"], backend="cpu", cache=False)
+    by_method = {record.submission: record.score for record in scores}
+    assert by_method["mc-shapley"] < min(by_method["random"], by_method["consecutive"])
+
+
+def test_labels_that_a_method_cannot_do_with_are_named(suite, tmp_path):
+    _, setup = files.open_setup(suite)
+    train = files.read_vectors(suite, setup, setup.tasks[0], "train", None)
+    path = files.embedding_path(suite, setup, setup.tasks[0], "train")
+    files.write_vectors(path, files.Vectors(train.names, train.features, np.zeros(70, np.uint8)))
+    with pytest.raises(dpf.InputError, match=r"_train_.*: confident cannot value its rows: train_y has"):
+        write(suite, tmp_path, ["confident"])
 
 
 def test_a_task_without_its_validation_set_is_named(suite, tmp_path):

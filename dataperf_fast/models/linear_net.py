@@ -6,7 +6,7 @@ Hyper-parameters and formulas: ``kernels/linear_net.py``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,28 +70,33 @@ class LinearNetTrainer:
         self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Train and score a batch (``plan.Trainer``); neighbours with the same rows go to the kernel together."""
+        from dataperf_fast.kernels import threads
+
         dtype = np.float64 if exact else np.float32
-        parts = []
-        position = 0
-        for _, group in groupby(rows, key=id):
-            count = len(list(group))
-            parts.append(self._train_rows(rows[position], np.stack(labels[position : position + count]), dtype))
-            position += count
-        outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
-        for name in LinearNet.outcome.names or ():
-            outcomes[name] = np.concatenate([getattr(part, name) for part in parts])
-        return outcomes, outcomes["lowest"] == outcomes["highest"]
-
-    def _train_rows(self, rows: np.ndarray, labels: np.ndarray, dtype: type) -> decisions.Scores:
-        from dataperf_fast.kernels import decisions, linear_net
-
         if dtype not in self._features:
             self._features[dtype] = _contiguous(self._pool, dtype)
+        starts = [at for at in range(len(rows)) if at == 0 or rows[at] is not rows[at - 1]]
+        groups = [slice(*edges) for edges in pairwise([*starts, len(rows)])]
+        outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
+        # Threads share one group's nets; of many groups, each takes a group at a time.
+        across, within = (1, self._threads) if len(groups) == 1 else (self._threads, 1)
+
+        def train_group(group: slice) -> None:
+            scores = self._train_rows(rows[group.start], np.stack(labels[group]), dtype, within)
+            for name in LinearNet.outcome.names or ():
+                outcomes[name][group] = getattr(scores, name)
+
+        threads.run(across, train_group, groups)
+        return outcomes, outcomes["lowest"] == outcomes["highest"]
+
+    def _train_rows(self, rows: np.ndarray, labels: np.ndarray, dtype: type, threads: int) -> decisions.Scores:
+        from dataperf_fast.kernels import decisions, linear_net
+
         features, evaluation = self._features[dtype]
         if rows is not self._pool.every_row:
             features = features[rows]
         start = linear_net.prepare(len(rows), features.shape[1], dtype)
-        train_logits, logits = linear_net.train(start, features, evaluation, labels, self._threads)
+        train_logits, logits = linear_net.train(start, features, evaluation, labels, threads)
         relative = RELATIVE_TOLERANCE if dtype is np.float32 else 0.0
         tolerance = relative * np.sqrt((logits.astype(np.float64) ** 2).mean(axis=1))
         return decisions.score(train_logits, labels, logits, self._pool.evaluation_labels, tolerance)

@@ -115,7 +115,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_false",
         help="debugging: only what the score needs [the default without --out]",
     )
-    evaluate.add_argument("--model", metavar="NAME", help="acquisition: lr, knn or rf [lr, the board's own]")
+    evaluate.add_argument(
+        "--model",
+        metavar="NAME",
+        help="debugging: linear-net, logistic, svc, knn or xgb; acquisition: lr, knn or rf [the first]",
+    )
     evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
 
     baselines = add(
@@ -182,7 +186,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from dataperf_fast.benchmarks.common import Options
 
     curve = options.out is not None if options.curve is None else options.curve
-    if options.model is not None and options.benchmark != "acquisition":
+    if options.model is not None and options.benchmark not in ("acquisition", "debugging"):
         raise _meaningless("--model", options.benchmark, "the board's own model")
     return _run(
         options.benchmark, options.data, options.submissions, options.backend, options.jobs, options.out,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -85,6 +86,24 @@ class FrozenModel(Protocol):
     def bind(self, pool: Pool, backend: Backend) -> Trainer:
         """Compute what retrains over ``pool`` share, where ``backend`` will train them."""
         ...
+
+
+class AccurateModel(FrozenModel, Protocol):
+    """A frozen model whose outcomes tell its accuracy."""
+
+    def can_train(self, labels: np.ndarray) -> bool:
+        """Whether a training set with these labels is enough for the model."""
+        ...
+
+    def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
+        """The accuracy ``(r,)`` on ``rows`` evaluation rows that outcomes ``(r,)`` say."""
+        ...
+
+
+def groups_of(rows: Sequence[np.ndarray]) -> list[slice]:
+    """Cut a batch where the array of rows is another: within a slice the retrains differ in labels or seed alone."""
+    starts = [at for at in range(len(rows)) if at == 0 or rows[at] is not rows[at - 1]]
+    return [slice(*edges) for edges in pairwise([*starts, len(rows)])]
 
 
 @dataclass(frozen=True, eq=False)

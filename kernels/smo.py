@@ -29,13 +29,29 @@ def solve(q, y, alpha):
 
     Returns rho and the number of iterations.
     """
+    for i in range(y.shape[0]):
+        alpha[i] = 0.0
+    return improve(q, y, alpha, STOP)
+
+
+@njit(nogil=True, cache=True)
+def improve(q, y, alpha, stop):
+    """Go on from ``alpha (n,)``, which meets the constraints, to where no pair violates them by ``stop`` or more.
+
+    Otherwise as ``solve``; where ``stop`` is small, ``q`` should be float64.
+    """
     size = y.shape[0]
     order = np.arange(size)  # position -> row; shrinking moves rows behind the active ones
     status = np.full(size, LOWER)
     gradient = np.full(size, -1.0)
     bounded = np.zeros(size)  # the gradient's part from variables at C
     for i in range(size):
-        alpha[i] = 0.0
+        if alpha[i] > 0:
+            status[i] = UPPER if alpha[i] >= C else FREE
+            for other in range(size):
+                gradient[other] += alpha[i] * q[i, other]
+                if status[i] == UPPER:
+                    bounded[other] += C * q[i, other]
     active = size
     unshrunk = False
     iterations = 0
@@ -44,12 +60,12 @@ def solve(q, y, alpha):
         counter -= 1
         if counter == 0:
             counter = min(size, _SHRINK_EVERY)
-            active, unshrunk = _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk)
-        i, j = _working_pair(q, y, order, status, gradient, active)
+            active, unshrunk = _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk, stop)
+        i, j = _working_pair(q, y, order, status, gradient, active, stop)
         if j < 0:
             _reconstruct(q, alpha, order, status, gradient, bounded, active)
             active = size
-            i, j = _working_pair(q, y, order, status, gradient, active)
+            i, j = _working_pair(q, y, order, status, gradient, active, stop)
             if j < 0:
                 break
             counter = 1  # shrink in the next iteration
@@ -58,11 +74,26 @@ def solve(q, y, alpha):
     return _rho(y, order, status, gradient, active), iterations
 
 
+@njit(nogil=True, cache=True)
+def balance(y, alpha):
+    """Lower ``alpha (n,)`` in place, row by row on the heavier side, until ``y' a = 0``."""
+    total = 0.0
+    for i in range(y.shape[0]):
+        total += y[i] * alpha[i]
+    side = 1 if total > 0 else -1
+    lack = abs(total)
+    for i in range(y.shape[0]):
+        if y[i] == side:
+            part = min(alpha[i], lack)
+            alpha[i] -= part
+            lack -= part
+
+
 # Everything below is indexed by row; loops run over positions, since the order decides ties and sums.
 
 
 @njit(nogil=True, cache=True)
-def _working_pair(q, y, order, status, gradient, active):
+def _working_pair(q, y, order, status, gradient, active, stop):
     """The most violating row and its partner of greatest decrease; -1, -1 at the optimum. Ties go to the last."""
     highest = -math.inf
     i = -1
@@ -91,7 +122,7 @@ def _working_pair(q, y, order, status, gradient, active):
             if decrease <= best:
                 best = decrease
                 j = row
-    if highest + opposite < STOP or j < 0:
+    if highest + opposite < stop or j < 0:
         return -1, -1
     return i, j
 
@@ -178,7 +209,7 @@ def _reconstruct(q, alpha, order, status, gradient, bounded, active):
 
 
 @njit(nogil=True, cache=True)
-def _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk):
+def _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk, stop):
     """Move rows that will stay at their bound behind the active ones; returns the new ``active`` and ``unshrunk``."""
     up = -math.inf
     low = -math.inf
@@ -189,7 +220,7 @@ def _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk):
             up = max(up, -value)
         if status[row] != (LOWER if y[row] > 0 else UPPER):
             low = max(low, value)
-    if not unshrunk and up + low <= STOP * 10:
+    if not unshrunk and up + low <= stop * 10:
         unshrunk = True
         _reconstruct(q, alpha, order, status, gradient, bounded, active)
         active = order.shape[0]

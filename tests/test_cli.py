@@ -303,11 +303,11 @@ def test_made_up_boards_go_from_synth_through_baselines_to_scores(board, sizes, 
 
 
 def test_options_of_another_board_are_refused(suite, tmp_path, capsys):
-    assert cli.main(["evaluate", "debugging", str(suite), "--model", "knn"]) == 2
+    assert cli.main(["evaluate", "vision", str(suite), "--model", "knn"]) == 2
     assert cli.main(["synth", "speech", str(tmp_path / "x"), "--rows", "3"]) == 2
     assert cli.main(["synth", "vision", str(tmp_path / "x"), "--noise", "weak"]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "dataperf-fast: --model: has no meaning for debugging; expected the board's own model",
+        "dataperf-fast: --model: has no meaning for vision; expected the board's own model",
         "dataperf-fast: --rows: has no meaning for speech; expected --scale, --seed",
         "dataperf-fast: --noise: has no meaning for vision; "
         "expected --scale, --seed, --concepts, --pool, --train, --test",

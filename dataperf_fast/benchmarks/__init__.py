@@ -58,7 +58,7 @@ def evaluate(
 
     ``data`` is the official folder or its set-up file; without ``submissions`` those that come with it are scored. With
     ``out`` result files are written there. ``curve`` (debugging) None asks for whole curves only if ``out`` is given;
-    ``model`` (acquisition) is lr, knn or rf, None the board's own.
+    ``model`` is lr, knn or rf (acquisition) or linear-net, logistic, svc, knn or xgb (debugging), None the board's own.
     Raises ``InputError`` where nothing can be scored; a single bad submission becomes a record with status "invalid".
     """
     from dataperf_fast.benchmarks.common import Options

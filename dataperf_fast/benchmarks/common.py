@@ -39,7 +39,7 @@ Folder = TypeVar("Folder", bound=SubmissionFolder)
 
 @dataclass(frozen=True)
 class Options:
-    """Choices that only some boards have: whole curves (debugging), one of the board's models (acquisition)."""
+    """Choices that only some boards have: whole curves (debugging), one of a board's models (it and acquisition)."""
 
     curve: bool = False
     model: str | None = None

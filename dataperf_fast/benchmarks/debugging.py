@@ -2,30 +2,52 @@
 
 After each inspection the row has its true label and the frozen model is trained from scratch. The score is
 ``fraction_fixes = (k - 1) / n`` for the first of n inspections, k, after which the test accuracy reaches 95% of what
-the fully cleaned training set gives. Lower is better.
+the fully cleaned training set gives. Lower is better. Accuracies are rounded to two decimals, whatever the model.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from dataperf_fast import backend as backends
 from dataperf_fast.benchmarks.common import Board, Options
-from dataperf_fast.engine import Engine, Outcomes
+from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.errors import InputError
+from dataperf_fast.models.dual_logistic import DualLogistic
 from dataperf_fast.models.linear_net import DIMENSION, LinearNet
-from dataperf_fast.plan import Plan, Pool
+from dataperf_fast.models.neighbour_votes import NeighbourVotes
+from dataperf_fast.models.support_vectors import SupportVectors
+from dataperf_fast.models.xgb import BoostedTrees
+from dataperf_fast.plan import AccurateModel, Plan, Pool
 from dataperf_fast.results import Record
 
 BOARD = Board("debugging", "fraction_fixes", higher_is_better=False)
 TARGET_SHARE = 0.95
+OWN_MODEL = "linear-net"
+
+
+class DebuggingModel(AccurateModel, Protocol):
+    """A frozen model that says how far rounding could have moved its accuracy."""
+
+    def bounds(self, outcomes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and highest accuracy ``(r,)`` that outcomes ``(r,)`` could be."""
+        ...
+
+
+MODELS: dict[str, Callable[[], DebuggingModel]] = {
+    OWN_MODEL: LinearNet,
+    "logistic": DualLogistic,
+    "svc": SupportVectors,
+    "knn": NeighbourVotes,
+    "xgb": BoostedTrees,
+}
 
 
 @dataclass
@@ -33,7 +55,7 @@ class Inspection:
     """One submission's way through a task.
 
     ``states (s, n)`` are its different label states in order, the first as given; after i inspections the labels are
-    ``states[state_of[i]]``. ``accuracies (<= s,)`` are filled in as states are trained, and ``known`` says how far.
+    ``states[state_of[i]]``. ``accuracies (<= s,)`` are filled in as states are trained.
     """
 
     method: str
@@ -65,25 +87,34 @@ class TaskResult:
 
     task: str
     records: list[Record]
+    model: str = OWN_MODEL
     rows: int = 0
     before: float = float("nan")
     target: float = float("nan")
     curves: dict[str, np.ndarray] = field(default_factory=dict)
     crossings: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """The task's, with the model's where that is not the board's own."""
+        return self.task if self.model == OWN_MODEL else f"{self.task}_{self.model}"
+
     def write(self, folder: Path) -> list[Path]:
-        """Write ``{data_id}_evaluation.json``, if anything was scored."""
+        """Write ``{data_id}_evaluation.json``, if anything was scored; another model's name comes after the id."""
         if not self.curves:
             return []
         fractions = {method: (crossing - 1) / self.rows for method, crossing in self.crossings.items()}
-        return [files.write_result(folder, self.task, self.before, self.curves, fractions)]
+        return [files.write_result(folder, self.name, self.before, self.curves, fractions)]
 
 
 def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options) -> Iterator[TaskResult]:
     """Score submissions task by task; without ``submissions`` the set-up's own submission folder is scored.
 
-    With ``options.curve`` every point is computed, otherwise only as many as the score needs.
+    With ``options.curve`` every point is computed, otherwise only as many as the score needs. ``options.model`` is one
+    of ``MODELS``, None the board's own.
     """
+    model = options.model or OWN_MODEL
+    make_model(model)  # or say at once why not
     folder, setup = files.open_setup(data)
     paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
     found = files.find_submissions(paths)
@@ -97,7 +128,7 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, opt
         if not of_task:
             continue
         engine.progress.begin(data_id)
-        result = _evaluate_task(folder, setup, task_setup, of_task, engine, options.curve)
+        result = _evaluate_task(folder, setup, task_setup, of_task, engine, options.curve, model)
         for record in result.records:
             scores.setdefault(record.submission, []).append(record)
         yield result
@@ -105,6 +136,17 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, opt
         yield TaskResult(
             "mean", [BOARD.mean(of, len(tasks), engine) for of in scores.values() if len(of) == len(tasks)]
         )
+
+
+def make_model(name: str) -> DebuggingModel:
+    """One of ``MODELS``; raises ``InputError`` where there is none, or its library is missing."""
+    if name not in MODELS:
+        raise InputError("--model", "is", value=name, expected=" or ".join(MODELS))
+    try:
+        return MODELS[name]()
+    except ModuleNotFoundError as error:
+        expected = f"pip install 'dataperf-fast[{name}]'"
+        raise InputError("--model", f"{name} needs the package {error.name}", expected=expected) from error
 
 
 def _sort_out(
@@ -134,51 +176,72 @@ def _evaluate_task(
     submissions: list[files.SubmissionFile],
     engine: Engine,
     curve: bool,
+    model: str,
 ) -> TaskResult:
     try:
-        task = files.read_task(folder, setup, task_setup, DIMENSION)
+        task = files.read_task(folder, setup, task_setup, DIMENSION if model == OWN_MODEL else None)
     except InputError as error:
         return TaskResult(task_setup.data_id, [_invalid(file, error, engine) for file in submissions])
     orders: dict[files.SubmissionFile, np.ndarray] = {}
     broken = []
     for file in submissions:
         try:
-            orders[file] = files.read_submission(file.path, len(task.true_labels))
+            order = files.read_submission(file.path, len(task.true_labels))
+            _require_trainable(task, order, files.embedding_path(folder, setup, task_setup, "train"), model)
+            orders[file] = order
         except InputError as error:
             broken.append(_invalid(file, error, engine))
     if not orders:
         return TaskResult(task.data_id, broken)
     if engine.backend.name == "reference":
-        result = _score_by_reference(task, orders, engine, curve)
+        result = _score_by_reference(task, orders, engine, curve, model)
     else:
-        result = score_task(task, orders, engine, curve)
+        result = score_task(task, orders, engine, curve, model)
     result.records += broken
     return result
 
 
+def _require_trainable(task: files.Task, order: np.ndarray, path: Path, model: str) -> None:
+    """Refuse an order on whose way the model cannot be trained: most of them need both labels."""
+    trained = make_model(model)
+    states, state_of = label_states(task, order)
+    for state, labels in enumerate(states):
+        if not trained.can_train(labels):
+            place = f"after {state_of.searchsorted(state)} inspections"
+            given = ", ".join(map(str, np.unique(labels)))
+            raise InputError(path, f"cannot train {model} on {len(labels)} rows with the labels", place, given, "0, 1")
+
+
 def score_task(
-    task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool
+    task: files.Task,
+    orders: dict[files.SubmissionFile, np.ndarray],
+    engine: Engine,
+    curve: bool,
+    model: str = OWN_MODEL,
 ) -> TaskResult:
     """Train the cleaned set, then every submission's label states: all at once, or until each one crosses."""
     started = time.perf_counter()
     pool = Pool(task.train.features, task.test.features, task.test.labels)
-    model = LinearNet()
+    rows = len(task.test.labels)
+    trained = make_model(model)
     ways = [Inspection(file.method, file.path, *label_states(task, order)) for file, order in orders.items()]
-    ends = engine.run(Plan(pool, model, [task.train.labels, task.true_labels]))
-    before, cleaned = (float(value) for value in ends.values["accuracy"])
+    ends = engine.run(Plan(pool, trained, [task.train.labels, task.true_labels]))
+    before, cleaned = np.round(trained.accuracy(ends.values, rows), 2).tolist()
     target = TARGET_SHARE * cleaned
 
     def straddles(doubtful: np.ndarray) -> np.ndarray:
         """A score alone needs no more of an accuracy than on which side of the target it lies."""
-        sides: np.ndarray = (doubtful["lowest"] < target) & (doubtful["highest"] >= target)
+        lowest, highest = np.round(trained.bounds(doubtful, rows), 2)
+        sides: np.ndarray = (lowest < target) & (highest >= target)
         return sides
 
     unfinished = ways
     while unfinished:
         take = {id(way): len(way.states) if curve else _next_states(way, engine) for way in unfinished}
         labels = [state for way in unfinished for state in way.states[len(way.accuracies) :][: take[id(way)]]]
-        outcomes = engine.run(Plan(pool, model, labels), None if curve else straddles)
-        _hand_out(outcomes, unfinished, take)
+        outcomes = engine.run(Plan(pool, trained, labels), None if curve else straddles)
+        accuracies = np.round(trained.accuracy(outcomes.values, rows), 2)
+        _hand_out(accuracies, outcomes.rechecked, unfinished, take)
         for way in unfinished:
             way.note_crossing(target)
         unfinished = [way for way in unfinished if way.crossing is None and len(way.accuracies) < len(way.states)]
@@ -187,10 +250,10 @@ def score_task(
     for way in ways:
         if len(way.accuracies) < len(way.states):  # otherwise its own last state is the cleaned set
             way.rechecked += int(ends.rechecked[1])
-    records = [_record(task, way, before, cleaned, engine, curve) for way in ways]
+    records = [_record(task, way, before, cleaned, engine, curve, model) for way in ways]
     curves = {way.method: way.curve if curve else way.curve[: way.crossing] for way in ways}
     crossings = {way.method: way.crossing for way in ways if way.crossing is not None}
-    return TaskResult(task.data_id, records, len(task.true_labels), before, target, curves, crossings)
+    return TaskResult(task.data_id, records, model, len(task.true_labels), before, target, curves, crossings)
 
 
 def label_states(task: files.Task, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -214,13 +277,13 @@ def _next_states(way: Inspection, engine: Engine) -> int:
     return max(threads, len(way.accuracies) // 8 // threads * threads)
 
 
-def _hand_out(outcomes: Outcomes, ways: list[Inspection], take: dict[int, int]) -> None:
+def _hand_out(accuracies: np.ndarray, rechecked: np.ndarray, ways: list[Inspection], take: dict[int, int]) -> None:
     position = 0
     for way in ways:
         count = min(take[id(way)], len(way.states) - len(way.accuracies))
         part = slice(position, position + count)
-        way.accuracies += outcomes.values["accuracy"][part].tolist()
-        way.rechecked += int(outcomes.rechecked[part].sum())
+        way.accuracies += accuracies[part].tolist()
+        way.rechecked += int(rechecked[part].sum())
         position += count
 
 
@@ -236,10 +299,13 @@ def _book_seconds(ways: list[Inspection], seconds: float) -> None:
         way.seconds = seconds * share / sum(shares)
 
 
-def _record(task: files.Task, way: Inspection, before: float, cleaned: float, engine: Engine, curve: bool) -> Record:
+def _record(
+    task: files.Task, way: Inspection, before: float, cleaned: float, engine: Engine, curve: bool, model: str
+) -> Record:
     rows = len(task.true_labels)
     assert way.crossing is not None  # a complete order ends at the cleaned set, which reaches its own target
     details: dict[str, Any] = {
+        "model": model,
         "inspections": way.crossing,
         "rows": rows,
         "accuracy_before": before,
@@ -262,17 +328,17 @@ def _record(task: files.Task, way: Inspection, before: float, cleaned: float, en
 
 
 def _score_by_reference(
-    task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool
+    task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool, model: str
 ) -> TaskResult:
     """The same by the plain pipeline: one fit after the other, nothing shared."""
     pipeline = backends.reference_pipeline(BOARD.name)
     records: list[Record] = []
-    result = TaskResult(task.data_id, records, len(task.true_labels))
+    result = TaskResult(task.data_id, records, model, len(task.true_labels))
     for file, order in orders.items():
         started = time.perf_counter()
         ran = pipeline.evaluate(
             task.train.features, task.train.labels, task.true_labels, order, task.test.features, task.test.labels,
-            stop_at_target=not curve, threads=engine.backend.threads, progress=engine.progress,
+            model=model, stop_at_target=not curve, threads=engine.backend.threads, progress=engine.progress,
         )  # fmt: skip
         way = Inspection(file.method, file.path, task.train.labels[None], np.arange(len(order) + 1))
         way.accuracies = [ran.before, *ran.curve]
@@ -281,7 +347,7 @@ def _score_by_reference(
         result.before, result.target = ran.before, TARGET_SHARE * ran.cleaned
         result.curves[file.method] = np.array(ran.curve)
         result.crossings[file.method] = ran.crossing
-        record = _record(task, way, ran.before, ran.cleaned, engine, curve)
+        record = _record(task, way, ran.before, ran.cleaned, engine, curve, model)
         record.distinct = record.retrains
         records.append(record)
     return result

@@ -6,13 +6,12 @@ Hyper-parameters and formulas: ``kernels/linear_net.py``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dataperf_fast.backend import Backend
-from dataperf_fast.plan import Pool
+from dataperf_fast.plan import Pool, groups_of
 
 if TYPE_CHECKING:
     from dataperf_fast.kernels import decisions
@@ -46,6 +45,10 @@ class LinearNet:
         accuracy: np.ndarray = outcomes["accuracy"]
         return accuracy
 
+    def bounds(self, outcomes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and highest accuracy that rounding could have made of it."""
+        return outcomes["lowest"], outcomes["highest"]
+
     def bind(self, pool: Pool, backend: Backend) -> LinearNetTrainer:
         """Bind the model to a pool."""
         return LinearNetTrainer(pool, backend.threads)
@@ -75,8 +78,7 @@ class LinearNetTrainer:
         dtype = np.float64 if exact else np.float32
         if dtype not in self._features:
             self._features[dtype] = _contiguous(self._pool, dtype)
-        starts = [at for at in range(len(rows)) if at == 0 or rows[at] is not rows[at - 1]]
-        groups = [slice(*edges) for edges in pairwise([*starts, len(rows)])]
+        groups = groups_of(rows)
         outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
         # Threads share one group's nets; of many groups, each takes a group at a time.
         across, within = (1, self._threads) if len(groups) == 1 else (self._threads, 1)

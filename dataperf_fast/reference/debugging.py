@@ -1,4 +1,4 @@
-"""The debugging board's score by plain PyTorch retraining, as the paper's script has it.
+"""The debugging board's score by plain retraining: PyTorch as the paper's script has it, scikit-learn for other models.
 
 Source: DS3Lab/dataperf-vision-debugging, ``app/main.py``, ``app/classifier.py`` and ``app/utils.py``. The target is
 the accuracy on the fully cleaned training set, which for a complete order is the script's own last point.
@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
 
 DIMENSION = 2048
 HIDDEN = 128
@@ -59,10 +62,31 @@ class Classifier:
         return float(round(((probabilities > np.float32(self.threshold)) == labels).mean(), 2))
 
 
+def other_classifier(model: str, threads: int) -> Any:
+    """``logistic``, ``svc``, ``knn`` or ``xgb``: the first two at their optimum, as the float32 of libsvm allows."""
+    if model == "logistic":
+        return LogisticRegression(solver="newton-cholesky", tol=1e-10, max_iter=1000)
+    if model == "svc":
+        return SVC(tol=1e-8)
+    if model == "knn":
+        return KNeighborsClassifier(9, algorithm="brute")
+    from xgboost import XGBClassifier
+
+    return XGBClassifier(n_jobs=threads)
+
+
 def fit_and_evaluate(
-    features: np.ndarray, labels: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray
+    features: np.ndarray,
+    labels: np.ndarray,
+    test_features: np.ndarray,
+    test_labels: np.ndarray,
+    model: str = "linear-net",
+    threads: int = 1,
 ) -> float:
-    """Train from scratch and return the test accuracy."""
+    """Train from scratch and return the test accuracy, rounded to two decimals."""
+    if model != "linear-net":
+        fitted = other_classifier(model, threads).fit(features.astype(np.float64), labels)
+        return float(round(fitted.score(test_features.astype(np.float64), test_labels), 2))
     classifier = Classifier()
     classifier.fit(features, labels)
     return classifier.evaluate(test_features, test_labels)
@@ -76,26 +100,27 @@ def evaluate(
     test_features: np.ndarray,
     test_labels: np.ndarray,
     *,
+    model: str = "linear-net",
     stop_at_target: bool = False,
     threads: int = 1,
     progress: Any = None,
 ) -> Ran:
     """Retrain after every inspection of ``order``; with ``stop_at_target`` only until the target is reached.
 
-    ``features (n, 2048)`` and ``test_features (m, 2048)`` float32, labels 0/1.
+    ``features (n, 2048)`` and ``test_features (m, 2048)`` float32 (of any width but for linear-net), labels 0/1.
     """
     torch.set_num_threads(threads)
     if progress is not None:
         progress.planned(len(order) + 2)
-    before = fit_and_evaluate(features, labels, test_features, test_labels)
-    cleaned = fit_and_evaluate(features, true_labels, test_features, test_labels)
+    before = fit_and_evaluate(features, labels, test_features, test_labels, model, threads)
+    cleaned = fit_and_evaluate(features, true_labels, test_features, test_labels, model, threads)
     target = TARGET_SHARE * cleaned
     curve: list[float] = []
     crossing = 0
     for inspections in range(1, len(order) + 1):
         fixed = labels.copy()
         fixed[order[:inspections]] = true_labels[order[:inspections]]
-        curve.append(fit_and_evaluate(features, fixed, test_features, test_labels))
+        curve.append(fit_and_evaluate(features, fixed, test_features, test_labels, model, threads))
         if progress is not None:
             progress.done(1)
         if not crossing and curve[-1] >= target:

@@ -19,6 +19,8 @@ class Scored(Protocol):
     """What is drawn of a task: ``benchmarks.debugging.TaskResult``."""
 
     task: str
+    name: str
+    model: str
     rows: int
     before: float
     target: float
@@ -29,7 +31,7 @@ class Scored(Protocol):
 def draw(folder: Path, scored: Scored) -> list[Path]:
     """Draw each method's curve and its crossing of the target, with the starting accuracy and the target, as a PNG.
 
-    Returns the file, ``{task}_evaluation.png``, or none where nothing was scored.
+    Returns the file, ``{name}_evaluation.png``, or none where nothing was scored.
     """
     if not scored.curves:
         return []
@@ -49,10 +51,10 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
     axes.set_xlim(0, scored.rows)
     axes.set_xlabel("inspections")
     axes.set_ylabel("test accuracy")
-    axes.set_title(f"{scored.task}: accuracy after each inspection")
+    axes.set_title(f"{scored.task}: accuracy of {scored.model} after each inspection")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize=9)
-    path = folder / f"{scored.task}_evaluation.png"
+    path = folder / f"{scored.name}_evaluation.png"
     with whole_file(path) as aside:
         figure.savefig(aside, dpi=110)
     return [path]

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from dataperf_fast.engine import Engine
+from dataperf_fast.plan import AccurateModel
 from dataperf_fast.valuation.common import Valuation
-from dataperf_fast.valuation.worth import AccurateModel, Worth
+from dataperf_fast.valuation.worth import Worth
 
 _WAVE = 400  # retrains at a time over all orders; an order is followed past its truncation by its share of them at most
 

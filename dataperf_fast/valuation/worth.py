@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from dataperf_fast import backend as backends
 from dataperf_fast.engine import Engine
-from dataperf_fast.plan import FrozenModel, Plan, Pool
+from dataperf_fast.plan import AccurateModel, Plan, Pool
 from dataperf_fast.valuation.common import checked
-
-
-class AccurateModel(FrozenModel, Protocol):
-    """A frozen model whose outcomes tell its accuracy: linear-net, logistic, knn, the boosted stumps."""
-
-    def can_train(self, labels: np.ndarray) -> bool:
-        """Whether a training set with these labels is enough for the model."""
-        ...
-
-    def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
-        """The accuracy ``(r,)`` on ``rows`` evaluation rows that outcomes ``(r,)`` say."""
-        ...
 
 
 class Worth:

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
 
 import dataperf_fast as dpf
 from dataperf_fast import backend as backends
@@ -140,3 +146,65 @@ def test_a_target_met_at_the_first_inspection_scores_zero(suite):
     )
     record = next(r for r in dpf.evaluate("debugging", suite, cache=False) if r.task == setup.tasks[0].data_id)
     assert (record.score, record.details["inspections"], record.distinct) == (0.0, 1, 1)
+
+
+def narrow(suite, width=16):
+    """The suite with its first features only: other models take any width, and plain fits are quick."""
+    folder, setup = files.open_setup(suite)
+    for task in setup.tasks:
+        for part in ("train", "test", "val"):
+            vectors = files.read_vectors(folder, setup, task, part, None)
+            path = files.embedding_path(folder, setup, task, part)
+            files.write_vectors(path, replace(vectors, features=vectors.features[:, :width]))
+    return setup.tasks
+
+
+def fit_and_score(estimator, task, labels):
+    fitted = estimator.fit(task.train.features.astype(float), labels)
+    return round(fitted.score(task.test.features.astype(float), task.test.labels), 2)
+
+
+@pytest.mark.parametrize("model", ["logistic", "svc", "knn"])
+def test_other_models_score_as_fits_from_scratch(model, suite, tmp_path):
+    tasks = narrow(suite)
+    theirs = {
+        "logistic": LogisticRegression(solver="newton-cholesky", tol=1e-12),
+        "svc": SVC(tol=1e-8),
+        "knn": KNeighborsClassifier(9, algorithm="brute"),
+    }[model]
+    records = dpf.evaluate("debugging", suite, model=model, out=tmp_path, cache=False)
+    quick = dpf.evaluate("debugging", suite, model=model, curve=False, cache=False)
+    assert [(r.task, r.submission, r.score) for r in quick] == [(r.task, r.submission, r.score) for r in records]
+    scores = {(r.task, r.submission): r for r in records}
+    for task_setup in tasks:
+        task = files.read_task(suite, files.open_setup(suite)[1], task_setup, None)
+        order = files.read_submission(suite / "submissions" / f"{task.data_id}_random.txt", len(task.true_labels))
+        curve = plain_curve(task, order, partial(fit_and_score, theirs, task))
+        record = scores[task.data_id, "random"]
+        assert record.details["curve"] == curve[1:]
+        assert record.details["model"] == model
+        crossing = next(k for k, accuracy in enumerate(curve[1:], 1) if accuracy >= 0.95 * curve[-1])
+        assert record.score == (crossing - 1) / len(order)
+        written = json.loads((tmp_path / f"{task.data_id}_{model}_evaluation.json").read_text())
+        assert written["auc_score"]["random"]["fraction_fixes"] == record.score
+
+
+def test_models_that_cannot_be_had_are_named(suite, monkeypatch):
+    with pytest.raises(dpf.InputError, match="--model: is 'lr'; expected linear-net or logistic or svc or knn or xgb"):
+        dpf.evaluate("debugging", suite, model="lr", cache=False)
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(dpf.InputError, match=r"xgb needs the package xgboost; expected pip install .*\[xgb\]"):
+        dpf.evaluate("debugging", suite, model="xgb", cache=False)
+
+
+def test_a_task_of_one_label_is_refused_by_models_of_two(suite):
+    _, setup = files.open_setup(suite)
+    train = files.read_vectors(suite, setup, setup.tasks[0], "train", None)
+    path = files.embedding_path(suite, setup, setup.tasks[0], "train")
+    files.write_vectors(path, replace(train, labels=np.zeros(70, np.uint8)))
+    records = dpf.evaluate("debugging", suite, model="svc", cache=False)
+    broken = [record for record in records if record.task == setup.tasks[0].data_id]
+    assert {record.status for record in broken} == {"invalid"}
+    assert "_train_" in broken[0].error
+    assert "after 0 inspections: cannot train svc on 70 rows with the labels '0'; expected 0, 1" in broken[0].error
+    assert {record.status for record in records if record.task == setup.tasks[1].data_id} == {"ok"}

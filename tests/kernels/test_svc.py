@@ -85,6 +85,38 @@ def test_a_solution_is_optimal(seed):
     np.testing.assert_allclose(-slope[free], rho, atol=1.0001e-3)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_start_from_other_labels_ends_at_the_same_optimum(seed):
+    """Cold and warm, in float64 down to 1e-10: the duality gap, and the decision values."""
+    generator = np.random.default_rng(seed)
+    features = generator.standard_normal((60, 5))
+    y = np.where(features[:, 0] + generator.standard_normal(60) > 0, 1, -1)
+    kernel, _ = gram.gram(features, gram.scale_gamma(features))
+
+    def improve(y, alpha):
+        q = y[:, None] * y * kernel
+        rho, iterations = smo.improve(q, y, alpha, 1e-10)
+        margins = y * (kernel @ (alpha * y) - rho)
+        gap = alpha @ q @ alpha + np.maximum(0, 1 - margins).sum() - alpha.sum()
+        assert abs(gap) < 1e-8
+        assert abs(alpha @ y) < 1e-12
+        return kernel @ (alpha * y) - rho, iterations
+
+    before = np.zeros(60)
+    improve(y, before)
+    changed = y.copy()
+    changed[generator.permutation(60)[: 1 + seed % 3]] *= -1
+    warm, cold = np.where(changed == y, before, 0.0), np.zeros(60)
+    smo.balance(changed, warm)
+    assert abs(warm @ changed) < 1e-12
+    assert ((warm >= 0) & (warm <= before)).all()
+    from_warm, steps = improve(changed, warm)
+    from_cold, _ = improve(changed, cold)
+    np.testing.assert_allclose(from_warm, from_cold, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(warm, cold, rtol=0, atol=1e-8)
+    assert smo.improve(changed[:, None] * changed * kernel, changed, warm, 1e-10)[1] == 0 < steps
+
+
 def test_the_sigmoid_is_the_maximum_of_its_likelihood():
     generator = np.random.default_rng(0)
     y = np.where(generator.random(200) < 0.4, 1, -1)

@@ -1,0 +1,50 @@
+"""``logistic`` on the debugging board: L2 logistic regression with C = 1, at its optimum.
+
+Not the market's ``logistic``, which is defined by where lbfgs stops: an optimum can be reached from any start.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dataperf_fast.models.relabelled import WarmModel
+from dataperf_fast.plan import Pool
+
+_SOLVED = 1e-6  # an error of the equations that rounding can leave: 5e-12 was the largest seen at 300 x 2,048
+
+
+class Products(NamedTuple):
+    """Products of the rows with themselves ``(n, n)`` and with the evaluation rows ``(m, n)``, float64."""
+
+    gram: np.ndarray
+    cross: np.ndarray
+
+
+class DualLogistic(WarmModel):
+    """The frozen model as the engine sees it."""
+
+    name = "logistic-optimum"
+    unsure = 1e-6
+
+    def share(self, pool: Pool, rows: np.ndarray) -> Products:
+        """Compute the products."""
+        features = pool.features[rows].astype(np.float64)
+        return Products(features @ features.T, pool.evaluation_features.astype(np.float64) @ features.T)
+
+    def fit(
+        self, shared: Products, labels: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Solve (``relabelled.WarmModel.fit``)."""
+        from dataperf_fast.kernels import dual_logistic as kernel
+
+        signs = np.where(labels == 1, 1.0, -1.0)
+        solution = kernel.start(signs) if start is None else start[1].copy()
+        error, _ = kernel.solve(shared.gram, signs, solution)
+        solved = error <= _SOLVED  # which NaN is not
+        if not solved and start is not None:
+            return self.fit(shared, labels, None)
+        if not solved:
+            raise FloatingPointError(f"logistic regression did not converge: its equations are off by {error:.1e}")
+        return solution, shared.cross @ (kernel.C * signs * solution[:-1]) + solution[-1]

@@ -1,0 +1,49 @@
+"""``knn`` on the debugging board: the vote of the nine nearest rows, of equally near ones the first.
+
+Who they are does not depend on the labels: they are found once, and a label state changes votes and nothing else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dataperf_fast.backend import Backend
+from dataperf_fast.models.neighbours import NEIGHBOURS
+from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
+from dataperf_fast.plan import Pool
+
+
+class NeighbourVotes(Relabelled):
+    """The frozen model as the engine sees it; nothing of it is doubtful."""
+
+    name = "knn-votes"
+
+    def can_train(self, labels: np.ndarray) -> bool:
+        """Whether there are nine rows to vote."""
+        return len(labels) >= NEIGHBOURS
+
+    def bind(self, pool: Pool, backend: Backend) -> NeighbourVotesTrainer:
+        """Bind the model to a pool."""
+        return NeighbourVotesTrainer(pool, backend)
+
+
+class NeighbourVotesTrainer(GroupTrainer):
+    """Trains batches over one pool."""
+
+    def __init__(self, pool: Pool, backend: Backend):
+        super().__init__(pool, backend)
+        self._rows: np.ndarray | None = None
+
+    def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
+        """Follow label states of the same rows."""
+        from dataperf_fast.kernels import knn, neighbour_votes
+
+        if rows is not self._rows:
+            features, evaluation = self.pool.features[rows], self.pool.evaluation_features
+            self._neighbours = knn.nearest(features, evaluation, NEIGHBOURS, self.threads)
+            self._voters = neighbour_votes.voters(self._neighbours, len(rows))
+            self._rows = rows
+        counts = np.empty(len(labels), np.int64)
+        truth = self.pool.evaluation_labels == 1
+        neighbour_votes.correct(self._neighbours, *self._voters, labels, truth, counts)
+        outcomes["correct"] = counts

@@ -1,0 +1,133 @@
+"""What the debugging board's other models have in common: two labels, and retrains that differ in labels alone.
+
+What depends on the rows only is computed once for all label states, and a state begins where the nearest one before it
+ended. A start moves a decision by rounding only, so an outcome is the same for any batch and any number of threads,
+unless a decision is within the model's ``unsure``: such retrains count as doubtful and are run again from a cold start.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dataperf_fast.backend import Backend
+from dataperf_fast.models import libraries
+from dataperf_fast.plan import Pool, Trainer, groups_of
+
+# Evaluation rows classified as their label says, and how many of all rounding could have put on the other side.
+OUTCOME: np.dtype[Any] = np.dtype([("correct", np.int64), ("doubtful", np.int64)])
+_REMEMBERED = 64  # solutions to begin from: ten submissions' ways are followed at once
+
+
+class Relabelled(ABC):
+    """A frozen model for labels 0 and 1."""
+
+    name: str
+    version = "1"
+    uses_seed = False
+    outcome = OUTCOME
+
+    def can_train(self, labels: np.ndarray) -> bool:
+        """Whether there are two classes to tell apart."""
+        return len(np.unique(labels)) == 2
+
+    def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
+        """The share of rows classified as their label says."""
+        accuracy: np.ndarray = outcomes["correct"] / rows
+        return accuracy
+
+    def bounds(self, outcomes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and highest accuracy that rounding could have made of it."""
+        correct, doubtful = outcomes["correct"], outcomes["doubtful"]
+        return np.maximum(correct - doubtful, 0) / rows, np.minimum(correct + doubtful, rows) / rows
+
+    @abstractmethod
+    def bind(self, pool: Pool, backend: Backend) -> Trainer:
+        """Bind the model to a pool."""
+
+
+class GroupTrainer(ABC):
+    """Trains batches in groups with the same rows (``plan.Trainer``)."""
+
+    def __init__(self, pool: Pool, backend: Backend):
+        self.pool = pool
+        self.threads = backend.threads
+        self.bytes_per_retrain = 16 * (len(pool.features) + len(pool.evaluation_features))
+
+    def train(
+        self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train and score a batch."""
+        outcomes = np.zeros(len(rows), OUTCOME)
+        with libraries.blas().limit(limits=1, user_api="blas"):
+            for group in groups_of(rows):
+                self.train_group(rows[group.start], np.stack(labels[group]), exact, outcomes[group])
+        return outcomes, outcomes["doubtful"] == 0
+
+    @abstractmethod
+    def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
+        """Set ``outcomes (r,)`` for ``labels (r, n)`` of the pool's ``rows (n,)``."""
+
+
+class WarmModel(Relabelled):
+    """A model whose optimum for one label state is a start for another."""
+
+    unsure: float  # a decision value nearer to zero than this could be rounding's
+
+    def bind(self, pool: Pool, backend: Backend) -> WarmTrainer:
+        """Bind the model to a pool."""
+        return WarmTrainer(self, pool, backend)
+
+    @abstractmethod
+    def share(self, pool: Pool, rows: np.ndarray) -> Any:
+        """Compute what all retrains on ``rows`` have in common."""
+
+    @abstractmethod
+    def fit(
+        self, shared: Any, labels: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Solve for ``labels (n,)``, from nothing or from ``start``, other labels and their solution, both kept as is.
+
+        Returns the solution and the decision values ``(m,)`` of the evaluation rows, 1 where positive.
+        """
+
+
+class WarmTrainer(GroupTrainer):
+    """Trains a warm model's retrains, each thread a run of neighbours."""
+
+    def __init__(self, model: WarmModel, pool: Pool, backend: Backend):
+        super().__init__(pool, backend)
+        self._model = model
+        self._rows: np.ndarray | None = None
+        self._shared: Any = None
+        self._known: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=_REMEMBERED)
+
+    def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
+        """Train label states of the same rows."""
+        from dataperf_fast.kernels import threads
+
+        if rows is not self._rows:
+            self._rows, self._shared = rows, self._model.share(self.pool, rows)
+            self._known.clear()
+        truth = self.pool.evaluation_labels == 1
+
+        def train_part(part: np.ndarray) -> None:
+            for state in part:
+                start = None if exact else self._nearest(labels[state])
+                solution, decisions = self._model.fit(self._shared, labels[state], start)
+                self._known.append((labels[state], solution))
+                correct = ((decisions > 0) == truth).sum()
+                outcomes[state] = correct, 0 if exact else (np.abs(decisions) <= self._model.unsure).sum()
+
+        threads.run(self.threads, train_part, np.array_split(np.arange(len(labels)), min(self.threads, len(labels))))
+
+    def _nearest(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The known solution with the fewest other labels."""
+        known = tuple(self._known)
+        if not known:
+            return None
+        return known[int((np.stack([before for before, _ in known]) != labels).sum(axis=1).argmin())]

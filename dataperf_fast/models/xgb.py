@@ -1,0 +1,44 @@
+"""``xgb`` on the debugging board: XGBoost's ``XGBClassifier()`` with its defaults, a plain fit a retrain (an extra)."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import numpy as np
+
+from dataperf_fast.backend import Backend
+from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
+from dataperf_fast.plan import Pool
+
+
+class BoostedTrees(Relabelled):
+    """The frozen model as the engine sees it. Raises ModuleNotFoundError where XGBoost is not installed."""
+
+    name = "xgb"
+
+    def __init__(self) -> None:
+        import xgboost
+
+        self.version = f"1 {xgboost.__version__} {version('numpy')}"
+
+    def bind(self, pool: Pool, backend: Backend) -> BoostedTreesTrainer:
+        """Bind the model to a pool."""
+        return BoostedTreesTrainer(pool, backend)
+
+
+class BoostedTreesTrainer(GroupTrainer):
+    """Trains batches over one pool, a retrain a thread."""
+
+    def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
+        """Train one retrain after the other."""
+        from xgboost import XGBClassifier
+
+        from dataperf_fast.kernels import threads
+
+        features, evaluation = self.pool.features[rows], self.pool.evaluation_features
+
+        def train_one(state: int) -> None:
+            answers = XGBClassifier(n_jobs=1).fit(features, labels[state]).predict(evaluation)
+            outcomes["correct"][state] = (answers == self.pool.evaluation_labels).sum()
+
+        threads.run(self.threads, train_one, range(len(labels)))

@@ -27,10 +27,12 @@ elements errs the same way in all of them, and that alone doubled the error of t
 Measured (Zen 3, float32, a core): the row pass is bound by the divider, 0.33 ns an element for a square root and a
 division; dividing once for two rows (``1/q0 = q1 / (q0 q1)``) takes it to 0.27, near the 0.23 ns of the loads and
 stores alone. The three states are 3 MB a model, so each thread trains one model at a time and they stay in the
-last-level cache; several models in lockstep, to share the reads of X, would spill it. The six state streams of the
-row pass start 512 bytes apart modulo a page: where stores and later loads agree in their low 12 bits the loop slows by
-a fifth, and a plain 8 KiB stride is the worst case. Tried and rejected: taking the next rows' dot products inside the
-row pass (twice slower, the loop runs out of registers and ports).
+last-level cache; several models in lockstep, to share the reads of X, would spill it. The six state streams of the row
+pass start 512 bytes apart modulo a page: where stores and later loads agree in their low 12 bits the loop slows by a
+fifth, and a plain 8 KiB stride is the worst case. A net begins where the one before it was when their labels still
+agreed; since all but the first of 20 epochs sees every label, that saves at most 5 steps of 100, less a copy of the
+state: 1.7% of a curve in row order, nothing measurable in a random one. Tried and rejected: taking the next rows' dot
+products inside the row pass (twice slower, the loop runs out of registers and ports).
 """
 
 from __future__ import annotations
@@ -43,18 +45,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from dataperf_fast.kernels.linear_net_steps import BATCH, HIDDEN, REBASE, clear, copy, dot, logits, train_steps
 from dataperf_fast.kernels.threads import run
 
-HIDDEN = 128
 EPOCHS = 20
-BATCH = 64
 RATE = 0.01
 WEIGHT_DECAY = 0.9
 BETA1 = 0.9
 BETA2 = 0.999
 EPSILON = 1e-8
 SEED = 42
-REBASE = 128
 
 _PAGE = 4096
 
@@ -172,7 +172,7 @@ def train(
 
 
 def bytes_per_net(rows: int, evaluation_rows: int) -> int:
-    """Memory that each net of a batch takes: its labels and logits in float64. The threads' 4 MB each come on top."""
+    """Memory that each net of a batch takes: its labels and logits in float64. The threads' 7 MB each come on top."""
     return rows + 8 * (rows + evaluation_rows)
 
 
@@ -185,176 +185,6 @@ def _work_space(dimension: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray
     first = -buffer.ctypes.data % _PAGE // dtype.itemsize
     lines = buffer[first : first + count].reshape(-1, stride)
     return lines[: 3 * HIDDEN].reshape(HIDDEN, 3, stride), lines[3 * HIDDEN :]
-
-
-# Only this sum may be reordered, so that it vectorizes; the order is fixed when it is compiled.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _dot(left, right):
-    total = left[0] * right[0]
-    for k in range(1, left.shape[0]):
-        total += left[k] * right[k]
-    return total
-
-
-# Two at a time: three loads for two products instead of four.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _two_dots(left0, left1, right):
-    total0 = left0[0] * right[0]
-    total1 = left1[0] * right[0]
-    for k in range(1, right.shape[0]):
-        total0 += left0[k] * right[k]
-        total1 += left1[k] * right[k]
-    return total0, total1
-
-
-@njit(nogil=True, cache=True)
-def _clear(vector):
-    for k in range(vector.shape[0]):
-        vector[k] = 0
-
-
-@njit(nogil=True, cache=True)
-def _scale(vector, factor):
-    for k in range(vector.shape[0]):
-        vector[k] *= factor
-
-
-@njit(nogil=True, cache=True)
-def _copy(source, target):
-    for k in range(source.shape[0]):
-        target[k] = source[k]
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _logits(features, u, c, out):
-    rows = features.shape[0]
-    for i in range(0, rows - 1, 2):
-        first, second = _two_dots(features[i], features[i + 1], u)
-        out[i] = first + c
-        out[i + 1] = second + c
-    if rows % 2:
-        out[rows - 1] = _dot(features[rows - 1], u) + c
-
-
-# Four rows of X at a time: a quarter of the loads and stores of s.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _transposed_product(features, g, s):
-    _clear(s)
-    whole = features.shape[0] // 4 * 4
-    for i in range(0, whole, 4):
-        row0, row1, row2, row3 = features[i], features[i + 1], features[i + 2], features[i + 3]
-        g0, g1, g2, g3 = g[i], g[i + 1], g[i + 2], g[i + 3]
-        for k in range(s.shape[0]):
-            s[k] += (g0 * row0[k] + g1 * row1[k]) + (g2 * row2[k] + g3 * row3[k])
-    for i in range(whole, features.shape[0]):
-        row0, g0 = features[i], g[i]
-        for k in range(s.shape[0]):
-            s[k] += g0 * row0[k]
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _loss_gradient(batch, labels, u, c, g):
-    """Set ``g`` to the gradient of the batch's mean cross-entropy by its logits, and return its sum."""
-    _logits(batch, u, c, g)
-    total = 0.0
-    for i in range(batch.shape[0]):
-        g[i] = (1.0 / (1.0 + math.exp(-g[i])) - labels[i]) / batch.shape[0]
-        total += g[i]
-    return total
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
-    """Step one weight of ``small``; also the definition that `_step_two_rows` spells out for two."""
-    small[1, at] += scale1 * gradient
-    root = scale2 * gradient
-    small[2, at] += root * root
-    small[0, at] -= size * small[1, at] / (math.sqrt(small[2, at]) + epsilon)
-
-
-# error_model="numpy" drops the check for a zero divisor, which would keep the loop scalar, ten times slower.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _step_two_rows(w0, m0, v0, w1, m1, v1, s, u, a0, a1, b0, b1, size, epsilon, next0, next1):
-    """Step two rows of W1 along ``a s`` and ``b s`` (their w2 times the scales) and add ``next . row`` to u."""
-    for k in range(s.shape[0]):
-        first0 = m0[k] + a0 * s[k]
-        first1 = m1[k] + a1 * s[k]
-        root0 = b0 * s[k]
-        root1 = b1 * s[k]
-        second0 = v0[k] + root0 * root0
-        second1 = v1[k] + root1 * root1
-        q0 = math.sqrt(second0) + epsilon
-        q1 = math.sqrt(second1) + epsilon
-        inverse = size / (q0 * q1)
-        weight0 = w0[k] - first0 * (q1 * inverse)
-        weight1 = w1[k] - first1 * (q0 * inverse)
-        m0[k] = first0
-        m1[k] = first1
-        v0[k] = second0
-        v1[k] = second1
-        w0[k] = weight0
-        w1[k] = weight1
-        u[k] += next0 * weight0 + next1 * weight1
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _step_layers(state, small, u, s, gradient_sum, coefficients, half_ulp):
-    """Take one step of AdamW in place; ``u`` is set to the new W1' w2 over delta^2t."""
-    scale1, scale2, size, epsilon, decayed = (
-        coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4],
-    )  # fmt: skip
-    units, width = state.shape[0], s.shape[0]
-    kind = s.dtype.type
-    _clear(u)
-    for j in range(0, units, 2):
-        old0, old1 = decayed * small[0, units + j], decayed * small[0, units + j + 1]
-        spread = size * (1 + half_ulp * (2 * j + 2 - units) / units)
-        dots = _two_dots(state[j, 0][:width], state[j + 1, 0][:width], s)
-        for at in range(2):
-            row, old = j + at, (old0, old1)[at]
-            slope = decayed * (dots[at] + small[0, row] * gradient_sum)
-            _step_one(small, row, old * gradient_sum, scale1, scale2, size, epsilon)
-            _step_one(small, units + row, slope, scale1, scale2, size, epsilon)
-        _step_two_rows(
-            state[j, 0][:width], state[j, 1][:width], state[j, 2][:width],
-            state[j + 1, 0][:width], state[j + 1, 1][:width], state[j + 1, 2][:width], s, u,
-            kind(scale1 * old0), kind(scale1 * old1), kind(scale2 * old0), kind(scale2 * old1), kind(spread),
-            kind(epsilon), kind(small[0, units + j]), kind(small[0, units + j + 1]),
-        )  # fmt: skip
-    _step_one(small, 2 * units, gradient_sum, scale1, scale2, size, epsilon)
-
-
-@njit(nogil=True, cache=True)
-def _scale_all(state, small, factors):
-    """Multiply W, M and V of all weights by their factors."""
-    for part in range(3):
-        _scale(small[part], factors[part])
-        for j in range(state.shape[0]):
-            _scale(state[j, part], factors[part])
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _train(features, labels, bounds, coefficients, rebase, half_ulp, state, small, work):
-    """Train one net in place: ``state (128, 3, >= d)`` holds W1, M and V by rows, ``small (3, 257)`` those of the rest.
-
-    The rest is ``[b1 | w2 | b2]``. On entry the moments are zero and W1, ``small[0]`` and ``work[0] = W1' w2`` hold the
-    initial weights; on return ``work[0, :d]`` is the trained u and the result is c. ``work (2, >= d)``.
-    """
-    units, width = state.shape[0], features.shape[1]
-    u, s = work[0][:width], work[1][:width]
-    g = np.empty(BATCH, features.dtype)
-    c = _dot(small[0][:units], small[0][units : 2 * units]) + small[0, 2 * units]
-    for step in range(bounds.shape[0]):
-        batch = features[bounds[step, 0] : bounds[step, 1]]
-        gradient_sum = _loss_gradient(batch, labels[bounds[step, 0] : bounds[step, 1]], u, c, g)
-        _transposed_product(batch, g, s)
-        _step_layers(state, small, u, s, gradient_sum, coefficients[step], half_ulp)
-        decay = coefficients[step, 5]
-        _scale(u, decay * decay)  # w2 and W1 are both held over delta^t
-        c = decay * decay * _dot(small[0][:units], small[0][units : 2 * units]) + decay * small[0, 2 * units]
-        if (step + 1) % REBASE == 0:
-            _scale_all(state, small, rebase)
-    return c
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -375,17 +205,59 @@ def _train_slice(
     evaluation_out,
 ):
     """Train one net after the other from the same start; a row of ``labels`` and of each output is a net."""
-    width = features.shape[1]
+    width, steps = features.shape[1], bounds.shape[0]
     small = np.empty((3, weights.shape[0]), weights.dtype)
+    # The net at step ``first``, up to which the next labels are the same.
+    kept, kept_small, kept_work, kept_c = np.empty_like(state), np.empty_like(small), np.empty_like(work), 0.0
+    first = 0
     for net in range(labels.shape[0]):
-        for part in range(1, 3):
-            _clear(small[part])
-            for j in range(hidden.shape[0]):
-                _clear(state[j, part])
+        if first == 0:
+            c = _begin(hidden, weights, u, state, small, work)
+        else:
+            _copy_net(kept, kept_small, kept_work, state, small, work)
+            c = kept_c
+        shared = _shared_steps(labels[net], labels[net + 1], bounds) if net + 1 < labels.shape[0] else 0
+        given = features, labels[net], bounds, coefficients, rebase, half_ulp
+        if shared > first:
+            kept_c = c = train_steps(given, state, small, work, c, first, shared)
+            _copy_net(state, small, work, kept, kept_small, kept_work)
+        c = train_steps(given, state, small, work, c, max(first, shared), steps)
+        first = shared if shared >= first else 0
+        logits(features, work[0][:width], c, train_out[net])
+        logits(evaluation, work[0][:width], c, evaluation_out[net])
+
+
+@njit(nogil=True, cache=True)
+def _begin(hidden, weights, u, state, small, work):
+    """Set a net to its initial weights, and return its c."""
+    for part in range(1, 3):
+        clear(small[part])
         for j in range(hidden.shape[0]):
-            _copy(hidden[j], state[j, 0])
-        _copy(weights, small[0])
-        _copy(u, work[0])
-        c = _train(features, labels[net], bounds, coefficients, rebase, half_ulp, state, small, work)
-        _logits(features, work[0][:width], c, train_out[net])
-        _logits(evaluation, work[0][:width], c, evaluation_out[net])
+            clear(state[j, part])
+    for j in range(hidden.shape[0]):
+        copy(hidden[j], state[j, 0])
+    copy(weights, small[0])
+    copy(u, work[0])
+    units = hidden.shape[0]
+    return dot(weights[:units], weights[units : 2 * units]) + weights[2 * units]
+
+
+@njit(nogil=True, cache=True)
+def _copy_net(state, small, work, to_state, to_small, to_work):
+    for part in range(3):
+        copy(small[part], to_small[part])
+        for j in range(state.shape[0]):
+            copy(state[j, part], to_state[j, part])
+    copy(work[0], to_work[0])
+
+
+@njit(nogil=True, cache=True)
+def _shared_steps(labels, others, bounds):
+    """The steps of the first epoch before the first batch whose labels differ."""
+    row = 0
+    while row < labels.shape[0] and labels[row] == others[row]:
+        row += 1
+    step = 0
+    while bounds[step, 1] <= row and bounds[step, 1] < labels.shape[0]:
+        step += 1
+    return step

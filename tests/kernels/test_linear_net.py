@@ -81,3 +81,21 @@ def test_same_bytes_for_any_threads_and_batch():
         ]
         for index in range(2):
             assert np.concatenate([part[index] for part in parts]).tobytes() == whole[index].tobytes()
+
+
+def test_a_shared_beginning_changes_no_byte():
+    """Nets that agree with the one before up to a later, the same and an earlier batch, on all rows, and on none."""
+    features, evaluation, labels = problem(200, 1)
+    features, evaluation = features.astype(np.float32), evaluation.astype(np.float32)
+    states = [labels[0]]
+    for row in (70, 140, 199, 150, None, 70, 10, 0, 64, 63):
+        states.append(states[-1].copy())
+        if row is not None:
+            states[-1][row] ^= 1
+    start = linear_net.prepare(200, 2048)
+    together = linear_net.train(start, features, evaluation, np.stack(states))
+    for net, state in enumerate(states):
+        alone = linear_net.train(start, features, evaluation, state[None])
+        for index in range(2):
+            assert alone[index][0].tobytes() == together[index][net].tobytes()
+    assert len({logits.tobytes() for logits in together[0]}) == len({state.tobytes() for state in states}) == 10

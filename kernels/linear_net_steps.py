@@ -1,0 +1,186 @@
+"""One training run of the linear net, in place: formulas and layout are those of ``linear_net.py``."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+HIDDEN = 128
+BATCH = 64
+REBASE = 128
+
+
+# Only this sum may be reordered, so that it vectorizes; the order is fixed when it is compiled.
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def dot(left, right):
+    """Dot product of two vectors."""
+    total = left[0] * right[0]
+    for k in range(1, left.shape[0]):
+        total += left[k] * right[k]
+    return total
+
+
+# Two at a time: three loads for two products instead of four.
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _two_dots(left0, left1, right):
+    total0 = left0[0] * right[0]
+    total1 = left1[0] * right[0]
+    for k in range(1, right.shape[0]):
+        total0 += left0[k] * right[k]
+        total1 += left1[k] * right[k]
+    return total0, total1
+
+
+@njit(nogil=True, cache=True)
+def clear(vector):
+    """Set a vector to zero."""
+    for k in range(vector.shape[0]):
+        vector[k] = 0
+
+
+@njit(nogil=True, cache=True)
+def _scale(vector, factor):
+    for k in range(vector.shape[0]):
+        vector[k] *= factor
+
+
+@njit(nogil=True, cache=True)
+def copy(source, target):
+    """Copy a vector into another of its length."""
+    for k in range(source.shape[0]):
+        target[k] = source[k]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def logits(features, u, c, out):
+    """Set ``out (n,)`` to ``features (n, d) u + c``."""
+    rows = features.shape[0]
+    for i in range(0, rows - 1, 2):
+        first, second = _two_dots(features[i], features[i + 1], u)
+        out[i] = first + c
+        out[i + 1] = second + c
+    if rows % 2:
+        out[rows - 1] = dot(features[rows - 1], u) + c
+
+
+# Four rows of X at a time: a quarter of the loads and stores of s.
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _transposed_product(features, g, s):
+    clear(s)
+    whole = features.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        row0, row1, row2, row3 = features[i], features[i + 1], features[i + 2], features[i + 3]
+        g0, g1, g2, g3 = g[i], g[i + 1], g[i + 2], g[i + 3]
+        for k in range(s.shape[0]):
+            s[k] += (g0 * row0[k] + g1 * row1[k]) + (g2 * row2[k] + g3 * row3[k])
+    for i in range(whole, features.shape[0]):
+        row0, g0 = features[i], g[i]
+        for k in range(s.shape[0]):
+            s[k] += g0 * row0[k]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _loss_gradient(batch, labels, u, c, g):
+    """Set ``g`` to the gradient of the batch's mean cross-entropy by its logits, and return its sum."""
+    logits(batch, u, c, g)
+    total = 0.0
+    for i in range(batch.shape[0]):
+        g[i] = (1.0 / (1.0 + math.exp(-g[i])) - labels[i]) / batch.shape[0]
+        total += g[i]
+    return total
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
+    """Step one weight of ``small``; also the definition that `_step_two_rows` spells out for two."""
+    small[1, at] += scale1 * gradient
+    root = scale2 * gradient
+    small[2, at] += root * root
+    small[0, at] -= size * small[1, at] / (math.sqrt(small[2, at]) + epsilon)
+
+
+# error_model="numpy" drops the check for a zero divisor, which would keep the loop scalar, ten times slower.
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _step_two_rows(w0, m0, v0, w1, m1, v1, s, u, a0, a1, b0, b1, size, epsilon, next0, next1):
+    """Step two rows of W1 along ``a s`` and ``b s`` (their w2 times the scales) and add ``next . row`` to u."""
+    for k in range(s.shape[0]):
+        first0 = m0[k] + a0 * s[k]
+        first1 = m1[k] + a1 * s[k]
+        root0 = b0 * s[k]
+        root1 = b1 * s[k]
+        second0 = v0[k] + root0 * root0
+        second1 = v1[k] + root1 * root1
+        q0 = math.sqrt(second0) + epsilon
+        q1 = math.sqrt(second1) + epsilon
+        inverse = size / (q0 * q1)
+        weight0 = w0[k] - first0 * (q1 * inverse)
+        weight1 = w1[k] - first1 * (q0 * inverse)
+        m0[k] = first0
+        m1[k] = first1
+        v0[k] = second0
+        v1[k] = second1
+        w0[k] = weight0
+        w1[k] = weight1
+        u[k] += next0 * weight0 + next1 * weight1
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _step_layers(state, small, u, s, gradient_sum, coefficients, half_ulp):
+    """Take one step of AdamW in place; ``u`` is set to the new W1' w2 over delta^2t."""
+    scale1, scale2, size, epsilon, decayed = (
+        coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4],
+    )  # fmt: skip
+    units, width = state.shape[0], s.shape[0]
+    kind = s.dtype.type
+    clear(u)
+    for j in range(0, units, 2):
+        old0, old1 = decayed * small[0, units + j], decayed * small[0, units + j + 1]
+        spread = size * (1 + half_ulp * (2 * j + 2 - units) / units)
+        dots = _two_dots(state[j, 0][:width], state[j + 1, 0][:width], s)
+        for at in range(2):
+            row, old = j + at, (old0, old1)[at]
+            slope = decayed * (dots[at] + small[0, row] * gradient_sum)
+            _step_one(small, row, old * gradient_sum, scale1, scale2, size, epsilon)
+            _step_one(small, units + row, slope, scale1, scale2, size, epsilon)
+        _step_two_rows(
+            state[j, 0][:width], state[j, 1][:width], state[j, 2][:width],
+            state[j + 1, 0][:width], state[j + 1, 1][:width], state[j + 1, 2][:width], s, u,
+            kind(scale1 * old0), kind(scale1 * old1), kind(scale2 * old0), kind(scale2 * old1), kind(spread),
+            kind(epsilon), kind(small[0, units + j]), kind(small[0, units + j + 1]),
+        )  # fmt: skip
+    _step_one(small, 2 * units, gradient_sum, scale1, scale2, size, epsilon)
+
+
+@njit(nogil=True, cache=True)
+def _scale_all(state, small, factors):
+    """Multiply W, M and V of all weights by their factors."""
+    for part in range(3):
+        _scale(small[part], factors[part])
+        for j in range(state.shape[0]):
+            _scale(state[j, part], factors[part])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def train_steps(given, state, small, work, c, first, last):
+    """Train one net in place: ``state (128, 3, >= d)`` holds W1, M and V by rows, ``small (3, 257)`` those of the rest.
+
+    The rest is ``[b1 | w2 | b2]``. On entry they, ``work[0] = W1' w2`` and c are those before step ``first``; on return
+    ``work[0, :d]`` and the result are u and c before step ``last``. ``work (2, >= d)``.
+    """
+    features, labels, bounds, coefficients, rebase, half_ulp = given
+    units, width = state.shape[0], features.shape[1]
+    u, s = work[0][:width], work[1][:width]
+    g = np.empty(BATCH, features.dtype)
+    for step in range(first, last):
+        batch = features[bounds[step, 0] : bounds[step, 1]]
+        gradient_sum = _loss_gradient(batch, labels[bounds[step, 0] : bounds[step, 1]], u, c, g)
+        _transposed_product(batch, g, s)
+        _step_layers(state, small, u, s, gradient_sum, coefficients[step], half_ulp)
+        decay = coefficients[step, 5]
+        _scale(u, decay * decay)  # w2 and W1 are both held over delta^t
+        c = decay * decay * dot(small[0][:units], small[0][units : 2 * units]) + decay * small[0, 2 * units]
+        if (step + 1) % REBASE == 0:
+            _scale_all(state, small, rebase)
+    return c

@@ -171,6 +171,22 @@ def train(
     return train_logits, evaluation_logits
 
 
+def trained_weights(start: Start, features: np.ndarray, labels: np.ndarray) -> Weights:
+    """The weights of the net that ``train`` would train on ``features (n, d)`` and ``labels (n,)``."""
+    width, schedule = features.shape[1], start.schedule
+    state, work = _work_space(width, features.dtype)
+    small = np.empty((3, len(start.small)))
+    c = _begin(start.hidden, start.small, start.u, state, small, work)
+    steps = len(schedule.bounds)
+    train_steps((features, labels, *schedule), state, small, work, c, 0, steps)
+    decay = schedule.coefficients[-1, 5] if steps % REBASE else 1.0  # what the arrays are held over
+    hidden, (hidden_bias, output, output_bias) = (
+        state[:, 0, :width] * decay,
+        np.split(small[0] * decay, [HIDDEN, 2 * HIDDEN]),
+    )
+    return Weights(hidden, hidden_bias, output, output_bias)
+
+
 def bytes_per_net(rows: int, evaluation_rows: int) -> int:
     """Memory that each net of a batch takes: its labels and logits in float64. The threads' 7 MB each come on top."""
     return rows + 8 * (rows + evaluation_rows)

@@ -1,6 +1,6 @@
 """Orders of inspection to compare with: as the rows come, at random, and by what a row is worth.
 
-Values by retraining are those of the board's own model; influence is that of a logistic regression beside it.
+Values by retraining and by influence are those of the board's own model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataperf_fast.formats.errors import InputError
 from dataperf_fast.models.linear_net import DIMENSION, LinearNet
 from dataperf_fast.valuation.common import Valuation
 from dataperf_fast.valuation.confident import ConfidentLearning
-from dataperf_fast.valuation.influence import Influence
+from dataperf_fast.valuation.influence import NetInfluence
 from dataperf_fast.valuation.leave_one_out import LeaveOneOut
 from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
 from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
@@ -52,7 +52,7 @@ METHODS: dict[str, Callable[[Noisy], np.ndarray]] = {
     "random": random,
     "datascope": lambda task: task.by(NeighbourShapley(1, threads=task.engine.backend.threads)),
     "confident": lambda task: task.by(ConfidentLearning(seed=task.seed)),
-    "influence": lambda task: task.by(Influence()),
+    "influence": lambda task: task.by(NetInfluence()),
     "loo": lambda task: task.by(LeaveOneOut(LinearNet(), task.engine)),
     "mc-shapley": lambda task: task.by(MonteCarloShapley(LinearNet(), task.engine, seed=task.seed)),
 }

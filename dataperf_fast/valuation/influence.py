@@ -1,12 +1,16 @@
-"""Influence functions of a two-class logistic regression: what the validation loss would rise by without a row.
+"""Influence functions: what the validation loss would rise by without a row, without training again.
 
-With loss gradients g_i of the rows, g of the mean validation loss, and the Hessian H of the whole penalized loss at its
-optimum, leaving row i out moves the coefficients by about ``H^-1 g_i`` and the validation loss by ``g . H^-1 g_i``. One
-linear system serves all rows, solved by conjugate gradients on products ``H v = X' (s (X v)) + v / C``, H never stored.
-Source: Koh and Liang, arXiv 1703.04730.
+With g_i the rows' loss gradients, g that of the mean validation loss and H the Hessian of the whole penalized loss,
+leaving row i out moves the parameters by about ``H^-1 g_i`` and the validation loss by ``g . H^-1 g_i``. A row's
+gradient is ``(p - y) phi``, with phi the derivative of its logit by the parameters, so that one linear system serves
+all rows, solved by conjugate gradients on products ``H v = Phi' (s (Phi v)) + penalty v``; H is never stored.
+Source: Koh and Liang, arXiv 1703.04730; for nets that are not at an optimum, with the Gauss-Newton matrix for H: Bae
+et al., arXiv 2209.05364.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
@@ -19,30 +23,86 @@ _TOLERANCE = 1e-8
 _ITERATIONS = 10_000
 
 
-class Influence(Valuation):
+class Rows(NamedTuple):
+    """A trained model's view of rows: ``derivatives (n, p)`` of their ``logits (n,)``, and ``labels (n,)`` in 0, 1."""
+
+    derivatives: np.ndarray
+    logits: np.ndarray
+    labels: np.ndarray
+
+
+class LogisticInfluence(Valuation):
     """``values_``: the estimated rise of the mean validation cross-entropy when a row is left out.
 
-    The model is the L2 logistic regression of ``models/logistic.py``, at its optimum and not where lbfgs stops.
+    The model is L2 logistic regression at its optimum (the debugging board's ``logistic``).
     """
 
     def __init__(self, C: float = 1.0):
         self.C = C
 
-    def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> Influence:
+    def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> LogisticInfluence:
         """Value the rows (``Valuation.fit``); two labels. Raises ValueError where the system is not solved."""
-        features, labels, evaluation, truth = checked(train_X, train_y, val_X, val_y)
-        if len(np.unique(labels)) != 2 or max(labels.max(), truth.max()) > 1:
-            raise ValueError("train_y and val_y hold other than two labels")
-        X, V = (np.column_stack([part, np.ones(len(part))]).astype(np.float64) for part in (features, evaluation))
-        model = LogisticRegression(C=self.C, tol=_TOLERANCE, max_iter=_ITERATIONS).fit(X[:, :-1], labels)
+        features, labels, evaluation, truth = _two_labels(train_X, train_y, val_X, val_y)
+        model = LogisticRegression(C=self.C, tol=_TOLERANCE, max_iter=_ITERATIONS).fit(features, labels)
         coefficients = np.append(model.coef_, model.intercept_)
-        probabilities = expit(X @ coefficients)
-        spread = probabilities * (1 - probabilities)
-        penalty = np.append(np.full(X.shape[1] - 1, 1 / self.C), 0.0)
-        product = LinearOperator((X.shape[1],) * 2, lambda v: X.T @ (spread * (X @ v)) + penalty * v, dtype=np.float64)
-        gradient = V.T @ (expit(V @ coefficients) - truth) / len(V)
-        direction, failed = cg(product, gradient, rtol=_TOLERANCE, maxiter=_ITERATIONS)
-        if failed:
-            raise ValueError(f"conjugate gradients did not converge in {_ITERATIONS} steps")
-        self.values_ = (X @ direction) * (probabilities - labels)
+
+        def seen(X: np.ndarray, y: np.ndarray) -> Rows:
+            derivatives = np.column_stack([X, np.ones(len(X))])
+            return Rows(derivatives, derivatives @ coefficients, y)
+
+        penalty = np.append(np.full(features.shape[1], 1 / self.C), 0.0)
+        self.values_ = _influences(seen(features, labels), seen(evaluation, truth), penalty)
         return self
+
+
+class NetInfluence(Valuation):
+    """The same for the debugging board's linear net, where its 20 epochs end.
+
+    That is no optimum, and a row's place in the batches counts too: the values say which rows the net fits against the
+    validation set, not what a retrain would give. ``damping`` is added to the Hessian of the mean loss.
+
+    The derivatives by W1, ``w2 (outer) x``, live in as many dimensions as x: ``[|w2| x, |w2|, W1 x + b1, 1]``.
+    """
+
+    def __init__(self, damping: float = 0.01):
+        self.damping = damping
+
+    def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> NetInfluence:
+        """Value the rows (``Valuation.fit``); two labels. Raises ValueError where the system is not solved."""
+        from dataperf_fast.kernels import linear_net
+
+        features, labels, evaluation, truth = _two_labels(train_X, train_y, val_X, val_y)
+        start = linear_net.prepare(len(features), features.shape[1], np.float64)
+        weights = linear_net.trained_weights(start, features, labels.astype(np.uint8))
+        length = np.linalg.norm(weights.output)
+
+        def seen(X: np.ndarray, y: np.ndarray) -> Rows:
+            hidden, ones = X @ weights.hidden.T + weights.hidden_bias, np.ones((len(X), 1))
+            logits = hidden @ weights.output + weights.output_bias
+            return Rows(np.hstack([length * X, length * ones, hidden, ones]), logits, y)
+
+        rows = seen(features, labels)
+        penalty = np.full(rows.derivatives.shape[1], self.damping * len(features))
+        self.values_ = _influences(rows, seen(evaluation, truth), penalty)
+        return self
+
+
+def _two_labels(*given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    features, labels, evaluation, truth = checked(*given)
+    if len(np.unique(labels)) != 2 or max(labels.max(), truth.max()) > 1:
+        raise ValueError("train_y and val_y hold other than two labels")
+    features, evaluation = (np.require(part, np.float64, ["C", "W"]) for part in (features, evaluation))
+    return features, labels, evaluation, truth
+
+
+def _influences(train: Rows, val: Rows, penalty: np.ndarray) -> np.ndarray:
+    """The values ``(n,)`` of the training rows, for ``penalty (p,)`` on the diagonal."""
+    Phi, probabilities = train.derivatives, expit(train.logits)
+    spread = probabilities * (1 - probabilities)
+    product = LinearOperator((len(penalty),) * 2, lambda v: Phi.T @ (spread * (Phi @ v)) + penalty * v, dtype=Phi.dtype)
+    gradient = val.derivatives.T @ (expit(val.logits) - val.labels) / len(val.labels)
+    direction, failed = cg(product, gradient, rtol=_TOLERANCE, maxiter=_ITERATIONS)
+    if failed:
+        raise ValueError(f"conjugate gradients did not converge in {_ITERATIONS} steps")
+    values: np.ndarray = (Phi @ direction) * (probabilities - train.labels)
+    return values

@@ -136,15 +136,18 @@ def _float32(value: Any) -> Any:
     return np.float32(value).astype(np.float64)
 
 
-@lru_cache(maxsize=8)
 def prepare(rows: int, dimension: int, dtype: type = np.float32) -> Start:
     """Compute what every training on ``rows`` rows of length ``dimension`` starts from, in float32 or float64."""
+    return Start(*_beginning(dimension, dtype), training_schedule(rows, dtype))
+
+
+@lru_cache(maxsize=8)
+def _beginning(dimension: int, dtype: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The start's arrays, which do not depend on the rows: Shapley's training sets have all sizes."""
     weights = initial_weights(dimension)
-    small = np.concatenate([weights.hidden_bias, weights.output, weights.output_bias])
+    small = np.concatenate([weights.hidden_bias, weights.output, weights.output_bias]).astype(np.float64)
     u = weights.output.astype(np.float64) @ weights.hidden.astype(np.float64)
-    return Start(
-        weights.hidden.astype(dtype), small.astype(np.float64), u.astype(dtype), training_schedule(rows, dtype)
-    )
+    return weights.hidden.astype(dtype), small, u.astype(dtype)
 
 
 def train(

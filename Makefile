@@ -34,6 +34,7 @@ peers: .venv-peers/installed
 
 bench: .venv/installed-reference .venv-peers/installed
 	$(BIN)/python -m benchmarks_perf.debugging
+	$(BIN)/python -m benchmarks_perf.debugging_models
 	$(BIN)/python -m benchmarks_perf.speech
 	$(BIN)/python -m benchmarks_perf.vision
 	$(BIN)/python -m benchmarks_perf.acquisition

@@ -8,6 +8,7 @@ the fully cleaned training set gives. Lower is better. Accuracies are rounded to
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +94,7 @@ class TaskResult:
     target: float = float("nan")
     curves: dict[str, np.ndarray] = field(default_factory=dict)
     crossings: dict[str, int] = field(default_factory=dict)
+    over_tasks: list[Record] = field(default_factory=list)  # of the whole run, with its last result
 
     @property
     def name(self) -> str:
@@ -132,10 +134,9 @@ def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, opt
         for record in result.records:
             scores.setdefault(record.submission, []).append(record)
         yield result
-    if len(tasks) > 1 and scores:
-        yield TaskResult(
-            "mean", [BOARD.mean(of, len(tasks), engine) for of in scores.values() if len(of) == len(tasks)]
-        )
+    if scores:
+        means = [BOARD.mean(of, len(tasks), engine) for of in scores.values() if len(of) == len(tasks) > 1]
+        yield TaskResult("mean", means, model, over_tasks=[record for of in scores.values() for record in of])
 
 
 def make_model(name: str) -> DebuggingModel:
@@ -312,6 +313,8 @@ def _record(
         "accuracy_cleaned": cleaned,
         "target": TARGET_SHARE * cleaned,
     }
+    if (taken := _method_seconds(way.path)) is not None:
+        details["method_seconds"] = taken
     if curve:
         details["curve"] = way.curve.tolist()
     return BOARD.record(
@@ -325,6 +328,15 @@ def _record(
         rechecked=way.rechecked,
         seconds=way.seconds,
     )
+
+
+def _method_seconds(path: Path) -> float | None:
+    """What the submission's time file says; a broken one costs a warning and not the score."""
+    try:
+        return files.read_time(path)
+    except InputError as error:
+        warnings.warn(error.line, stacklevel=2)
+        return None
 
 
 def _score_by_reference(

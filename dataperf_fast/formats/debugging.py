@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ Size = Annotated[int, Field(gt=0)]
 
 _ROW = re.compile(r"-?[0-9]{1,18}")
 _LONGEST_LINE = 24
+_LONGEST_TIME = 100
 
 
 class Paths(BaseModel):
@@ -200,6 +202,24 @@ def read_submission(path: Path, rows: int) -> np.ndarray:
             path, f"lists {len(line_of)} of {rows} rows; the first one missing is", value=missing, expected=what
         )
     return np.fromiter(line_of, dtype=np.int64, count=rows)
+
+
+def read_time(path: Path) -> float | None:
+    """The seconds that a submission's method took, from the ``time_*.txt`` file beside it; None where there is none."""
+    beside = path.with_name(f"time_{path.name}")
+    what = "the seconds that the method took, one number from 0"
+    if not beside.exists():
+        return None
+    if beside.is_file() and beside.stat().st_size > _LONGEST_TIME:
+        raise InputError(beside, f"is too large ({beside.stat().st_size} bytes)", expected=what)
+    text = read_text(beside, what).strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise InputError(beside, "holds", "line 1", text, what)
+    return seconds
 
 
 def write_result(

@@ -1,4 +1,4 @@
-"""The debugging board's picture: accuracy against inspections for every method of a task."""
+"""The debugging board's pictures: accuracy against inspections for every method of a task, and what a method costs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import Protocol
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from dataperf_fast.formats.files import whole_file
+from dataperf_fast.report.dots import plain
+from dataperf_fast.results import Record
 
 # Okabe and Ito's colours, told apart by colour-blind readers; black is kept for the lines.
+_MOST = 12  # entries of a legend
+_MARKERS = "osD^vP*X<>"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 
 
@@ -26,15 +31,19 @@ class Scored(Protocol):
     target: float
     curves: dict[str, np.ndarray]
     crossings: dict[str, int]
+    over_tasks: list[Record]
 
 
 def draw(folder: Path, scored: Scored) -> list[Path]:
-    """Draw each method's curve and its crossing of the target, with the starting accuracy and the target, as a PNG.
+    """Draw what a result holds as PNGs, and return them: a task's curves, or the summary of all tasks."""
+    if scored.curves:
+        return _draw_curves(folder, scored)
+    timed = [record for record in scored.over_tasks if record.status == "ok" and "method_seconds" in record.details]
+    return _draw_time_to_value(folder, scored.model, timed) if timed else []
 
-    Returns the file, ``{name}_evaluation.png``, or none where nothing was scored.
-    """
-    if not scored.curves:
-        return []
+
+def _draw_curves(folder: Path, scored: Scored) -> list[Path]:
+    """Each method's curve and its crossing of the target, with the starting accuracy: ``{name}_evaluation.png``."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -58,3 +67,41 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
     with whole_file(path) as aside:
         figure.savefig(aside, dpi=110)
     return [path]
+
+
+def _draw_time_to_value(folder: Path, model: str, timed: list[Record]) -> list[Path]:
+    """The reference's summary: what each method's orders took to make against their scores, a marker a task."""
+    tasks, methods = (
+        list(dict.fromkeys(names)) for names in zip(*((r.task, r.submission) for r in timed), strict=True)
+    )
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for record in timed:
+        assert record.score is not None  # its status is ok
+        axes.plot(
+            record.details["method_seconds"], record.score, _MARKERS[tasks.index(record.task) % len(_MARKERS)],
+            color=_COLOURS[methods.index(record.submission) % len(_COLOURS)], markersize=8, markeredgecolor="black",
+            alpha=0.8,
+        )  # fmt: skip
+    colours = [(method, "s", _COLOURS[at % len(_COLOURS)]) for at, method in enumerate(methods)]
+    markers = [(task, _MARKERS[at % len(_MARKERS)], "white") for at, task in enumerate(tasks)]
+    figure.legend(handles=_entries(colours), title="method", loc="outside right upper", fontsize=9)
+    figure.legend(handles=_entries(markers), title="task", loc="outside right lower", fontsize=9)
+    axes.set_xscale("symlog", linthresh=1e-3)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("seconds to make the order (time to value)")
+    axes.set_ylabel("fraction of fixes until 95% (less is better)")
+    axes.set_title(f"what the methods cost and give, {model}")
+    axes.grid(alpha=0.3)
+    path = folder / ("time_to_value.png" if model == "linear-net" else f"time_to_value_{model}.png")
+    with whole_file(path) as aside:
+        figure.savefig(aside, dpi=110)
+    return [path]
+
+
+def _entries(looks: list[tuple[str, str, str]]) -> list[Line2D]:
+    return [
+        Line2D([], [], linestyle="", marker=marker, color=colour, markeredgecolor="black", label=plain(name))
+        for name, marker, colour in looks[:_MOST]
+    ]

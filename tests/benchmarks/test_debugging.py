@@ -208,3 +208,20 @@ def test_a_task_of_one_label_is_refused_by_models_of_two(suite):
     assert "_train_" in broken[0].error
     assert "after 0 inspections: cannot train svc on 70 rows with the labels '0'; expected 0, 1" in broken[0].error
     assert {record.status for record in records if record.task == setup.tasks[1].data_id} == {"ok"}
+
+
+def test_the_time_that_a_method_took_comes_with_its_score(suite, tmp_path):
+    times = suite / "submissions" / "time_synth01_random.txt"
+    times.write_text("12.5\n")
+    (suite / "submissions" / "time_synth01_consecutive.txt").unlink()
+    records = {(r.task, r.submission): r for r in dpf.evaluate("debugging", suite, cache=False)}
+    assert records["synth01", "random"].details["method_seconds"] == 12.5
+    assert "method_seconds" not in records["synth01", "consecutive"].details
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-1", "nan", "inf", "1 2", "9" * 101])
+def test_a_broken_time_file_costs_a_warning_and_not_the_score(text, suite):
+    (suite / "submissions" / "time_synth01_random.txt").write_text(text)
+    with pytest.warns(UserWarning, match=r"time_synth01_random\.txt: .*expected the seconds"):
+        records = dpf.evaluate("debugging", suite, [suite / "submissions" / "synth01_random.txt"], cache=False)
+    assert [record.status for record in records] == ["ok"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 from matplotlib import image
 
-from dataperf_fast.report import acquisition_picture, dots, vision_picture
+from dataperf_fast.benchmarks.debugging import TaskResult
+from dataperf_fast.report import acquisition_picture, debugging_picture, dots, vision_picture
 from dataperf_fast.results import Record
 
 
@@ -66,3 +67,17 @@ def test_a_sweep(tmp_path):
     assert acquisition_picture.draw_sweeps([other, path]) == [tmp_path / "sweep_market_3.png"]
     path.write_text(lines[0] + "\n")
     assert acquisition_picture.draw_sweeps([path])[0].is_file()
+
+
+@pytest.mark.parametrize(("model", "name"), [("linear-net", "time_to_value.png"), ("knn", "time_to_value_knn.png")])
+def test_what_methods_cost_against_what_they_give(tmp_path, model, name):
+    timed = [
+        Record("debugging", f"task{task}", method, "ok", "m", 0.1 * task, False, {"method_seconds": 10.0**-task})
+        for task in range(3)
+        for method in NAMES
+    ]
+    untimed = [record("x", 0.5), record("y", None, method_seconds=1.0)]
+    scored = TaskResult("mean", [], model, over_tasks=timed + untimed)
+    assert debugging_picture.draw(tmp_path, scored) == [tmp_path / name]
+    assert image.imread(tmp_path / name).shape[:2] == (550, 880)
+    assert debugging_picture.draw(tmp_path / "none", TaskResult("mean", [], model, over_tasks=untimed)) == []

@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint test-reference goldens peers bench clean
+.PHONY: demo test lint test-reference goldens baselines-page peers bench clean
 
 # Build the environment, install, and run the main job on the embedded default.
 demo: .venv/installed
@@ -22,6 +22,10 @@ test-reference: .venv/installed-test .venv/installed-reference
 # Rewrite data/golden from the reference pipelines; only ever run on purpose.
 goldens: .venv/installed-test .venv/installed-reference
 	$(BIN)/python -m tests.write_goldens
+
+# docs/baselines.md: the paper's tables beside ours, some ten minutes.
+baselines-page: .venv/installed
+	$(BIN)/python -m benchmarks_perf.baselines_page
 
 # Shapley's peers want NumPy 1: an environment of their own. datascope builds from source and does not say with what.
 peers: .venv-peers/installed

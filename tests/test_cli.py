@@ -45,7 +45,7 @@ def test_table_and_files(suite, tmp_path, capsys):
     assert "fraction_fixes (lower is better)" in table
     assert table.count("synth01 ") == 2
     names = [f"{task}_evaluation.{kind}" for task in ("synth00-flipped", "synth01") for kind in ("json", "png")]
-    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "scores.csv"])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "scores.csv", "time_to_value.png"])
     result = json.loads((out / "synth01_evaluation.json").read_text())
     assert [len(result["submitted_evaluations"]), set(result["auc_score"])] == [140, {"consecutive", "random"}]
     rows = list(csv.DictReader((out / "scores.csv").read_text().splitlines()))
@@ -226,7 +226,7 @@ def test_the_speech_board_from_synth_to_pictures(tmp_path, capsys):
     [complaint] = [line for line in printed.err.splitlines() if "late" in line]
     assert "has no key 'targets'" in complaint
     names = [f"{task}_scores.{kind}" for task in ("en_25", "en_60") for kind in ("json", "png")]
-    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "scores.csv"])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "scores.csv", "time_to_value.png"])
     assert (out / "en_25_scores.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -226,7 +226,7 @@ def test_the_speech_board_from_synth_to_pictures(tmp_path, capsys):
     [complaint] = [line for line in printed.err.splitlines() if "late" in line]
     assert "has no key 'targets'" in complaint
     names = [f"{task}_scores.{kind}" for task in ("en_25", "en_60") for kind in ("json", "png")]
-    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "scores.csv", "time_to_value.png"])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "scores.csv"])
     assert (out / "en_25_scores.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -1,14 +1,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint test-reference goldens baselines-page peers bench clean
+.PHONY: demo test test-ptx lint test-reference goldens baselines-page peers bench clean
 
 # Build the environment, install, and run the main job on the embedded default.
 demo: .venv/installed
 	$(BIN)/dataperf-fast demo
 
+# Both cores; CUDA kernels on Numba's simulator.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not reference"
+	$(BIN)/python -m pytest -m "not reference" -n auto --maxprocesses 4 --dist loadfile
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/cuda
+
+# CUDA kernels compiled for compute capability 9.0; no GPU needed, half a gigabyte of compilers is.
+test-ptx: .venv/installed-test .venv/installed-gpu
+	$(BIN)/python -m pytest tests/cuda/test_ptx.py
 
 lint: .venv/installed-lint
 	$(BIN)/ruff check .

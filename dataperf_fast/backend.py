@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
+from typing import Any, NamedTuple
 
 from dataperf_fast.formats.errors import InputError
 
@@ -15,29 +18,77 @@ _SHARE_OF_MEMORY = 0.5
 
 @dataclass(frozen=True)
 class Backend:
-    """A place to run: its name, why it was chosen, threads to use, and bytes that a batch may take."""
+    """A place to run: its name, why it was chosen, the CPU's threads to use, and bytes that a batch may take.
+
+    ``multiprocessors`` is the GPU's number of them, 0 on a CPU.
+    """
 
     name: str
     reason: str
     threads: int
     memory: int
+    multiprocessors: int = 0
+
+    @property
+    def lanes(self) -> int:
+        """How many retrains it works on at a time."""
+        return self.multiprocessors or self.threads
 
 
-def choose(name: str = "auto", jobs: int | None = None) -> Backend:
-    """Resolve a backend's name; ``jobs`` is the number of threads, by default one a core that we may use."""
+class Device(NamedTuple):
+    """A GPU that answers: name, free and total memory in bytes, multiprocessors, compute capability, CUDA version."""
+
+    name: str
+    free: int
+    total: int
+    multiprocessors: int
+    capability: tuple[int, int]
+    cuda: tuple[int, int]
+
+
+def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") -> Backend:
+    """Resolve a backend's name; ``jobs`` is the number of threads, by default one a core that we may use.
+
+    ``auto`` is cuda where a device answers, else cpu. ``without_cuda`` names what is to run if it has no CUDA path.
+    """
     threads = usable_cores() if jobs is None else jobs
     if threads < 1:
         raise InputError("--jobs", "is", value=jobs, expected="a whole number from 1")
     memory = int(available_memory() * _SHARE_OF_MEMORY)
-    if name == "auto":
-        return Backend("cpu", "auto: this version has no CUDA path", threads, memory)
-    if name == "cpu":
-        return Backend("cpu", "asked for", threads, memory)
-    if name == "reference":
-        return Backend("reference", "asked for", threads, memory)
+    if name in ("cpu", "reference"):
+        return Backend(name, "asked for", threads, memory)
+    if name not in ("auto", "cuda"):
+        raise InputError("--backend", "is", value=name, expected=" or ".join(NAMES))
+    found = f"{without_cuda} has no CUDA path" if without_cuda else find_device()
+    if isinstance(found, Device):
+        reason = "asked for" if name == "cuda" else f"auto: {found.name} answers"
+        return Backend("cuda", reason, threads, int(found.free * _SHARE_OF_MEMORY), found.multiprocessors)
     if name == "cuda":
-        raise InputError("--backend", "cannot be used:", value="cuda", expected="cpu; this version has no CUDA path")
-    raise InputError("--backend", "is", value=name, expected=" or ".join(NAMES))
+        raise InputError("--backend", f"cuda cannot be used: {found}", expected="cpu or auto")
+    return Backend("cpu", f"auto: {found}", threads, memory)
+
+
+def find_device() -> Device | str:
+    """The GPU that CUDA would use, or why there is none; asks the driver first, which costs nothing to miss."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return "no CUDA driver is installed"
+    count = ctypes.c_int()
+    if (code := driver.cuInit(0)) or (code := driver.cuDeviceGetCount(ctypes.byref(count))):
+        return f"the CUDA driver answers with error {code}"
+    if not count.value:
+        return "the CUDA driver knows no device"
+    if find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed (pip install 'dataperf-fast[gpu]')"
+    cuda: Any = importlib.import_module("numba.cuda")
+    try:
+        device, (free, total) = cuda.get_current_device(), cuda.current_context().get_memory_info()
+        name = device.name.decode() if isinstance(device.name, bytes) else device.name
+        version = cuda.runtime.get_version()
+    except Exception as error:  # a driver too old for the toolkit, a device that is lost: whatever it is, it is no GPU
+        return f"CUDA does not start: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return Device(name, free, total, device.MULTIPROCESSOR_COUNT, tuple(device.compute_capability), version)
 
 
 def reference_pipeline(benchmark: str) -> ModuleType:
@@ -68,7 +119,11 @@ def versions() -> dict[str, str]:
     from importlib import metadata
 
     needed = dict.fromkeys(("numpy", "numba", "scikit-learn", "pyarrow"), "")
-    optional = {"torch": "--backend reference for debugging: pip install 'dataperf-fast[reference]'"}
+    optional = {
+        "torch": "--backend reference for debugging: pip install 'dataperf-fast[reference]'",
+        "xgboost-cpu": "--model xgb: pip install 'dataperf-fast[xgb]'",
+        "numba-cuda": "--backend cuda: pip install 'dataperf-fast[gpu]'",
+    }
     found = {}
     for package, purpose in (needed | optional).items():
         try:

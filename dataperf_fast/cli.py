@@ -211,7 +211,8 @@ def _run(
     board = benchmarks.load(benchmark)
     records: list[Record] = []
     written: list[Path] = []
-    with Bar() as bar, benchmarks.open_engine(backend, jobs, cache, bar) as engine:
+    lacking = benchmarks.without_cuda(benchmark, options.model)
+    with Bar() as bar, benchmarks.open_engine(backend, jobs, cache, bar, lacking) as engine:
         for result in board.evaluate(data, submissions, engine, options):
             records += result.records
             if output == "json":
@@ -251,7 +252,8 @@ def _write_baselines(benchmark: str, data: Path, out: Path, methods: list[str] |
     from dataperf_fast.report.progress import Bar
 
     baselines = import_module(f"dataperf_fast.baselines.{benchmark}")
-    with Bar() as bar, benchmarks.open_engine(progress=bar) as engine:
+    lacking = benchmarks.without_cuda(benchmark, None)
+    with Bar() as bar, benchmarks.open_engine(progress=bar, without_cuda=lacking) as engine:
         written: list[Path] = baselines.write(data, out, methods, seed, engine)
     if benchmark == "acquisition":
         written += import_module("dataperf_fast.report.acquisition_picture").draw_sweeps(written)
@@ -328,12 +330,20 @@ def _info(options: argparse.Namespace) -> int:
     from dataperf_fast.results import default_cache_path
 
     chosen = backends.choose("auto")
+    device = backends.find_device()
+    if isinstance(device, backends.Device):
+        free, total = device.free / 2**30, device.total / 2**30
+        device = (
+            f"{device.name}, {free:.1f} of {total:.1f} GiB free, {device.multiprocessors} multiprocessors, compute "
+            f"capability {device.capability[0]}.{device.capability[1]}, CUDA {device.cuda[0]}.{device.cuda[1]}"
+        )
     tables = csv_tables.default_folder()
     lines = {
         "dataperf-fast": dataperf_fast.__version__,
         "python": sys.version.split()[0],
         **backends.versions(),
         "backend": f"{chosen.name} ({chosen.reason})",
+        "gpu": device,
         "threads": str(chosen.threads),
         "memory": f"{backends.available_memory() / 2**30:.1f} GiB free, batches use up to {chosen.memory / 2**30:.1f}",
         "finished retrains": str(default_cache_path()),

@@ -145,9 +145,9 @@ class Engine:
         if self._batch_size is not None:
             return self._batch_size
         affordable = max(1, self.backend.memory // trainer.bytes_per_retrain)
-        threads = self.backend.threads
-        quick = int(_SECONDS_PER_BATCH / self._pace[exact]) if exact in self._pace else 2 * threads
-        return min(affordable, max(1, quick // threads) * threads)
+        lanes = self.backend.lanes
+        quick = int(_SECONDS_PER_BATCH / self._pace[exact]) if exact in self._pace else 2 * lanes
+        return min(affordable, max(1, quick // lanes) * lanes)
 
 
 def _train_batch(

@@ -1,4 +1,8 @@
-"""One training run of the linear net, in place: formulas and layout are those of ``linear_net.py``."""
+"""One training run of the linear net, in place: formulas and layout are those of ``linear_net.py``.
+
+``loss_slope``, ``step_weight`` and ``step_two_weights`` are the arithmetic of one element; ``linear_net_cuda.py``
+compiles the same functions for a GPU.
+"""
 
 from __future__ import annotations
 
@@ -81,46 +85,66 @@ def _transposed_product(features, g, s):
             s[k] += g0 * row0[k]
 
 
+@njit(inline="always")
+def loss_slope(logit, label, rows):
+    """The derivative of a batch's mean cross-entropy by the logit of one of its rows."""
+    return (1.0 / (1.0 + math.exp(-logit)) - label) / rows
+
+
+@njit(inline="always")
+def step_weight(weight, first, second, gradient, scale1, scale2, size, epsilon):
+    """Step one weight and its moments, W, M and V, along its gradient."""
+    first += scale1 * gradient
+    root = scale2 * gradient
+    second += root * root
+    return weight - size * first / (math.sqrt(second) + epsilon), first, second
+
+
+@njit(inline="always")
+def step_two_weights(weight0, first0, second0, weight1, first1, second1, s, a0, a1, b0, b1, size, epsilon):
+    """Step two weights of W1 in one column along ``a s`` and ``b s`` (w2 times the scales), with one division for both.
+
+    Returns the W, M and V of each.
+    """
+    first0 = first0 + a0 * s
+    first1 = first1 + a1 * s
+    root0 = b0 * s
+    root1 = b1 * s
+    second0 = second0 + root0 * root0
+    second1 = second1 + root1 * root1
+    q0 = math.sqrt(second0) + epsilon
+    q1 = math.sqrt(second1) + epsilon
+    inverse = size / (q0 * q1)
+    return weight0 - first0 * (q1 * inverse), first0, second0, weight1 - first1 * (q0 * inverse), first1, second1
+
+
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _loss_gradient(batch, labels, u, c, g):
     """Set ``g`` to the gradient of the batch's mean cross-entropy by its logits, and return its sum."""
     logits(batch, u, c, g)
     total = 0.0
     for i in range(batch.shape[0]):
-        g[i] = (1.0 / (1.0 + math.exp(-g[i])) - labels[i]) / batch.shape[0]
+        g[i] = loss_slope(g[i], labels[i], batch.shape[0])
         total += g[i]
     return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
-    """Step one weight of ``small``; also the definition that `_step_two_rows` spells out for two."""
-    small[1, at] += scale1 * gradient
-    root = scale2 * gradient
-    small[2, at] += root * root
-    small[0, at] -= size * small[1, at] / (math.sqrt(small[2, at]) + epsilon)
+    """Step one weight of ``small``."""
+    small[0, at], small[1, at], small[2, at] = step_weight(
+        small[0, at], small[1, at], small[2, at], gradient, scale1, scale2, size, epsilon
+    )
 
 
 # error_model="numpy" drops the check for a zero divisor, which would keep the loop scalar, ten times slower.
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _step_two_rows(w0, m0, v0, w1, m1, v1, s, u, a0, a1, b0, b1, size, epsilon, next0, next1):
-    """Step two rows of W1 along ``a s`` and ``b s`` (their w2 times the scales) and add ``next . row`` to u."""
+    """Step two rows of W1 and add ``next . row`` to u."""
     for k in range(s.shape[0]):
-        first0 = m0[k] + a0 * s[k]
-        first1 = m1[k] + a1 * s[k]
-        root0 = b0 * s[k]
-        root1 = b1 * s[k]
-        second0 = v0[k] + root0 * root0
-        second1 = v1[k] + root1 * root1
-        q0 = math.sqrt(second0) + epsilon
-        q1 = math.sqrt(second1) + epsilon
-        inverse = size / (q0 * q1)
-        weight0 = w0[k] - first0 * (q1 * inverse)
-        weight1 = w1[k] - first1 * (q0 * inverse)
-        m0[k] = first0
-        m1[k] = first1
-        v0[k] = second0
-        v1[k] = second1
+        weight0, m0[k], v0[k], weight1, m1[k], v1[k] = step_two_weights(
+            w0[k], m0[k], v0[k], w1[k], m1[k], v1[k], s[k], a0, a1, b0, b1, size, epsilon
+        )
         w0[k] = weight0
         w1[k] = weight1
         u[k] += next0 * weight0 + next1 * weight1

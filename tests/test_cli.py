@@ -93,7 +93,7 @@ def test_info_names_what_is_there(capsys):
 
 def test_backends_that_cannot_be_used(suite, capsys):
     assert cli.main(["evaluate", "debugging", str(suite), "--backend", "cuda"]) == 2
-    assert "no CUDA path" in capsys.readouterr().err
+    assert "--backend: cuda cannot be used: " in capsys.readouterr().err
     assert cli.main(["evaluate", "debugging", str(suite), "--jobs", "0"]) == 2
     assert capsys.readouterr().err.splitlines() == ["dataperf-fast: --jobs: is 0; expected a whole number from 1"]
 

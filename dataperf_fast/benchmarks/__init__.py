@@ -24,16 +24,30 @@ def load(benchmark: str) -> Any:
     return importlib.import_module(f"dataperf_fast.benchmarks.{benchmark}")
 
 
+def without_cuda(benchmark: str, model: str | None) -> str:
+    """What of a benchmark has no CUDA path yet, by name; nothing if it has one."""
+    if benchmark == "debugging":
+        return "" if model in (None, "linear-net") else f"debugging by {model}"
+    return benchmark
+
+
 @contextmanager
 def open_engine(
-    backend: str = "auto", jobs: int | None = None, cache: bool = True, progress: Progress | None = None
+    backend: str = "auto",
+    jobs: int | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+    without_cuda: str = "",
 ) -> Iterator[Engine]:
-    """An engine on the backend of that name, with the user's finished retrains unless ``cache`` is False."""
+    """An engine on the backend of that name, with the user's finished retrains unless ``cache`` is False.
+
+    ``without_cuda`` names what is to run if it has no CUDA path.
+    """
     from dataperf_fast import backend as backends
     from dataperf_fast.engine import Engine
     from dataperf_fast.results import ResultCache
 
-    chosen = backends.choose(backend, jobs)
+    chosen = backends.choose(backend, jobs, without_cuda)
     store = ResultCache() if cache else None
     try:
         yield Engine(chosen, store, progress)
@@ -69,7 +83,7 @@ def evaluate(
         submissions = [submissions]
     paths = None if submissions is None else [Path(path) for path in submissions]
     records: list[Record] = []
-    with open_engine(backend, jobs, cache) as engine:
+    with open_engine(backend, jobs, cache, None, without_cuda(benchmark, model)) as engine:
         for result in board.evaluate(Path(data), paths, engine, options):
             records += result.records
             if out is not None:

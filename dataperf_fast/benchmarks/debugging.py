@@ -273,9 +273,9 @@ def label_states(task: files.Task, order: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _next_states(way: Inspection, engine: Engine) -> int:
-    """How many more states to train before looking for the crossing: all threads' worth, growing with the work done."""
-    threads = engine.backend.threads
-    return max(threads, len(way.accuracies) // 8 // threads * threads)
+    """How many more states to train before looking for the crossing: all lanes' worth, growing with the work done."""
+    lanes = engine.backend.lanes
+    return max(lanes, len(way.accuracies) // 8 // lanes * lanes)
 
 
 def _hand_out(accuracies: np.ndarray, rechecked: np.ndarray, ways: list[Inspection], take: dict[int, int]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataperf_fast.backend import Backend
-from dataperf_fast.plan import Pool, groups_of
+from dataperf_fast.plan import Pool, Trainer, groups_of
 
 if TYPE_CHECKING:
     from dataperf_fast.kernels import decisions
@@ -49,9 +49,9 @@ class LinearNet:
         """The lowest and highest accuracy that rounding could have made of it."""
         return outcomes["lowest"], outcomes["highest"]
 
-    def bind(self, pool: Pool, backend: Backend) -> LinearNetTrainer:
+    def bind(self, pool: Pool, backend: Backend) -> Trainer:
         """Bind the model to a pool."""
-        return LinearNetTrainer(pool, backend.threads)
+        return CudaTrainer(pool) if backend.name == "cuda" else LinearNetTrainer(pool, backend.threads)
 
 
 class LinearNetTrainer:
@@ -92,16 +92,55 @@ class LinearNetTrainer:
         return outcomes, outcomes["lowest"] == outcomes["highest"]
 
     def _train_rows(self, rows: np.ndarray, labels: np.ndarray, dtype: type, threads: int) -> decisions.Scores:
-        from dataperf_fast.kernels import decisions, linear_net
+        from dataperf_fast.kernels import linear_net
 
         features, evaluation = self._features[dtype]
         if rows is not self._pool.every_row:
             features = features[rows]
         start = linear_net.prepare(len(rows), features.shape[1], dtype)
         train_logits, logits = linear_net.train(start, features, evaluation, labels, threads)
-        relative = RELATIVE_TOLERANCE if dtype is np.float32 else 0.0
-        tolerance = relative * np.sqrt((logits.astype(np.float64) ** 2).mean(axis=1))
-        return decisions.score(train_logits, labels, logits, self._pool.evaluation_labels, tolerance)
+        return _score(train_logits, labels, logits, self._pool.evaluation_labels)
+
+
+class CudaTrainer:
+    """Trains batches over one pool on a GPU, which keeps its matrices (``plan.Trainer``); a batch is one launch."""
+
+    def __init__(self, pool: Pool):
+        from dataperf_fast.kernels import linear_net_cuda
+
+        self._pool = pool
+        self._loaded: dict[type, linear_net_cuda.Loaded] = {}
+        rows, dimension = pool.features.shape
+        self.bytes_per_retrain = linear_net_cuda.bytes_per_net(rows, len(pool.evaluation_features), dimension)
+
+    def train(
+        self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train and score a batch."""
+        from dataperf_fast.kernels import linear_net, linear_net_cuda
+
+        dtype = np.float64 if exact else np.float32
+        if dtype not in self._loaded:
+            self._loaded[dtype] = linear_net_cuda.load(*_contiguous(self._pool, dtype))
+        start = linear_net.prepare(max(map(len, rows)), self._pool.features.shape[1], dtype)
+        train_logits, logits = linear_net_cuda.train(start, self._loaded[dtype], rows, labels)
+        outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
+        for group in groups_of(rows):
+            scores = _score(
+                np.stack(train_logits[group]), np.stack(labels[group]), logits[group], self._pool.evaluation_labels
+            )
+            for name in LinearNet.outcome.names or ():
+                outcomes[name][group] = getattr(scores, name)
+        return outcomes, outcomes["lowest"] == outcomes["highest"]
+
+
+def _score(train_logits: np.ndarray, labels: np.ndarray, logits: np.ndarray, truth: np.ndarray) -> decisions.Scores:
+    """Score nets that have the same rows; float64 logits are taken for exact."""
+    from dataperf_fast.kernels import decisions
+
+    relative = RELATIVE_TOLERANCE if logits.dtype == np.float32 else 0.0
+    tolerance = relative * np.sqrt((logits.astype(np.float64) ** 2).mean(axis=1))
+    return decisions.score(train_logits, labels, logits, truth, tolerance)
 
 
 def _contiguous(pool: Pool, dtype: type) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,145 @@
+"""CPU against GPU in one command: the same scores, both timed, and how far the kernels are from the card's limits.
+
+python -m benchmarks_perf.gpu_report [--shared ../shared/data] [--out benchmarks_perf/results/gpu.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dataperf_fast as dpf
+from benchmarks_perf import timing
+from dataperf_fast import backend as backends
+from dataperf_fast.baselines import debugging as baselines
+from dataperf_fast.engine import Engine
+from dataperf_fast.kernels.linear_net_steps import HIDDEN
+from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.plan import Plan, Pool
+from dataperf_fast.synth import debugging as synth
+
+SEEDS = 20
+TASKS = 1_000  # of 300 retrains each, for the whole-day figure; timed on a twentieth of them
+WIDTH = 2048
+
+
+def ceilings() -> dict[str, float]:
+    """Bytes a second of a copy within the device's memory."""
+    from numba import cuda
+
+    source = cuda.device_array(2**28, np.float32)  # 1 GiB
+    target = cuda.device_array_like(source)
+
+    def copy() -> None:
+        target.copy_to_device(source)
+        cuda.synchronize()
+
+    copy()
+    seconds = timing.medians(timing.interleave({"copy": copy}, 5))["copy"]
+    return {"copy_bytes_a_second": 2 * source.nbytes / seconds}
+
+
+def parity(shared: Path | None) -> list[dict[str, Any]]:
+    """Whole curves by both backends, on seeded tasks and on real recordings where they are at hand."""
+    compared = []
+    with tempfile.TemporaryDirectory() as folder:
+        places = []
+        for seed in range(SEEDS):
+            data = Path(folder) / str(seed)
+            list(synth.write(data, synth.Scale(1, 90 + 11 * seed, 120, 40), seed))
+            baselines.write(data, data / "submissions", ["random", "datascope"], seed, Engine(backends.choose("cpu")))
+            places.append(data)
+        if shared is not None and shared.is_dir():
+            places.append(shared / "debugging")
+        for data in places:
+            cpu, gpu = (
+                dpf.evaluate("debugging", data, backend=name, curve=True, cache=False) for name in ("cpu", "cuda")
+            )
+            for one, other in zip(cpu, gpu, strict=True):
+                same = (one.score, one.details.get("curve")) == (other.score, other.details.get("curve"))
+                compared.append({"data": data.name, "task": one.task, "method": one.submission, "same": same,
+                                 "rechecked": [one.rechecked, other.rechecked]})  # fmt: skip
+            differ = sum(not case["same"] for case in compared)
+            print(f"{data.name}: {differ} differ so far", file=sys.stderr, flush=True)
+    return compared
+
+
+def curve(copy_bytes_a_second: float) -> dict[str, Any]:
+    """300 different label states of 300 rows: seconds of either backend, and bytes of state a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        task = next(synth.write(Path(folder), synth.Scale(1, 300, 500, 1), 0))
+    generator = np.random.default_rng(0)
+    labels = [generator.integers(0, 2, 300).astype(np.uint8) for _ in range(300)]
+    pool = Pool(task.train.features, task.test.features, task.test.labels)
+
+    def run(name: str, nets: int) -> Callable[[], Any]:
+        trainer = LinearNet().bind(pool, backends.choose(name))
+        rows, seeds = [pool.every_row] * nets, np.zeros(nets, np.int64)
+        return lambda: trainer.train(rows, labels[:nets], seeds, False)
+
+    cases = {"cpu": run("cpu", 300), "cuda": run("cuda", 300), "cuda, 100 nets": run("cuda", 100)}
+    for case in cases.values():
+        case()
+    seconds = timing.interleave(cases, 5)
+    middle = timing.medians(seconds)
+    moved = 300 * 100 * 7 * HIDDEN * WIDTH * 4  # W twice, M and V once read; all three written
+    return {
+        "seconds": seconds,
+        "median": middle,
+        "state_bytes": moved,
+        "share_of_copy": moved / middle["cuda"] / copy_bytes_a_second,
+    }
+
+
+def many_tasks() -> dict[str, float]:
+    """A twentieth of a thousand tasks of 300 retrains, each with a pool of its own, scaled."""
+    sample = TASKS // 20
+    generator = np.random.default_rng(1)
+    labels = [generator.integers(0, 2, 300).astype(np.uint8) for _ in range(300)]
+    engine = Engine(backends.choose("cuda"))
+    pools = []
+    for _ in range(sample):
+        features = np.maximum(generator.standard_normal((800, WIDTH), dtype=np.float32), 0)
+        pools.append(Pool(features[:300], features[300:], generator.integers(0, 2, 500).astype(np.uint8)))
+    started = time.perf_counter()
+    for pool in pools:
+        engine.run(Plan(pool, LinearNet(), labels))
+    return {"tasks": TASKS, "timed": sample, "seconds": (time.perf_counter() - started) * TASKS / sample}
+
+
+def main() -> None:
+    """Measure everything, print a table, write the result file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, help="real recordings in DataPerf's formats, compared too")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks_perf/results/gpu.json"))
+    options = parser.parse_args()
+    device = backends.find_device()
+    if isinstance(device, str):
+        raise SystemExit(f"gpu_report: {device}")
+    limits = ceilings()
+    result = {
+        "device": device._asdict(),
+        "ceilings": limits,
+        "parity": parity(options.shared),
+        "curve": curve(limits["copy_bytes_a_second"]),
+        "many_tasks": many_tasks(),
+    }
+    timing.write(options.out, result)
+    differ = sum(not case["same"] for case in result["parity"])
+    print(f"{device.name}: {len(result['parity'])} curves compared, {differ} differ")
+    for name, seconds in result["curve"]["median"].items():
+        print(f"{name:30} {1e3 * seconds:10.1f} ms")
+    print(f"{'share of the copy bandwidth':30} {result['curve']['share_of_copy']:10.0%}")
+    print(f"{TASKS} tasks of 300 retrains       {result['many_tasks']['seconds']:10.1f} s")
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()

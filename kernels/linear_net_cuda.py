@@ -1,0 +1,244 @@
+"""The linear net on a GPU: one net a block, its three states in device memory, everything else of it on the chip.
+
+Formulas and layout: ``linear_net.py``; the arithmetic of one element: ``linear_net_steps.py``, the same functions. A
+block takes a training step in four passes: the batch's logits, s = X' g, the rows' dot products with s, and the step of
+W1, in which a thread owns columns and goes down the rows, so that its part of the next u needs no other thread. Every
+sum has a fixed order: of 16 lanes a row, each adds every 16th column, and their parts are added one after the other. So
+a net's logits are the same bytes in any batch; they are not the CPU's, whose sums have another order.
+
+Nets may have rows of their own; a whole batch is one launch. A step reads 4 and writes 3 MB of state a net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import cuda
+
+from dataperf_fast.kernels.linear_net import EPOCHS, Start
+from dataperf_fast.kernels.linear_net_steps import (
+    BATCH,
+    HIDDEN,
+    REBASE,
+    loss_slope,
+    step_two_weights,
+    step_weight,
+)
+
+THREADS = 512  # a block
+_LANES = 16  # threads that share a row's dot product; 128 rows' parts fit where u is
+_SMALL = 2 * HIDDEN + 1
+
+
+class Loaded(NamedTuple):
+    """A pool on the device: features ``(n, d)`` and evaluation ``(m, d)``, both float32 or float64; 0, 1 .."""
+
+    features: Any
+    evaluation: Any
+    every_row: Any
+
+
+def load(features: np.ndarray, evaluation: np.ndarray) -> Loaded:
+    """Copy a pool to the device; both matrices C-contiguous and of one dtype."""
+    every_row = np.arange(max(len(evaluation), HIDDEN), dtype=np.int32)
+    return Loaded(cuda.to_device(features), cuda.to_device(evaluation), cuda.to_device(every_row))
+
+
+def bytes_per_net(rows: int, evaluation_rows: int, dimension: int) -> int:
+    """Device memory that each net of a batch takes on the exact path: its state, rows, labels and logits."""
+    return 8 * 3 * HIDDEN * dimension + 4 * rows + rows + 8 * (rows + evaluation_rows)
+
+
+def train(
+    start: Start, pool: Loaded, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], threads: int | None = None
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Train net i on the pool's rows ``rows[i] (n_i,)`` int32 with ``labels[i] (n_i,)`` uint8, in their order.
+
+    ``start`` is prepared for the longest of them and in the pool's dtype; the number of ``threads`` a block decides
+    nothing. Returns each net's logits of its training rows ``(n_i,)`` and those of the evaluation rows ``(r, m)``.
+    """
+    nets, width, threads = len(rows), pool.features.shape[1], threads or THREADS
+    offsets = np.concatenate([[0], np.cumsum([len(of) for of in rows])]).astype(np.int64)
+    kind: Any = start.hidden.dtype
+    schedule = start.schedule
+    state = cuda.device_array((nets, HIDDEN, 3, width), kind)
+    train_out = cuda.device_array(int(offsets[-1]), kind)
+    evaluation_out = cuda.device_array((nets, pool.evaluation.shape[0]), kind)
+    _kernel(kind.type, width)[nets, threads](
+        *pool, cuda.to_device(np.concatenate(rows)), cuda.to_device(np.concatenate(labels)),
+        cuda.to_device(offsets), cuda.to_device(start.hidden), cuda.to_device(start.small), cuda.to_device(start.u),
+        cuda.to_device(schedule.coefficients), cuda.to_device(schedule.rebase), schedule.half_ulp, state, train_out,
+        evaluation_out,
+    )  # fmt: skip
+    return np.split(train_out.copy_to_host(), offsets[1:-1]), evaluation_out.copy_to_host()
+
+
+@lru_cache
+def _kernel(kind: type, width: int) -> Any:
+    """The kernel for pools of ``width`` columns of float32 or float64."""
+    return cuda.jit(body(kind, width))
+
+
+def body(kind: type, width: int) -> Any:
+    """The kernel's Python function; what it shares on the chip is 48 KB at most, at 2,048 columns of float64."""
+    room = max(width, HIDDEN * _LANES)
+
+    def train_nets(
+        features, evaluation, every_row, rows, labels, offsets, hidden, weights, initial_u, coefficients, rebase,
+        half_ulp, states, train_out, evaluation_out,
+    ):  # fmt: skip
+        u = cuda.shared.array(room, kind)
+        s = cuda.shared.array(room, kind)
+        g = cuda.shared.array(BATCH, kind)
+        dots = cuda.shared.array(HIDDEN, kind)
+        factors = cuda.shared.array((4, HIDDEN), kind)
+        small = cuda.shared.array((3, _SMALL), np.float64)
+        c = cuda.shared.array(1, np.float64)
+        net = cuda.blockIdx.x
+        state, begin, count = states[net], offsets[net], offsets[net + 1] - offsets[net]
+        own_rows, own_labels = rows[begin : begin + count], labels[begin : begin + count]
+        _begin_net(hidden, weights, initial_u, state, small, u, c)
+        batches = (count + BATCH - 1) // BATCH
+        for step in range(EPOCHS * batches):
+            first = step % batches * BATCH
+            size = min(BATCH, count - first)
+            batch, given = own_rows[first : first + size], own_labels[first : first + size]
+            # The parts of sums lie in s while it is not yet known, and in u while it is no longer needed.
+            gradient_sum = _slopes_of(features, batch, given, u, c, s, g)
+            _transposed_product(features, batch, g, s)
+            _row_products(state[:, 0], every_row[:HIDDEN], s, u, dots)
+            _step_small(coefficients[step], half_ulp, gradient_sum, dots, small, factors)
+            _step_layer(coefficients[step], rebase, (step + 1) % REBASE == 0, s, factors, state, small, u, c)
+        _write_logits(features, own_rows, u, c, s, train_out[begin : begin + count])
+        _write_logits(evaluation, every_row[: evaluation.shape[0]], u, c, s, evaluation_out[net])
+
+    return train_nets
+
+
+@cuda.jit(device=True, inline="always")
+def _row_products(matrix, rows, vector, parts, out):
+    """Set ``out (r,)`` to ``matrix[rows] . vector`` for at most 128 rows; ``parts`` has room for 16 lanes of each."""
+    for at in range(cuda.threadIdx.x, rows.shape[0] * _LANES, cuda.blockDim.x):
+        row, part = rows[at // _LANES], vector.dtype.type(0)
+        for k in range(at % _LANES, matrix.shape[1], _LANES):
+            part += matrix[row, k] * vector[k]
+        parts[at] = part
+    cuda.syncthreads()
+    for i in range(cuda.threadIdx.x, rows.shape[0], cuda.blockDim.x):
+        total = vector.dtype.type(0)
+        for lane in range(_LANES):
+            total += parts[i * _LANES + lane]
+        out[i] = total
+    cuda.syncthreads()
+
+
+@cuda.jit(device=True, inline="always")
+def _begin_net(hidden, weights, initial_u, state, small, u, c):
+    width, kind = hidden.shape[1], hidden.dtype.type
+    t = cuda.threadIdx.x
+    for k in range(t, width, cuda.blockDim.x):
+        u[k] = initial_u[k]
+        for j in range(HIDDEN):
+            state[j, 0, k], state[j, 1, k], state[j, 2, k] = hidden[j, k], kind(0), kind(0)
+    for at in range(t, _SMALL, cuda.blockDim.x):
+        small[0, at], small[1, at], small[2, at] = weights[at], 0.0, 0.0
+    if t == 0:
+        c[0] = weights[2 * HIDDEN]
+        for j in range(HIDDEN):
+            c[0] += weights[j] * weights[HIDDEN + j]
+    cuda.syncthreads()
+
+
+@cuda.jit(device=True, inline="always")
+def _slopes_of(features, rows, labels, u, c, parts, g):
+    """Set ``g`` to the loss's slopes by the batch's logits, and return their sum."""
+    _row_products(features, rows, u, parts, g)
+    for i in range(cuda.threadIdx.x, rows.shape[0], cuda.blockDim.x):
+        g[i] = g.dtype.type(loss_slope(g[i] + c[0], labels[i], rows.shape[0]))
+    cuda.syncthreads()
+    gradient_sum = 0.0
+    for i in range(rows.shape[0]):
+        gradient_sum += g[i]
+    return gradient_sum
+
+
+@cuda.jit(device=True, inline="always")
+def _transposed_product(features, rows, g, s):
+    """Set ``s = X' g``."""
+    for k in range(cuda.threadIdx.x, features.shape[1], cuda.blockDim.x):
+        total = g.dtype.type(0)
+        for i in range(rows.shape[0]):
+            total += g[i] * features[rows[i], k]
+        s[k] = total
+    cuda.syncthreads()
+
+
+@cuda.jit(device=True, inline="always")
+def _step_small(coefficients, half_ulp, gradient_sum, dots, small, factors):
+    """Step b1, w2 and b2; set ``factors (4, 128)`` of the rows of W1: a, b, the new w2, the step size."""
+    kind = factors.dtype.type
+    scale1, scale2, rate, epsilon = coefficients[0], coefficients[1], coefficients[2], coefficients[3]
+    for t in range(cuda.threadIdx.x, HIDDEN, cuda.blockDim.x):
+        at = HIDDEN + t
+        old = coefficients[4] * small[0, at]
+        slope = coefficients[4] * (dots[t] + small[0, t] * gradient_sum)
+        small[0, t], small[1, t], small[2, t] = step_weight(
+            small[0, t], small[1, t], small[2, t], old * gradient_sum, scale1, scale2, rate, epsilon
+        )
+        small[0, at], small[1, at], small[2, at] = step_weight(
+            small[0, at], small[1, at], small[2, at], slope, scale1, scale2, rate, epsilon
+        )
+        factors[0, t], factors[1, t], factors[2, t] = kind(scale1 * old), kind(scale2 * old), kind(small[0, at])
+        factors[3, t] = kind(rate * (1 + half_ulp * (2 * t + 2 - HIDDEN) / HIDDEN))
+    if cuda.threadIdx.x == 0:
+        at = 2 * HIDDEN
+        small[0, at], small[1, at], small[2, at] = step_weight(
+            small[0, at], small[1, at], small[2, at], gradient_sum, scale1, scale2, rate, epsilon
+        )
+    cuda.syncthreads()
+
+
+@cuda.jit(device=True, inline="always")
+def _step_layer(coefficients, rebase, rebases, s, factors, state, small, u, c):
+    """Step W1 and set u and c, column by column; fold the powers back where it is time."""
+    width, kind = state.shape[2], factors.dtype.type
+    epsilon, decay = kind(coefficients[3]), coefficients[5]
+    for k in range(cuda.threadIdx.x, width, cuda.blockDim.x):
+        total = kind(0)
+        for j in range(0, HIDDEN, 2):
+            weight0, first0, second0, weight1, first1, second1 = step_two_weights(
+                state[j, 0, k], state[j, 1, k], state[j, 2, k],
+                state[j + 1, 0, k], state[j + 1, 1, k], state[j + 1, 2, k], s[k],
+                factors[0, j], factors[0, j + 1], factors[1, j], factors[1, j + 1], factors[3, j], epsilon,
+            )  # fmt: skip
+            total += factors[2, j] * weight0 + factors[2, j + 1] * weight1
+            state[j, 0, k], state[j, 1, k], state[j, 2, k] = weight0, first0, second0
+            state[j + 1, 0, k], state[j + 1, 1, k], state[j + 1, 2, k] = weight1, first1, second1
+        u[k] = kind(total * (decay * decay))
+    if cuda.threadIdx.x == 0:
+        product = 0.0
+        for j in range(HIDDEN):
+            product += small[0, j] * small[0, HIDDEN + j]
+        c[0] = decay * decay * product + decay * small[0, 2 * HIDDEN]
+    cuda.syncthreads()
+    if rebases:
+        for part in range(3):
+            for k in range(cuda.threadIdx.x, width, cuda.blockDim.x):
+                for j in range(HIDDEN):
+                    state[j, part, k] = kind(state[j, part, k] * rebase[part])
+            for at in range(cuda.threadIdx.x, _SMALL, cuda.blockDim.x):
+                small[part, at] *= rebase[part]
+        cuda.syncthreads()
+
+
+@cuda.jit(device=True, inline="always")
+def _write_logits(matrix, rows, u, c, parts, out):
+    """Set ``out (n,)`` to the logits of ``matrix[rows]``."""
+    for base in range(0, rows.shape[0], HIDDEN):
+        end = min(base + HIDDEN, rows.shape[0])
+        _row_products(matrix, rows[base:end], u, parts, out[base:end])
+        for i in range(base + cuda.threadIdx.x, end, cuda.blockDim.x):
+            out[i] = out.dtype.type(out[i] + c[0])

@@ -1,0 +1,30 @@
+"""Every CUDA kernel compiles for compute capability 9.0, without a driver."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from numba import cuda, types
+
+from dataperf_fast.kernels import linear_net_cuda
+from tests.cuda.conftest import SIMULATED
+
+pytestmark = [
+    pytest.mark.skipif(SIMULATED, reason="the simulator has no compiler"),
+    pytest.mark.skipif(find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install '.[ptx]'"),
+]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_linear_net(kind):
+    real = types.float32 if kind is np.float32 else types.float64
+    vector, matrix, table = real[::1], real[:, ::1], types.float64[:, ::1]
+    signature = (
+        matrix, matrix, types.int32[::1], types.int32[::1], types.uint8[::1], types.int64[::1], matrix,
+        types.float64[::1], vector, table, types.float64[::1], types.float64, real[:, :, :, ::1], vector, matrix,
+    )  # fmt: skip
+    text, _ = cuda.compile_ptx(linear_net_cuda.body(kind, 2048), signature, cc=(9, 0))
+    assert ".target sm_90" in text
+    assert f"sqrt.rn.f{8 * np.dtype(kind).itemsize}" in text  # no approximation in the step of W1

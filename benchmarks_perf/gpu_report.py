@@ -72,7 +72,7 @@ def parity(shared: Path | None) -> list[dict[str, Any]]:
 
 
 def curve(copy_bytes_a_second: float) -> dict[str, Any]:
-    """300 different label states of 300 rows: seconds of either backend, and bytes of state a second."""
+    """Nets of 300 rows, 95 as in a curve and 300: seconds of either backend, and bytes of state a second."""
     with tempfile.TemporaryDirectory() as folder:
         task = next(synth.write(Path(folder), synth.Scale(1, 300, 500, 1), 0))
     generator = np.random.default_rng(0)
@@ -84,7 +84,12 @@ def curve(copy_bytes_a_second: float) -> dict[str, Any]:
         rows, seeds = [pool.every_row] * nets, np.zeros(nets, np.int64)
         return lambda: trainer.train(rows, labels[:nets], seeds, False)
 
-    cases = {"cpu": run("cpu", 300), "cuda": run("cuda", 300), "cuda, 100 nets": run("cuda", 100)}
+    cases = {
+        "cpu": run("cpu", 300),
+        "cuda": run("cuda", 300),
+        "cpu, 95 nets": run("cpu", 95),
+        "cuda, 95 nets": run("cuda", 95),
+    }
     for case in cases.values():
         case()
     seconds = timing.interleave(cases, 5)

@@ -13,7 +13,7 @@ test: .venv/installed-test
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/cuda
 
 # CUDA kernels compiled for compute capability 9.0; no GPU needed, half a gigabyte of compilers is.
-test-ptx: .venv/installed-test .venv/installed-gpu
+test-ptx: .venv/installed-test .venv/installed-ptx
 	$(BIN)/python -m pytest tests/cuda/test_ptx.py
 
 lint: .venv/installed-lint
@@ -23,7 +23,7 @@ lint: .venv/installed-lint
 
 # The live comparison with PyTorch, which `make test` does without.
 test-reference: .venv/installed-test .venv/installed-reference
-	$(BIN)/python -m pytest -m reference
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m reference -n auto --maxprocesses 4
 
 # Rewrite data/golden from the reference pipelines; only ever run on purpose.
 goldens: .venv/installed-test .venv/installed-reference

@@ -17,6 +17,7 @@ import numpy as np
 
 import dataperf_fast as dpf
 from benchmarks_perf import timing
+from benchmarks_perf.valuation import problem
 from dataperf_fast import backend as backends
 from dataperf_fast.baselines import debugging as baselines
 from dataperf_fast.engine import Engine
@@ -24,6 +25,7 @@ from dataperf_fast.kernels.linear_net_steps import HIDDEN
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.plan import Plan, Pool
 from dataperf_fast.synth import debugging as synth
+from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
 
 SEEDS = 20
 TASKS = 1_000  # of 300 retrains each, for the whole-day figure; timed on a twentieth of them
@@ -31,19 +33,28 @@ WIDTH = 2048
 
 
 def ceilings() -> dict[str, float]:
-    """Bytes a second of a copy within the device's memory."""
-    from numba import cuda
+    """Bytes a second of a copy within the device's memory, and operations a second of float64 products."""
+    import cupy
 
-    source = cuda.device_array(2**28, np.float32)  # 1 GiB
-    target = cuda.device_array_like(source)
+    source, target = cupy.zeros(2**28, np.float32), cupy.zeros(2**28, np.float32)  # 1 GiB each
+    square = cupy.ones((8192, 8192))
 
     def copy() -> None:
-        target.copy_to_device(source)
-        cuda.synchronize()
+        cupy.copyto(target, source)
+        cupy.cuda.Device().synchronize()
 
-    copy()
-    seconds = timing.medians(timing.interleave({"copy": copy}, 5))["copy"]
-    return {"copy_bytes_a_second": 2 * source.nbytes / seconds}
+    def product() -> None:
+        square @ square
+        cupy.cuda.Device().synchronize()
+
+    cases = {"copy": copy, "product": product}
+    for case in cases.values():
+        case()
+    seconds = timing.medians(timing.interleave(cases, 5))
+    return {
+        "copy_bytes_a_second": 2 * source.nbytes / seconds["copy"],
+        "float64_operations_a_second": 2 * 8192**3 / seconds["product"],
+    }
 
 
 def parity(shared: Path | None) -> list[dict[str, Any]]:
@@ -119,6 +130,29 @@ def many_tasks() -> dict[str, float]:
     return {"tasks": TASKS, "timed": sample, "seconds": (time.perf_counter() - started) * TASKS / sample}
 
 
+def shapley(operations_a_second: float) -> dict[str, Any]:
+    """Neighbour Shapley: the same bytes as the CPU's on 5,000 rows, and the seconds of 100,000 x 10,000 x 2,048."""
+    same = []
+    for neighbours in (1, 5):
+        data = problem(5_000, 500)
+        cpu, gpu = (
+            NeighbourShapley(neighbours, backend=backends.choose(name)).fit(*data).values_ for name in ("cpu", "cuda")
+        )
+        same.append(cpu.tobytes() == gpu.tobytes())
+    rows, evaluation = 100_000, 10_000
+    generator = np.random.default_rng(0)
+    features = generator.standard_normal((rows + evaluation, WIDTH), dtype=np.float32)
+    labels = generator.integers(0, 2, rows + evaluation)
+    started = time.perf_counter()
+    NeighbourShapley(5, backend=backends.choose("cuda")).fit(
+        features[:rows], labels[:rows], features[rows:], labels[rows:]
+    )
+    seconds = time.perf_counter() - started
+    products = 2 * rows * evaluation * WIDTH / operations_a_second
+    return {"same_bytes": same, "rows": rows, "evaluation": evaluation, "seconds": seconds,
+            "seconds_of_products_at_the_ceiling": products}  # fmt: skip
+
+
 def main() -> None:
     """Measure everything, print a table, write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -135,6 +169,7 @@ def main() -> None:
         "parity": parity(options.shared),
         "curve": curve(limits["copy_bytes_a_second"]),
         "many_tasks": many_tasks(),
+        "shapley": shapley(limits["float64_operations_a_second"]),
     }
     timing.write(options.out, result)
     differ = sum(not case["same"] for case in result["parity"])
@@ -143,6 +178,8 @@ def main() -> None:
         print(f"{name:30} {1e3 * seconds:10.1f} ms")
     print(f"{'share of the copy bandwidth':30} {result['curve']['share_of_copy']:10.0%}")
     print(f"{TASKS} tasks of 300 retrains       {result['many_tasks']['seconds']:10.1f} s")
+    of_shapley = result["shapley"]
+    print(f"neighbour Shapley, 100,000 rows    {of_shapley['seconds']:10.1f} s, same bytes: {of_shapley['same_bytes']}")
     print(f"wrote {options.out}")
 
 

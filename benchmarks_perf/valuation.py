@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks_perf import timing
+from dataperf_fast import backend as backends
 from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
 
 THREADS = 2
@@ -44,7 +45,7 @@ def beside_peers(python: Path, rounds: int) -> list[dict]:
     for neighbours, names in ((1, ("datascope", "pydvl")), (5, ("pydvl",))):
         values: dict[str, np.ndarray] = {}
         seconds: dict[str, list[float]] = {name: [] for name in ("ours", *names)}
-        valuation = NeighbourShapley(neighbours, threads=THREADS)
+        valuation = NeighbourShapley(neighbours, backend=backends.choose("cpu", THREADS))
         valuation.fit(*data)
         with tempfile.TemporaryDirectory() as folder:
             given, taken = Path(folder) / "in.npz", Path(folder) / "out.npz"
@@ -60,7 +61,9 @@ def beside_peers(python: Path, rounds: int) -> list[dict]:
                     seconds[name].append(float(ran.stdout.split()[-1]))
                     values[name] = np.load(taken)["values"]
         middle = timing.medians(seconds)
-        guess = NeighbourShapley(neighbours, empty_guesses=True, threads=THREADS).fit(*data).values_
+        guess = (
+            NeighbourShapley(neighbours, empty_guesses=True, backend=backends.choose("cpu", THREADS)).fit(*data).values_
+        )
         expected = {"datascope": guess, "pydvl": values["ours"]}
         compared.append(
             {
@@ -93,7 +96,7 @@ def growth() -> list[dict]:
 
 def one(rows: int, evaluation: int) -> None:
     """Print the seconds of one warm valuation and the process's peak memory in MiB."""
-    valuation = NeighbourShapley(5, threads=THREADS).fit(*problem(100, 10))
+    valuation = NeighbourShapley(5, backend=backends.choose("cpu", THREADS)).fit(*problem(100, 10))
     data = problem(rows, evaluation)
     started = time.perf_counter()
     valuation.fit(*data)

@@ -79,8 +79,9 @@ def find_device() -> Device | str:
         return f"the CUDA driver answers with error {code}"
     if not count.value:
         return "the CUDA driver knows no device"
-    if find_spec("numba_cuda") is None:
-        return "numba-cuda is not installed (pip install 'dataperf-fast[gpu]')"
+    for module, package in (("numba_cuda", "numba-cuda"), ("cupy", "CuPy")):
+        if find_spec(module) is None:
+            return f"{package} is not installed (pip install 'dataperf-fast[gpu]')"
     cuda: Any = importlib.import_module("numba.cuda")
     try:
         device, (free, total) = cuda.get_current_device(), cuda.current_context().get_memory_info()
@@ -123,6 +124,7 @@ def versions() -> dict[str, str]:
         "torch": "--backend reference for debugging: pip install 'dataperf-fast[reference]'",
         "xgboost-cpu": "--model xgb: pip install 'dataperf-fast[xgb]'",
         "numba-cuda": "--backend cuda: pip install 'dataperf-fast[gpu]'",
+        "cupy-cuda13x": "the same",
     }
     found = {}
     for package, purpose in (needed | optional).items():

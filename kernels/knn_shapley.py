@@ -42,9 +42,7 @@ def values(
     """
     rows = knn.prepare(features)
     labels, evaluation_labels = labels.astype(np.int64), evaluation_labels.astype(np.int64)
-    place = np.arange(1, len(features))
-    weights = np.minimum(neighbours, place) / (neighbours * place)
-    farthest = min(neighbours, len(features)) / (neighbours * len(features))
+    weights, farthest = weights_of(len(features), neighbours)
     total = np.zeros(len(features))
     starts = list(range(0, len(evaluation), knn.TILE))
     parts: dict[int, np.ndarray] = {}
@@ -66,6 +64,20 @@ def values(
     return total / len(evaluation)
 
 
+def weights_of(rows: int, neighbours: int) -> tuple[np.ndarray, float]:
+    """The formula's ``min(k, i) / (k i)`` for i in 1 .. n - 1, and for n."""
+    place = np.arange(1, rows)
+    return np.minimum(neighbours, place) / (neighbours * place), min(neighbours, rows) / (neighbours * rows)
+
+
+@njit(inline="always")
+def rise(here, last, weight):
+    """What a row's value is over that of the next one outwards, by whether their labels are right."""
+    if here == last:
+        return 0.0
+    return weight if here else -weight
+
+
 @njit(nogil=True, cache=True)
 def _values(orders, squared, unsure, features, queries, labels, truth, weights, farthest):
     """The sum over a tile of evaluation rows of the values ``(n,)``."""
@@ -82,8 +94,7 @@ def _values(orders, squared, unsure, features, queries, labels, truth, weights, 
         total[order[rows - 1]] += worth
         for i in range(rows - 2, -1, -1):
             here = right[order[i]]
-            if here != last:
-                worth += weights[i] if here else -weights[i]
-                last = here
+            worth += rise(here, last, weights[i])
+            last = here
             total[order[i]] += worth
     return total

@@ -15,12 +15,17 @@ pytestmark = pytest.mark.reference
 torch = pytest.importorskip("torch", reason="the reference pipeline needs PyTorch: make test-reference")
 
 
-def test_twelve_tasks_point_for_point(tmp_path):
+def tasks_of(source, folder):
+    return digits_tasks(folder) if source == "digits" else synthetic_tasks(folder, range(source, source + 1))
+
+
+@pytest.mark.parametrize("source", ["digits", 0, 1, 2, 3, 4])
+def test_twelve_tasks_point_for_point(source, tmp_path):
     from dataperf_fast.reference import debugging as reference
 
     engine = Engine(backends.choose("cpu"))
-    tasks = digits_tasks(tmp_path / "digits") + synthetic_tasks(tmp_path, range(5))
-    assert len(tasks) == 12
+    tasks = tasks_of(source, tmp_path)
+    assert len(tasks) == 2
     for task in tasks:
         order = order_of(task)
         expected = plain_curve(

@@ -50,7 +50,7 @@ def random(task: Noisy) -> np.ndarray:
 METHODS: dict[str, Callable[[Noisy], np.ndarray]] = {
     "consecutive": consecutive,
     "random": random,
-    "datascope": lambda task: task.by(NeighbourShapley(1, threads=task.engine.backend.threads)),
+    "datascope": lambda task: task.by(NeighbourShapley(1, backend=task.engine.backend)),
     "confident": lambda task: task.by(ConfidentLearning(seed=task.seed)),
     "influence": lambda task: task.by(NetInfluence()),
     "loo": lambda task: task.by(LeaveOneOut(LinearNet(), task.engine)),

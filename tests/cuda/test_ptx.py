@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numba import cuda, types
 
-from dataperf_fast.kernels import linear_net_cuda
+from dataperf_fast.kernels import knn_shapley_cuda, linear_net_cuda
 from tests.cuda.conftest import SIMULATED
 
 pytestmark = [
@@ -28,3 +28,15 @@ def test_linear_net(kind):
     text, _ = cuda.compile_ptx(linear_net_cuda.body(kind, 2048), signature, cc=(9, 0))
     assert ".target sm_90" in text
     assert f"sqrt.rn.f{8 * np.dtype(kind).itemsize}" in text  # no approximation in the step of W1
+
+
+def test_knn_shapley():
+    whole, real = types.int64[::1], types.float64[::1]
+    table = types.float64[:, ::1]
+    signatures = {
+        knn_shapley_cuda._value: (types.int64[:, ::1], whole, whole, real, types.float64, table),
+        knn_shapley_cuda._add: (table, real),
+    }
+    for kernel, signature in signatures.items():
+        text, _ = cuda.compile_ptx(kernel.py_func, signature, cc=(9, 0))
+        assert ".target sm_90" in text

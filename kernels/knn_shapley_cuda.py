@@ -16,6 +16,7 @@ from numba import cuda
 
 from dataperf_fast.kernels import knn
 from dataperf_fast.kernels.knn_shapley import rise, weights_of
+from dataperf_fast.kernels.launch import launch
 
 _THREADS = 128
 _BYTES = 40  # of device memory for each pair of rows: distances, sorted ones, order and its transpose, values
@@ -45,10 +46,11 @@ def values(
         truth = evaluation_labels[first : first + at_once]
         order = _settled(rows, queries, labels, truth, features, xp)
         worths = xp.empty((len(features), len(queries)))
-        _value[-(-len(queries) // _THREADS), _THREADS](
-            xp.ascontiguousarray(order.T), labels_on_device, xp.asarray(truth), weights_on_device, farthest, worths
-        )
-        _add[blocks, _THREADS](worths, total)
+        launch(
+            _value, -(-len(queries) // _THREADS), _THREADS, xp.ascontiguousarray(order.T), labels_on_device,
+            xp.asarray(truth), weights_on_device, farthest, worths,
+        )  # fmt: skip
+        launch(_add, blocks, _THREADS, worths, total)
         if done is not None:
             done(len(queries))
     return np.asarray(total.get() if hasattr(total, "get") else total) / len(evaluation)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda
 
+from dataperf_fast.kernels.launch import launch
 from dataperf_fast.kernels.linear_net import EPOCHS, Start
 from dataperf_fast.kernels.linear_net_steps import (
     BATCH,
@@ -67,11 +68,11 @@ def train(
     state = cuda.device_array((nets, HIDDEN, 3, width), kind)
     train_out = cuda.device_array(int(offsets[-1]), kind)
     evaluation_out = cuda.device_array((nets, pool.evaluation.shape[0]), kind)
-    _kernel(kind.type, width)[nets, threads](
-        *pool, cuda.to_device(np.concatenate(rows)), cuda.to_device(np.concatenate(labels)),
-        cuda.to_device(offsets), cuda.to_device(start.hidden), cuda.to_device(start.small), cuda.to_device(start.u),
-        cuda.to_device(schedule.coefficients), cuda.to_device(schedule.rebase), schedule.half_ulp, state, train_out,
-        evaluation_out,
+    launch(
+        _kernel(kind.type, width), nets, threads, *pool, cuda.to_device(np.concatenate(rows)),
+        cuda.to_device(np.concatenate(labels)), cuda.to_device(offsets), cuda.to_device(start.hidden),
+        cuda.to_device(start.small), cuda.to_device(start.u), cuda.to_device(schedule.coefficients),
+        cuda.to_device(schedule.rebase), schedule.half_ulp, state, train_out, evaluation_out,
     )  # fmt: skip
     return np.split(train_out.copy_to_host(), offsets[1:-1]), evaluation_out.copy_to_host()
 

@@ -7,18 +7,19 @@ Source: Wu, Lin, Weng (2004), method 2; ``multiclass_probability`` in scikit-lea
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 STOP = 0.005
 
 
 @njit(nogil=True, cache=True)
-def couple(r, p):
-    """Set ``p (k,)`` from ``r (k, k)``, float64; the diagonal of r is not read."""
+def couple(r, p, q, qp):
+    """Set ``p (k,)`` from ``r (k, k)``, float64; the diagonal of r is not read.
+
+    ``q (k, k)`` and ``qp (k,)`` are scratch. Returns how near the test of the stop came to its other outcome.
+    """
     classes = p.shape[0]
-    q = np.empty((classes, classes))
-    qp = np.empty(classes)
+    nearest = 1.0
     _quadratic_form(r, q)
     for t in range(classes):
         p[t] = 1.0 / classes
@@ -32,6 +33,7 @@ def couple(r, p):
         error = 0.0
         for t in range(classes):
             error = max(error, abs(qp[t] - pqp))
+        nearest = min(nearest, abs(error - STOP / classes))
         if error < STOP / classes:
             break
         for t in range(classes):
@@ -41,6 +43,7 @@ def couple(r, p):
             for j in range(classes):
                 qp[j] = (qp[j] + diff * q[t, j]) / (1 + diff)
                 p[j] /= 1 + diff
+    return nearest
 
 
 @njit(nogil=True, cache=True)

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from dataperf_fast.kernels import coupling, gram, platt, smo
+from dataperf_fast.kernels.rounding import times
 
 
 class Svc(NamedTuple):
@@ -35,8 +36,42 @@ class Svc(NamedTuple):
     b: np.ndarray
 
 
+class Problem(NamedTuple):
+    """What a fit is made of: rows sorted by class, both kernels between them, each seed's shuffle of each pair's rows.
+
+    ``training`` and ``predicting (n, n)`` float64; ``shuffles (S, sizes, largest)`` int64, for each size that a pair
+    has; ``size_of (P,)``: which of them is a pair's.
+    """
+
+    gamma: float
+    order: np.ndarray
+    starts: np.ndarray
+    training: np.ndarray
+    predicting: np.ndarray
+    shuffles: np.ndarray
+    size_of: np.ndarray
+
+
+class Work(NamedTuple):
+    """What solving a pair writes to; ``new_work`` has the shapes."""
+
+    members: np.ndarray
+    y: np.ndarray
+    inner: np.ndarray
+    signs: np.ndarray
+    alpha: np.ndarray
+    q: np.ndarray
+    room: smo.Room
+
+
 def fit(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Svc:
     """Fit ``features (n, d)`` with ``labels (n,)`` in 0 .. k - 1, each present, for every seed of ``seeds (S,)``."""
+    problem = prepare(features, labels, seeds)
+    return finish(problem, *_solve(*problem[2:]))
+
+
+def prepare(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Problem:
+    """Everything that is known before the first solve; arguments as ``fit`` has them."""
     counts = np.bincount(labels)
     if len(counts) < 2 or not counts.all():
         raise ValueError(f"labels must hold each of 0 .. k - 1, at least two; their counts are {counts.tolist()}")
@@ -51,79 +86,127 @@ def fit(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Svc:
     for number, seed in enumerate(seeds):
         for which, size in enumerate(sizes):
             shuffles[number, which, :size] = platt.shuffled(int(seed), int(size))
-    return Svc(gamma, order, starts, *_fit_pairs(training, predicting, starts, shuffles, size_of))
+    return Problem(gamma, order, starts, training, predicting, shuffles, size_of)
+
+
+def finish(
+    problem: Problem, coefficients: np.ndarray, rho: np.ndarray, iterations: np.ndarray, decisions: np.ndarray
+) -> Svc:
+    """Fit the sigmoids to the held-out ``decisions (S, P, largest)``."""
+    sigmoids = _sigmoids(problem.starts, decisions)
+    return Svc(problem.gamma, problem.order, problem.starts, coefficients, rho, iterations, *sigmoids)
 
 
 @njit(nogil=True, cache=True)
-def _fit_pairs(training, predicting, starts, shuffles, size_of):
+def _solve(starts, training, predicting, shuffles, size_of):
+    """Every pair's solution, and every row's decision value by a machine that was trained without its fold."""
     classes, rows, seeds = starts.shape[0] - 1, training.shape[0], shuffles.shape[0]
     pairs = classes * (classes - 1) // 2
     coefficients = np.zeros((pairs, rows))
     rho = np.empty(pairs)
     iterations = np.empty(pairs, np.int64)
-    a = np.empty((seeds, pairs))
-    b = np.empty((seeds, pairs))
+    decisions = np.zeros((seeds, pairs, shuffles.shape[2]))
+    work = new_work(shuffles.shape[2])
     pair = 0
     for i in range(classes):
         for j in range(i + 1, classes):
-            first = starts[i + 1] - starts[i]
-            size = first + starts[j + 1] - starts[j]
-            members = np.empty(size, np.int64)
-            y = np.empty(size, np.int64)
-            for k in range(size):
-                members[k] = starts[i] + k if k < first else starts[j] + k - first
-                y[k] = 1 if k < first else -1
-            alpha = np.empty(size)
-            rho[pair], iterations[pair] = _train(training, members, y, alpha)
-            for k in range(size):
-                coefficients[pair, members[k]] = alpha[k] * y[k]
-            decisions = np.empty(size)
+            rho[pair], iterations[pair] = solve_pair(training, starts, i, j, work, coefficients[pair])
             for seed in range(seeds):
-                _held_out(training, predicting, members, y, shuffles[seed, size_of[pair]], decisions)
-                a[seed, pair], b[seed, pair] = platt.fit_sigmoid(decisions, y)
+                for fold in range(platt.FOLDS):
+                    hold_out(
+                        training, predicting, starts, i, j, shuffles[seed, size_of[pair]], fold, work,
+                        decisions[seed, pair],
+                    )  # fmt: skip
             pair += 1
-    return coefficients, rho, iterations, a, b
+    return coefficients, rho, iterations, decisions
 
 
 @njit(nogil=True, cache=True)
-def _train(training, members, y, alpha):
+def new_work(size):
+    """Work for pairs of up to ``size`` rows."""
+    whole = np.empty((4, size), np.int64)
+    return Work(
+        whole[0], whole[1], whole[2], whole[3], np.empty(size), np.empty((size, size), np.float32), smo.new_room(size)
+    )
+
+
+@njit(nogil=True, cache=True)
+def _sigmoids(starts, decisions):
+    classes = starts.shape[0] - 1
+    seeds, pairs, largest = decisions.shape
+    a = np.empty((seeds, pairs))
+    b = np.empty((seeds, pairs))
+    members, y = np.empty(largest, np.int64), np.empty(largest, np.int64)
+    pair = 0
+    for i in range(classes):
+        for j in range(i + 1, classes):
+            size = _gather(starts, i, j, members, y)
+            for seed in range(seeds):
+                a[seed, pair], b[seed, pair] = platt.fit_sigmoid(decisions[seed, pair, :size], y[:size])
+            pair += 1
+    return a, b
+
+
+# From here to ``hold_out`` the same functions run on a GPU, a problem a thread (``svc_cuda.py``).
+
+
+@njit(nogil=True, cache=True)
+def _gather(starts, i, j, members, y):
+    """List the rows of classes i and j, +1 and -1; returns how many there are."""
+    first = starts[i + 1] - starts[i]
+    size = first + starts[j + 1] - starts[j]
+    for k in range(size):
+        members[k] = starts[i] + k if k < first else starts[j] + k - first
+        y[k] = 1 if k < first else -1
+    return size
+
+
+@njit(nogil=True, cache=True)
+def solve_pair(training, starts, i, j, work, coefficients):
+    """Write the pair's ``coefficients (n,)``; returns rho and the number of iterations."""
+    size = _gather(starts, i, j, work.members, work.y)
+    rho, iterations = _train(training, work.members[:size], work.y[:size], work)
+    for k in range(size):
+        coefficients[work.members[k]] = work.alpha[k] * work.y[k]
+    return rho, iterations
+
+
+@njit(nogil=True, cache=True)
+def _train(training, members, y, work):
+    """Solve for the rows ``members (n,)`` with signs ``y (n,)``; the solution is ``work.alpha``."""
     size = members.shape[0]
-    q = np.empty((size, size), np.float32)
     for i in range(size):
         for j in range(size):
-            q[i, j] = y[i] * y[j] * training[members[i], members[j]]
-    return smo.solve(q, y, alpha)
+            work.q[i, j] = y[i] * y[j] * training[members[i], members[j]]
+    return smo.solve(work.q, y, work.alpha, work.room)
 
 
 @njit(nogil=True, cache=True)
-def _held_out(training, predicting, members, y, shuffle, decisions):
-    """Set ``decisions (n,)`` to each row's decision value by a machine trained on the four folds without it."""
-    size = members.shape[0]
-    inner = np.empty(size, np.int64)
-    signs = np.empty(size, np.int64)
-    alpha = np.empty(size)
-    for fold in range(platt.FOLDS):
-        begin, end = fold * size // platt.FOLDS, (fold + 1) * size // platt.FOLDS
-        if begin == end:
-            continue
-        # A machine of its own: its classes are sorted, so that the pair's second, -1, comes first and is its +1.
-        count = 0
-        for sign in (-1, 1):
-            for k in range(size):
-                if (k < begin or k >= end) and y[shuffle[k]] == sign:
-                    inner[count] = members[shuffle[k]]
-                    signs[count] = -sign
-                    count += 1
-        if count == 0 or signs[0] == signs[count - 1]:
-            for k in range(begin, end):
-                decisions[shuffle[k]] = 0.0 if count == 0 else -signs[0]
-            continue
-        rho, _ = _train(training, inner[:count], signs[:count], alpha)
+def hold_out(training, predicting, starts, i, j, shuffle, fold, work, decisions):
+    """Set ``decisions (n,)`` of a fold of the pair's rows to their decision values by a machine trained on the rest."""
+    members, y, inner, signs = work.members, work.y, work.inner, work.signs
+    size = _gather(starts, i, j, members, y)
+    begin, end = fold * size // platt.FOLDS, (fold + 1) * size // platt.FOLDS
+    if begin == end:
+        return
+    # A machine of its own: its classes are sorted, so that the pair's second, -1, comes first and is its +1.
+    count = 0
+    for sign in (-1, 1):
+        for k in range(size):
+            if (k < begin or k >= end) and y[shuffle[k]] == sign:
+                inner[count] = members[shuffle[k]]
+                signs[count] = -sign
+                count += 1
+    if count == 0 or signs[0] == signs[count - 1]:
         for k in range(begin, end):
-            total = 0.0
-            for t in range(count):
-                total += alpha[t] * signs[t] * predicting[members[shuffle[k]], inner[t]]
-            decisions[shuffle[k]] = -(total - rho)
+            decisions[shuffle[k]] = 0.0 if count == 0 else -signs[0]
+        return
+    rho, _ = _train(training, inner[:count], signs[:count], work)
+    for k in range(begin, end):
+        total = 0.0
+        for t in range(count):
+            total += times(work.alpha[t] * signs[t], predicting[members[shuffle[k]], inner[t]])
+        decisions[shuffle[k]] = -(total - rho)
 
 
 @njit(nogil=True, cache=True)
@@ -136,7 +219,8 @@ def probabilities(features, gamma, starts, coefficients, rho, a, b, rows, out):
     difference = np.empty(features.shape[1])
     values = np.empty(features.shape[0])
     decisions = np.empty(rho.shape[0])
-    pairwise = np.empty((classes, classes))
+    pairwise, q = np.empty((classes, classes)), np.empty((classes, classes))
+    qp = np.empty(classes)
     for row in range(rows.shape[0]):
         gram.cross(rows[row], features, gamma, difference, values)
         pair = 0
@@ -156,7 +240,7 @@ def probabilities(features, gamma, starts, coefficients, rho, a, b, rows, out):
                     pairwise[i, j] = platt.probability(decisions[pair], a[seed, pair], b[seed, pair])
                     pairwise[j, i] = 1 - pairwise[i, j]
                     pair += 1
-            coupling.couple(pairwise, out[row, seed])
+            coupling.couple(pairwise, out[row, seed], q, qp)
 
 
 def predict_proba(svc: Svc, features: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -58,5 +58,5 @@ class SupportVectors(WarmModel):
         else:
             alpha = np.where(labels == start[0], start[1], 0.0)
             smo.balance(y, alpha)
-        rho, _ = smo.improve(y[:, None] * y * shared.gram, y, alpha, _STOP)
+        rho, _ = smo.improve(y[:, None] * y * shared.gram, y, alpha, _STOP, smo.new_room(len(y)))
         return alpha, shared.cross @ (alpha * y) - rho

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numba import cuda, types
 
-from dataperf_fast.kernels import knn_shapley_cuda, linear_net_cuda
+from dataperf_fast.kernels import knn_shapley_cuda, linear_net_cuda, svc_cuda
 from tests.cuda.conftest import SIMULATED
 
 pytestmark = [
     pytest.mark.skipif(SIMULATED, reason="the simulator has no compiler"),
     pytest.mark.skipif(find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install '.[ptx]'"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def nominal_device(monkeypatch):
+    """Functions of the CPU that a kernel calls are compiled for the current device: there is none to ask."""
+    dispatcher = import_module("numba.cuda.dispatcher")
+    monkeypatch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=(9, 0)))
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -40,3 +49,15 @@ def test_knn_shapley():
     for kernel, signature in signatures.items():
         text, _ = cuda.compile_ptx(kernel.py_func, signature, cc=(9, 0))
         assert ".target sm_90" in text
+
+
+def test_svc():
+    whole, real = types.int64, types.float64
+    signature = (
+        real[:, :, ::1], real[:, :, ::1], whole[:, ::1], whole[:, :, :, ::1], whole[:, ::1], types.int32[:, ::1],
+        real[:, :, ::1], real[:, ::1], whole[:, ::1], real[:, :, :, ::1],
+    )  # fmt: skip
+    text, _ = cuda.compile_ptx(svc_cuda.body(), signature, cc=(9, 0))
+    assert ".target sm_90" in text
+    assert "mul.rn.f64" in text
+    assert "fma.rn.f64" not in text  # the solver's path hangs on every bit

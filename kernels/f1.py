@@ -16,7 +16,11 @@ def macro_f1(answers: np.ndarray, truth: np.ndarray, classes: int, scored: np.nd
     """
     if scored is None:
         scored = np.ones(len(truth), np.bool_)
-    counts = _count(answers, truth, scored, classes)
+    return from_counts(_count(answers, truth, scored, classes))
+
+
+def from_counts(counts: np.ndarray) -> np.ndarray:
+    """The scores ``(S,)`` of ``counts (S, 3, classes)``: right, true and predicted rows of each class."""
     right, total = counts[:, 0], counts[:, 1] + counts[:, 2]
     scores = 2.0 * right / np.maximum(total, 1)
     return np.array([np.mean(line[found]) for line, found in zip(scores, total > 0, strict=True)])

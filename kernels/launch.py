@@ -1,14 +1,23 @@
-"""Launching CUDA kernels."""
+"""Launching CUDA kernels, and the library of the arrays that they share."""
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import Any
 
+import numpy as np
+from numba import config
 
-def launch(kernel: Any, blocks: int, threads: int, *arguments: Any) -> None:
+
+def launch(kernel: Any, blocks: int | tuple[int, int], threads: int, *arguments: Any) -> None:
     """Start ``kernel`` on so many blocks of so many threads; Numba's warning of few blocks is not for users."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Grid size")
         configured = kernel[blocks, threads]
     configured(*arguments)
+
+
+def array_library() -> Any:
+    """CuPy; on the simulator NumPy, which has the same functions."""
+    return np if getattr(config, "ENABLE_CUDASIM", 0) else importlib.import_module("cupy")

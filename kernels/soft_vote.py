@@ -72,7 +72,7 @@ def vote(voter, products, row_squares, logits, begin, end, answers, doubts):
     r = np.empty((pairs, LANES), np.float32)
     exponents = np.empty(max(rows, pairs) * LANES, np.int32)
     powers = exponents.view(np.float32)
-    steepness = _steepness(coefficients, a)
+    steep = steepness(coefficients, a)
     for low in range(begin, end, LANES):
         width = min(LANES, end - low)
         longest = _kernel_values(products, columns, squares, row_squares, gamma, low, width, values, exponents, powers)
@@ -83,12 +83,12 @@ def vote(voter, products, row_squares, logits, begin, end, answers, doubts):
             doubts[low + w] = 0
         for seed in range(a.shape[0]):
             _sigmoids(decisions, a[seed], b[seed], r, exponents, powers)
-            pairwise = steepness[seed] * error + _FOUR * ROUNDING
+            pairwise = steep[seed] * error + _FOUR * ROUNDING
             _couple_and_vote(r, shares, pairwise, voter.logit_error, low, width, answers[seed], doubts)
 
 
 @njit(nogil=True, cache=True)
-def _steepness(coefficients, a):
+def steepness(coefficients, a):
     """What an error of kernel values can become in a pairwise probability: |A| / 4 times the decision's, a seed."""
     out = np.zeros(a.shape[0], np.float32)
     for pair in range(a.shape[1]):

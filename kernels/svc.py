@@ -52,6 +52,15 @@ class Problem(NamedTuple):
     size_of: np.ndarray
 
 
+class Solved(NamedTuple):
+    """``coefficients``, ``rho`` and ``iterations`` as ``Svc`` has them; ``decisions (S, P, largest)``, held out."""
+
+    coefficients: np.ndarray
+    rho: np.ndarray
+    iterations: np.ndarray
+    decisions: np.ndarray
+
+
 class Work(NamedTuple):
     """What solving a pair writes to; ``new_work`` has the shapes."""
 
@@ -67,7 +76,12 @@ class Work(NamedTuple):
 def fit(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Svc:
     """Fit ``features (n, d)`` with ``labels (n,)`` in 0 .. k - 1, each present, for every seed of ``seeds (S,)``."""
     problem = prepare(features, labels, seeds)
-    return finish(problem, *_solve(*problem[2:]))
+    return finish(problem, solve(problem))
+
+
+def solve(problem: Problem) -> Solved:
+    """Solve every pair, and hold every fold out."""
+    return Solved(*_solve(*problem[2:]))
 
 
 def prepare(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Problem:
@@ -89,12 +103,10 @@ def prepare(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Prob
     return Problem(gamma, order, starts, training, predicting, shuffles, size_of)
 
 
-def finish(
-    problem: Problem, coefficients: np.ndarray, rho: np.ndarray, iterations: np.ndarray, decisions: np.ndarray
-) -> Svc:
-    """Fit the sigmoids to the held-out ``decisions (S, P, largest)``."""
-    sigmoids = _sigmoids(problem.starts, decisions)
-    return Svc(problem.gamma, problem.order, problem.starts, coefficients, rho, iterations, *sigmoids)
+def finish(problem: Problem, solved: Solved) -> Svc:
+    """Fit the sigmoids to the held-out decisions."""
+    sigmoids = _sigmoids(problem.starts, solved.decisions)
+    return Svc(problem.gamma, problem.order, problem.starts, *solved[:3], *sigmoids)
 
 
 @njit(nogil=True, cache=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import cuda
@@ -24,21 +24,12 @@ _THREADS = 64
 _SOLVE = -1  # in the place of a fold: the whole pair
 
 
-class Solved(NamedTuple):
-    """What ``svc.finish`` takes: a fit's coefficients, rho, iterations and held-out decisions."""
-
-    coefficients: np.ndarray
-    rho: np.ndarray
-    iterations: np.ndarray
-    decisions: np.ndarray
-
-
 def covers(problem: svc.Problem) -> bool:
     """Whether every pair is small enough."""
     return bool(problem.shuffles.shape[2] <= LARGEST)
 
 
-def solve(problems: Sequence[svc.Problem]) -> list[Solved]:
+def solve(problems: Sequence[svc.Problem]) -> list[svc.Solved]:
     """Solve problems that have equally many classes and seeds, all in one launch."""
     fits, seeds, classes = len(problems), len(problems[0].shuffles), len(problems[0].starts) - 1
     pairs = classes * (classes - 1) // 2
@@ -66,7 +57,7 @@ def solve(problems: Sequence[svc.Problem]) -> list[Solved]:
     )  # fmt: skip
     found = [array.copy_to_host() for array in (coefficients, rho, iterations, decisions)]
     return [
-        Solved(
+        svc.Solved(
             found[0][at, :, : len(problem.order)], found[1][at], found[2][at],
             found[3][at, :, :, : problem.shuffles.shape[2]],
         )

@@ -52,10 +52,9 @@ class NeighbourShapley(Valuation):
         from dataperf_fast.kernels import knn_shapley
 
         if backend.name == "cuda":
-            import cupy
-
             from dataperf_fast.kernels import knn_shapley_cuda
+            from dataperf_fast.kernels.launch import array_library
 
-            return knn_shapley_cuda.values(*data, self.neighbours, backend.memory, cupy, self.done)
+            return knn_shapley_cuda.values(*data, self.neighbours, backend.memory, array_library(), self.done)
         with libraries.blas().limit(limits=1, user_api="blas"):
             return knn_shapley.values(*data, self.neighbours, backend.threads, self.done)

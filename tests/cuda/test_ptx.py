@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numba import cuda, types
 
-from dataperf_fast.kernels import knn_shapley_cuda, linear_net_cuda, svc_cuda
+from dataperf_fast.kernels import knn_shapley_cuda, linear_net_cuda, soft_vote_cuda, svc_cuda
 from tests.cuda.conftest import SIMULATED
 
 pytestmark = [
@@ -61,3 +61,22 @@ def test_svc():
     assert ".target sm_90" in text
     assert "mul.rn.f64" in text
     assert "fma.rn.f64" not in text  # the solver's path hangs on every bit
+
+
+def test_soft_vote():
+    whole, real, byte = types.int64, types.float64, types.uint8
+    table, stack = real[:, ::1], real[:, :, ::1]
+    signature = (
+        table, real[::1], table, whole[:, ::1], table, whole[:, ::1], stack, table, table, stack, stack, table, table,
+        byte[:, :, ::1], byte[:, ::1],
+    )  # fmt: skip
+    text, _ = cuda.compile_ptx(soft_vote_cuda.body(6), signature, cc=(9, 0))
+    assert ".target sm_90" in text
+    assert "div.rn.f64" in text
+
+
+def test_counts():
+    byte = types.uint8
+    signature = (byte[:, :, ::1], byte[:, ::1], byte[::1], byte[:, ::1], types.int32[:, :, :, ::1])
+    text, _ = cuda.compile_ptx(soft_vote_cuda.count_answers.py_func, signature, cc=(9, 0))
+    assert "atom.shared.add" in text

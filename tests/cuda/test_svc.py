@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("device")
 
 def fits(problems):
     solved = svc_cuda.solve(problems)
-    return [svc.finish(problem, *of) for problem, of in zip(problems, solved, strict=True)]
+    return [svc.finish(problem, of) for problem, of in zip(problems, solved, strict=True)]
 
 
 def equal(ours, theirs):

@@ -9,7 +9,8 @@ from sklearn.svm import SVC
 
 from dataperf_fast import backend as backends
 from dataperf_fast.engine import Engine
-from dataperf_fast.models.voting import Voting, VotingTrainer
+from dataperf_fast.models.voting import Voting
+from dataperf_fast.models.voting_cpu import CpuTrainer
 from dataperf_fast.plan import Plan, Pool
 from tests.problems import board
 
@@ -41,7 +42,7 @@ def test_predictions_and_scores_equal_the_references():
 
     plan = plan_of(CASES)
     outcomes = Engine(backends.choose("cpu", 2)).run(plan)
-    trainer = VotingTrainer(plan.pool, backends.choose("cpu", 2), held_out=False)
+    trainer = CpuTrainer(plan.pool, backends.choose("cpu", 2), held_out=False)
     ours = trainer.predict(plan.rows, plan.labels, plan.seeds)
     for retrain in range(len(plan)):
         features, labels = plan.pool.features[plan.rows[retrain]], plan.labels[retrain]
@@ -54,7 +55,7 @@ def test_predictions_and_scores_equal_the_references():
 
 def test_float64_throughout_gives_the_same():
     plan = plan_of(CASES[:2])
-    trainer = VotingTrainer(plan.pool, backends.choose("cpu", 2), held_out=False)
+    trainer = CpuTrainer(plan.pool, backends.choose("cpu", 2), held_out=False)
     arguments = plan.rows, plan.labels, plan.seeds
     np.testing.assert_array_equal(trainer.predict(*arguments, exact=True), trainer.predict(*arguments))
     exact, _ = trainer.train(*arguments, exact=True)
@@ -71,7 +72,7 @@ def test_the_same_bytes_for_any_threads_and_batches():
 def test_products_are_forgotten_when_there_is_no_room(monkeypatch):
     plan = plan_of(CASES)
     expected = Engine(backends.choose("cpu", 2)).run(plan).values.tobytes()
-    monkeypatch.setattr("dataperf_fast.models.voting._PRODUCT_BYTES", 70 * 4 * 3000)
+    monkeypatch.setattr("dataperf_fast.models.voting_cpu._PRODUCT_BYTES", 70 * 4 * 3000)
     assert Engine(backends.choose("cpu", 2), batch_size=2).run(plan).values.tobytes() == expected
     assert Engine(backends.choose("cpu", 2), batch_size=100).run(plan).values.tobytes() == expected
 
@@ -95,8 +96,8 @@ def test_held_out_scores_leave_out_the_rows_trained_on():
     pool = Pool(features, features, labels)
     rows = np.random.default_rng(0).permutation(300)[:40].astype(np.int32)
     arguments = [rows], [labels[rows]], np.array([5])
-    [score] = VotingTrainer(pool, backends.choose("cpu", 1), held_out=True).train(*arguments, exact=False)[0]["f1"]
-    [predictions] = VotingTrainer(pool, backends.choose("cpu", 1), held_out=False).predict(*arguments)
+    [score] = CpuTrainer(pool, backends.choose("cpu", 1), held_out=True).train(*arguments, exact=False)[0]["f1"]
+    [predictions] = CpuTrainer(pool, backends.choose("cpu", 1), held_out=False).predict(*arguments)
     rest = np.setdiff1d(np.arange(300), rows)
     assert score == f1_score(labels[rest], predictions[rest], average="macro")
 
@@ -129,7 +130,7 @@ def test_other_shapes_equal_the_reference(rows, classes, width, evaluation):
 
     pool, labels = small(rows, rows, classes, width, evaluation)
     arguments = [pool.every_row] * 2, [labels] * 2, SEEDS
-    ours = VotingTrainer(pool, backends.choose("cpu", 2), held_out=False).predict(*arguments)
+    ours = CpuTrainer(pool, backends.choose("cpu", 2), held_out=False).predict(*arguments)
     for line, seed in zip(ours, SEEDS, strict=True):
         np.testing.assert_array_equal(line, predict(pool.features, labels, pool.evaluation_features, int(seed)))
 
@@ -137,7 +138,7 @@ def test_other_shapes_equal_the_reference(rows, classes, width, evaluation):
 def test_a_large_training_set_is_certain_of_no_more_than_it_may_be():
     """A sum of a thousand equal terms rounds more than their length tells: all rows are asked in float64 too."""
     pool, labels = small(1, 1500, 3, 32, 400)
-    trainer = VotingTrainer(pool, backends.choose("cpu", 2), held_out=False)
+    trainer = CpuTrainer(pool, backends.choose("cpu", 2), held_out=False)
     arguments = [pool.every_row], [labels], SEEDS[:1]
     np.testing.assert_array_equal(trainer.predict(*arguments), trainer.predict(*arguments, exact=True))
 
@@ -145,9 +146,9 @@ def test_a_large_training_set_is_certain_of_no_more_than_it_may_be():
 def test_a_failed_batch_leaves_nothing_behind(monkeypatch):
     """Products that were announced and never computed must not be taken for finished ones."""
     plan = plan_of(CASES[:2])
-    trainer = VotingTrainer(plan.pool, backends.choose("cpu", 2), held_out=False)
+    trainer = CpuTrainer(plan.pool, backends.choose("cpu", 2), held_out=False)
     arguments = plan.rows, plan.labels, plan.seeds
-    expected = VotingTrainer(plan.pool, backends.choose("cpu", 2), held_out=False).predict(*arguments)
+    expected = CpuTrainer(plan.pool, backends.choose("cpu", 2), held_out=False).predict(*arguments)
     with monkeypatch.context() as patch:
         patch.setattr(np, "matmul", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -171,7 +172,7 @@ def test_ten_paper_scale_submissions_equal_the_live_reference(seed):
     skew = ["", "single", "missing", "duplicates", ""][seed % 5]
     features, labels, evaluation, truth = board(seed, (60, 25)[seed // 5], 30_733, skew=skew)
     pool = Pool(features, evaluation, truth)
-    trainer = VotingTrainer(pool, backends.choose("cpu", 2), held_out=False)
+    trainer = CpuTrainer(pool, backends.choose("cpu", 2), held_out=False)
     ours = trainer.predict([pool.every_row] * 2, [labels] * 2, SEEDS)
     for line, number in zip(ours, SEEDS, strict=True):
         np.testing.assert_array_equal(line, predict(features, labels, evaluation, int(number)))

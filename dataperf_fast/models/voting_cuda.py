@@ -1,0 +1,121 @@
+"""``voting`` on a GPU: solves and votes there, what hangs on libsvm's and BLAS's own rounding on the CPU.
+
+The Gram matrices and the logistic regression must be scikit-learn's to the last bit, which its BLAS decides; they take
+some 5 ms a fit of one CPU thread. The device solves (``kernels/svc_cuda.py``), votes (``kernels/soft_vote_cuda.py``)
+and counts for the F1; the few rows in doubt are settled as on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dataperf_fast.backend import Backend
+from dataperf_fast.kernels.launch import array_library
+from dataperf_fast.models import libraries
+from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, on_host, weights_of
+from dataperf_fast.plan import Pool
+
+if TYPE_CHECKING:
+    from dataperf_fast.kernels.soft_vote_cuda import Ballot
+    from dataperf_fast.kernels.svc import Problem
+
+_BYTES_PER_ROW = 64  # of a retrain: its answers, and its part of a fit's products in float64
+
+
+class CudaTrainer(VotingTrainer):
+    """Trains batches over one pool, whose evaluation rows stay on the device."""
+
+    def __init__(self, pool: Pool, backend: Backend, held_out: bool):
+        super().__init__(pool, backend, held_out, array_library())
+        self.bytes_per_retrain = _BYTES_PER_ROW * len(self._truth)
+        self._on_device = self._xp.asarray(self._evaluation.astype(np.float64))
+        self._squares = self._xp.einsum("ij,ij->i", self._on_device, self._on_device)
+        self._longest = float(self._squares.max())
+
+    def _begin(self, fits: list[Fit]) -> Callable[[], None]:
+        from dataperf_fast.kernels import svc, threads
+
+        follows = libraries.multinomial_path_is_scikit_learns()
+        problems: list[Problem | None] = [None] * len(fits)
+
+        def fit_weights(at: int) -> None:
+            fits[at].logistic = fit_logistic(self._pool.features[fits[at].rows], fits[at].labels, follows)
+
+        def prepare(at: int) -> None:
+            problems[at] = svc.prepare(self._pool.features[fits[at].rows], fits[at].labels, fits[at].seeds)
+
+        tasks = [partial(task, at) for task in (prepare, fit_weights) for at in range(len(fits))]
+        wait = threads.start(self._threads, lambda task: task(), tasks)
+
+        def end() -> None:
+            wait()
+            self._solve(fits, [problem for problem in problems if problem is not None])
+
+        return end
+
+    def _solve(self, fits: list[Fit], problems: list[Problem]) -> None:
+        """Solve on the device what fits there, like with like, and the rest here."""
+        from dataperf_fast.kernels import svc, svc_cuda, threads
+
+        def finish(at: int, solved: svc.Solved) -> None:
+            fits[at].svc = svc.finish(problems[at], solved)
+
+        tasks = []
+        for group in self._alike(fits):
+            small = [at for at in group if svc_cuda.covers(problems[at])]
+            if small:
+                solved = svc_cuda.solve([problems[at] for at in small])
+                tasks += [partial(finish, at, of) for at, of in zip(small, solved, strict=True)]
+            tasks += [partial(finish, at, svc.solve(problems[at])) for at in group if at not in small]
+        threads.run(self._threads, lambda task: task(), tasks)
+
+    def _ready(self, fits: list[Fit]) -> None:
+        """Nothing: products are the device's own, and take it milliseconds."""
+
+    def _vote(self, fits: list[Fit]) -> None:
+        from dataperf_fast.kernels import soft_vote_cuda
+
+        for group in self._alike(fits):
+            ballots = [self._ballot(fits[at]) for at in group]
+            answers, doubts = soft_vote_cuda.vote(ballots, self._on_device, self._squares, self._xp)
+            for line, (at, doubted) in enumerate(zip(group, on_host(doubts), strict=True)):
+                fits[at].answers, fits[at].doubts = answers[line], doubted
+
+    def _ballot(self, fit: Fit) -> Ballot:
+        from dataperf_fast.kernels.soft_vote_cuda import Ballot
+
+        assert fit.svc is not None
+        weights, intercepts = weights_of(fit)
+        return Ballot(
+            self._pool.features[fit.rows[fit.svc.order]].astype(np.float64), weights.astype(np.float64), intercepts,
+            logit_error(weights, self._longest), fit.svc.gamma, fit.svc.starts, fit.svc.coefficients, fit.svc.rho,
+            fit.svc.a, fit.svc.b,
+        )  # fmt: skip
+
+    def _score(self, fits: list[Fit]) -> list[np.ndarray]:
+        from dataperf_fast.kernels import f1, soft_vote_cuda
+
+        scores: list[np.ndarray] = [np.empty(0)] * len(fits)
+        truth = self._xp.asarray(self._truth)
+        for group in self._alike(fits):
+            scored = np.ones((len(group), len(self._truth)), np.uint8)
+            if self._held_out:
+                for line, at in enumerate(group):
+                    scored[line, fits[at].rows] = 0
+            answers = self._xp.stack([fits[at].answers for at in group])
+            class_of = np.stack([fits[at].classes for at in group])
+            counts = soft_vote_cuda.count(answers, class_of, truth, self._xp.asarray(scored), self._xp)
+            for at, of_fit in zip(group, counts, strict=True):
+                scores[at] = f1.from_counts(of_fit)
+        return scores
+
+    def _alike(self, fits: list[Fit]) -> list[list[int]]:
+        """Fits with equally many classes and seeds, together."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for at, fit in enumerate(fits):
+            groups.setdefault((len(fit.classes), len(fit.seeds)), []).append(at)
+        return list(groups.values())

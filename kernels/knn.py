@@ -57,14 +57,15 @@ def nearest(features: np.ndarray, queries: np.ndarray, neighbours: int, threads:
     def search(start: int) -> None:
         tile = np.ascontiguousarray(queries[start : start + TILE], np.float64)
         squared, unsure = distances(rows, tile)
-        _nearest(squared, unsure, rows.features, tile, found[start : start + TILE])
+        pick(squared, unsure, rows.features, tile, found[start : start + TILE])
 
     run(threads, search, range(0, len(queries), TILE))
     return found
 
 
 @njit(nogil=True, cache=True)
-def _nearest(squared, unsure, features, queries, found):
+def pick(squared, unsure, features, queries, found):
+    """Set ``found (q, k)``, given what ``distances`` returns for ``queries (q, d)`` and ``features (n, d)``."""
     neighbours = found.shape[1]
     closest = np.empty(neighbours)
     different = np.arange(features.shape[0])

@@ -16,7 +16,7 @@ from numba import cuda
 
 from dataperf_fast.kernels import knn
 from dataperf_fast.kernels.knn_shapley import rise, weights_of
-from dataperf_fast.kernels.launch import launch
+from dataperf_fast.kernels.launch import launch, on_host
 
 _THREADS = 128
 _BYTES = 40  # of device memory for each pair of rows: distances, sorted ones, order and its transpose, values
@@ -53,7 +53,7 @@ def values(
         launch(_add, blocks, _THREADS, worths, total)
         if done is not None:
             done(len(queries))
-    return np.asarray(total.get() if hasattr(total, "get") else total) / len(evaluation)
+    return on_host(total) / len(evaluation)
 
 
 def _settled(
@@ -65,18 +65,12 @@ def _settled(
     ranked = xp.take_along_axis(squared, order, axis=1)
     right = (xp.asarray(labels) == xp.asarray(truth)[:, None])[xp.arange(len(queries))[:, None], order]
     doubtful = ((ranked[:, 1:] - ranked[:, :-1] <= unsure[:, None]) & (right[:, 1:] != right[:, :-1])).any(axis=1)
-    for query in np.flatnonzero(_on_host(doubtful)):
-        mended, distances = _on_host(order[query]).copy(), _on_host(squared[query]).copy()
+    for query in np.flatnonzero(on_host(doubtful)):
+        mended, distances = on_host(order[query]).copy(), on_host(squared[query]).copy()
         wide = np.ascontiguousarray(features, np.float64)
         knn.settle(mended, distances, float(unsure[query]), labels == truth[query], wide, queries[query])
         order[query] = xp.asarray(mended)
     return order
-
-
-def _on_host(array: Any) -> np.ndarray:
-    """A CuPy or NumPy array as NumPy's."""
-    host: np.ndarray = array.get() if hasattr(array, "get") else array
-    return host
 
 
 @cuda.jit

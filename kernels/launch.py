@@ -21,3 +21,8 @@ def launch(kernel: Any, blocks: int | tuple[int, int], threads: int, *arguments:
 def array_library() -> Any:
     """CuPy; on the simulator NumPy, which has the same functions."""
     return np if getattr(config, "ENABLE_CUDASIM", 0) else importlib.import_module("cupy")
+
+
+def on_host(array: Any) -> np.ndarray:
+    """A CuPy or NumPy array as NumPy's."""
+    return np.asarray(array.get() if hasattr(array, "get") else array)

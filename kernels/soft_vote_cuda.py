@@ -18,7 +18,7 @@ import numpy as np
 from numba import cuda, njit
 
 from dataperf_fast.kernels import coupling, platt, soft_vote
-from dataperf_fast.kernels.launch import launch
+from dataperf_fast.kernels.launch import launch, on_host
 
 PANEL = 256  # rows of a product at a time, always: its rounding does not depend on the batch
 CLASSES = 256  # a class is a byte
@@ -111,7 +111,7 @@ def count(answers: Any, class_of: np.ndarray, truth: Any, scored: Any, xp: Any) 
     fits, seeds, _ = answers.shape
     counts = xp.zeros((fits, seeds, 3, CLASSES), np.int32)
     launch(count_answers, (seeds, fits), _THREADS, answers, xp.asarray(class_of), truth, scored, counts)
-    return np.asarray(counts.get() if hasattr(counts, "get") else counts)
+    return on_host(counts)
 
 
 @cuda.jit

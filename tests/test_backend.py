@@ -38,12 +38,13 @@ def test_auto_takes_a_device_that_answers(monkeypatch):
 
 def test_what_has_no_cuda_path_runs_on_the_cpu(monkeypatch):
     monkeypatch.setattr(backends, "find_device", lambda: H200)
-    assert backends.choose("auto", without_cuda="speech").reason == "auto: speech has no CUDA path"
+    assert backends.choose("auto", without_cuda="vision").reason == "auto: vision has no CUDA path"
     with pytest.raises(
-        dpf.InputError, match="--backend: cuda cannot be used: speech has no CUDA path; expected cpu or"
+        dpf.InputError, match="--backend: cuda cannot be used: vision has no CUDA path; expected cpu or"
     ):
-        backends.choose("cuda", without_cuda="speech")
-    assert benchmarks.without_cuda("debugging", None) == benchmarks.without_cuda("debugging", "linear-net") == ""
+        backends.choose("cuda", without_cuda="vision")
+    assert benchmarks.without_cuda("debugging", None) == benchmarks.without_cuda("debugging", "knn") == ""
+    assert benchmarks.without_cuda("speech", None) == ""
     assert benchmarks.without_cuda("debugging", "svc") == "debugging by svc"
     assert benchmarks.without_cuda("vision", None) == "vision"
 

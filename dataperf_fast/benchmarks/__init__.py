@@ -27,7 +27,7 @@ def load(benchmark: str) -> Any:
 def without_cuda(benchmark: str, model: str | None) -> str:
     """What of a benchmark has no CUDA path yet, by name; nothing if it has one."""
     if benchmark == "debugging":
-        return "" if model in (None, "linear-net") else f"debugging by {model}"
+        return "" if model in (None, "linear-net", "knn") else f"debugging by {model}"
     return "" if benchmark == "speech" else benchmark
 
 

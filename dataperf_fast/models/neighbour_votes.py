@@ -32,18 +32,27 @@ class NeighbourVotesTrainer(GroupTrainer):
 
     def __init__(self, pool: Pool, backend: Backend):
         super().__init__(pool, backend)
+        self._backend = backend
         self._rows: np.ndarray | None = None
 
     def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
         """Follow label states of the same rows."""
-        from dataperf_fast.kernels import knn, neighbour_votes
+        from dataperf_fast.kernels import neighbour_votes
 
         if rows is not self._rows:
-            features, evaluation = self.pool.features[rows], self.pool.evaluation_features
-            self._neighbours = knn.nearest(features, evaluation, NEIGHBOURS, self.threads)
+            self._neighbours = self._search(rows)
             self._voters = neighbour_votes.voters(self._neighbours, len(rows))
             self._rows = rows
         counts = np.empty(len(labels), np.int64)
         truth = self.pool.evaluation_labels == 1
         neighbour_votes.correct(self._neighbours, *self._voters, labels, truth, counts)
         outcomes["correct"] = counts
+
+    def _search(self, rows: np.ndarray) -> np.ndarray:
+        from dataperf_fast.kernels import knn, knn_cuda
+        from dataperf_fast.kernels.launch import array_library
+
+        features, evaluation = self.pool.features[rows], self.pool.evaluation_features
+        if self._backend.name == "cuda":
+            return knn_cuda.nearest(features, evaluation, NEIGHBOURS, self._backend.memory, array_library())
+        return knn.nearest(features, evaluation, NEIGHBOURS, self.threads)

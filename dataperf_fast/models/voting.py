@@ -121,6 +121,8 @@ class VotingTrainer(ABC):
         self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool = False
     ) -> np.ndarray:
         """The class that each retrain gives each evaluation row: ``(r, m)`` uint8."""
+        from dataperf_fast.kernels.launch import on_host
+
         predictions = np.empty((len(rows), len(self._truth)), np.uint8)
         for fit in self._run(rows, labels, seeds, exact):
             predictions[fit.retrains] = fit.classes[on_host(fit.answers)]
@@ -209,8 +211,3 @@ def logit_error(weights: np.ndarray, longest: float) -> float:
 
     steepest = (weights.astype(np.float64) ** 2).sum(axis=1).max()
     return float(soft_vote.LOGIT_ERROR * soft_vote.ROUNDING * np.sqrt(longest * steepest))
-
-
-def on_host(array: Any) -> np.ndarray:
-    """A CuPy or NumPy array as NumPy's."""
-    return np.asarray(array.get() if hasattr(array, "get") else array)

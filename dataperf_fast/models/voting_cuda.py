@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dataperf_fast.backend import Backend
-from dataperf_fast.kernels.launch import array_library
+from dataperf_fast.kernels.launch import array_library, on_host
 from dataperf_fast.models import libraries
-from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, on_host, weights_of
+from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, weights_of
 from dataperf_fast.plan import Pool
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from types import ModuleType
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 from dataperf_fast.formats.errors import InputError
 
-NAMES = ("auto", "cpu", "cuda", "reference")
+NAMES = ("auto", "cpu", "cuda", "reference", "reference-cuml")
 _SHARE_OF_MEMORY = 0.5
 
 
@@ -28,6 +29,11 @@ class Backend:
     threads: int
     memory: int
     multiprocessors: int = 0
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the reference pipelines are to run, on whatever."""
+        return self.name.startswith("reference")
 
     @property
     def lanes(self) -> int:
@@ -50,12 +56,16 @@ def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") 
     """Resolve a backend's name; ``jobs`` is the number of threads, by default one a core that we may use.
 
     ``auto`` is cuda where a device answers, else cpu. ``without_cuda`` names what is to run if it has no CUDA path.
+    ``reference-cuml`` is the reference with ``cuml.accel`` between it and scikit-learn, for the rest of the process.
     """
     threads = usable_cores() if jobs is None else jobs
     if threads < 1:
         raise InputError("--jobs", "is", value=jobs, expected="a whole number from 1")
     memory = int(available_memory() * _SHARE_OF_MEMORY)
     if name in ("cpu", "reference"):
+        return Backend(name, "asked for", threads, memory)
+    if name == "reference-cuml":
+        _accelerate_scikit_learn()
         return Backend(name, "asked for", threads, memory)
     if name not in ("auto", "cuda"):
         raise InputError("--backend", "is", value=name, expected=" or ".join(NAMES))
@@ -92,6 +102,21 @@ def find_device() -> Device | str:
     return Device(name, free, total, device.MULTIPROCESSOR_COUNT, tuple(device.compute_capability), version)
 
 
+def _accelerate_scikit_learn() -> None:
+    """Let cuML stand in for scikit-learn's estimators, or say why it cannot."""
+    problem = find_device()
+    if find_spec("cuml") is None:
+        problem = "the package cuml is not installed"
+    if not isinstance(problem, Device):
+        raise InputError(
+            "--backend", f"reference-cuml cannot be used: {problem}",
+            expected="reference, or an environment with cuML, as docs/gpu.md says",
+        )  # fmt: skip
+    if "sklearn" in sys.modules and not getattr(sys.modules.get("cuml.accel"), "enabled", lambda: False)():
+        raise InputError("--backend", "reference-cuml must be chosen before scikit-learn is imported")
+    importlib.import_module("cuml.accel").install()
+
+
 def reference_pipeline(benchmark: str) -> ModuleType:
     """Import the reference pipeline of a benchmark, or say what must be installed for it."""
     try:
@@ -125,6 +150,7 @@ def versions() -> dict[str, str]:
         "xgboost-cpu": "--model xgb: pip install 'dataperf-fast[xgb]'",
         "numba-cuda": "--backend cuda: pip install 'dataperf-fast[gpu]'",
         "cupy-cuda13x": "the same",
+        "cuml-cu13": "--backend reference-cuml: docs/gpu.md",
     }
     found = {}
     for package, purpose in (needed | optional).items():

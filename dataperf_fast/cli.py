@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dataperf_fast
+from dataperf_fast.backend import NAMES as BACKENDS
 
 if TYPE_CHECKING:
     from dataperf_fast.benchmarks.common import Options
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
     )
-    evaluate.add_argument("--backend", default="auto", choices=("auto", "cpu", "cuda", "reference"))
+    evaluate.add_argument("--backend", default="auto", choices=BACKENDS)
     evaluate.add_argument("--jobs", type=int, metavar="N", help="threads [one a core]")
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="write official results, a table and pictures")
     evaluate.add_argument("--format", choices=("table", "json"), default="table", help="json: one record a line")

@@ -7,9 +7,11 @@ thresholds 0.10, 0.15 .. 0.95 the first with the highest training accuracy, ever
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from dataperf_fast.kernels.launch import on_host
 
 # The threshold 0 is what the search starts from: it is left only if every candidate's accuracy rounds to zero.
 THRESHOLDS = np.concatenate([[0.0], np.arange(0.1, 1, 0.05)]).astype(np.float32)
@@ -37,12 +39,13 @@ def rounded_accuracy(correct: np.ndarray, rows: int) -> np.ndarray:
 
 
 def score(
-    train_logits: np.ndarray, train_labels: np.ndarray, logits: np.ndarray, labels: np.ndarray, tolerance: np.ndarray
+    train_logits: Any, train_labels: np.ndarray, logits: Any, labels: np.ndarray, tolerance: np.ndarray, xp: Any = np
 ) -> Scores:
     """Choose each net's threshold on its training logits ``(r, n)`` and score it on ``logits (r, m)``.
 
     ``train_labels (r, n)`` are the labels that each net was trained on, ``labels (m,)`` those of the evaluation set,
-    ``tolerance (r,)`` a bound on the error of a net's logits.
+    ``tolerance (r,)`` a bound on the error of a net's logits. ``xp`` is CuPy where the logits are on a device: there
+    rows are counted, and what is made of the counts is made here.
 
     For the bounds of the accuracy, training accuracies become intervals, every threshold that could win is followed,
     and each of them is evaluated with all its near evaluation rows wrong and with all of them right.
@@ -51,7 +54,7 @@ def score(
     every = np.arange(count)
     order = np.arange(len(THRESHOLDS))
     intervals = np.zeros((count, len(THRESHOLDS), 3))
-    intervals[:, 1:] = _accuracies(train_logits, train_labels, tolerance, every[:, None], order[1:])
+    intervals[:, 1:] = _accuracies(train_logits, train_labels, tolerance, every[:, None], order[1:], xp)
     low, middle, high = np.moveaxis(intervals, 2, 0)
     chosen = middle.argmax(axis=1)  # the first of equals
     floor = low[every, chosen][:, None]
@@ -59,30 +62,34 @@ def score(
     # Where no row is near a threshold, low = middle = high and only the winner is left.
 
     nets, followed = np.nonzero(could_win)
-    ends = _accuracies(logits, labels, tolerance, nets, followed)
+    ends = _accuracies(logits, labels, tolerance, nets, followed, xp)
     accuracy = ends[followed == chosen[nets], 1]  # one a net, in the nets' order
     lowest, highest = accuracy.copy(), accuracy.copy()
     np.minimum.at(lowest, nets, ends[:, 0])
     np.maximum.at(highest, nets, ends[:, 2])
-    margin = np.abs(logits - _LOGITS[chosen][:, None]).min(axis=1)
+    margin = on_host(xp.abs(logits - xp.asarray(_LOGITS[chosen])[:, None]).min(axis=1))
     return Scores(THRESHOLDS[chosen], accuracy, lowest, highest, margin)
 
 
 def _accuracies(
-    logits: np.ndarray, labels: np.ndarray, tolerance: np.ndarray, nets: np.ndarray, at: np.ndarray
+    logits: Any, labels: np.ndarray, tolerance: np.ndarray, nets: np.ndarray, at: np.ndarray, xp: Any
 ) -> np.ndarray:
     """Rounded accuracies ``(.., 3)`` of ``nets (..)`` at their thresholds: near rows all wrong, as they are, all right.
 
     ``logits (r, n)``, ``labels (n,)`` or ``(r, n)``, ``tolerance (r,)``; ``nets`` and ``at`` broadcast.
     """
-    labels = np.broadcast_to(labels, logits.shape)[nets]
-    correct = (_sigmoid(logits)[nets] > THRESHOLDS[at][..., None]) == labels
-    near = np.abs(logits[nets] - _LOGITS[at][..., None]) <= tolerance[nets][..., None]
+    thresholds, middles, widths = (
+        xp.asarray(values)[..., None] for values in (THRESHOLDS[at], _LOGITS[at], tolerance[nets])
+    )
+    nets = xp.asarray(nets)
+    given = xp.broadcast_to(xp.asarray(labels), logits.shape)[nets]
+    correct = (_sigmoid(logits, xp)[nets] > thresholds) == given
+    near = xp.abs(logits[nets] - middles) <= widths
     counts = [(correct & ~near).sum(axis=-1), correct.sum(axis=-1), (correct | near).sum(axis=-1)]
-    return rounded_accuracy(np.stack(counts, axis=-1), logits.shape[1])
+    return rounded_accuracy(on_host(xp.stack(counts, axis=-1)), logits.shape[1])
 
 
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
+def _sigmoid(logits: Any, xp: Any) -> Any:
     """The sigmoid, correctly rounded to float32."""
     with np.errstate(over="ignore"):
-        return (1.0 / (1.0 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
+        return (1.0 / (1.0 + xp.exp(-logits.astype(np.float64)))).astype(np.float32)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda
 
-from dataperf_fast.kernels.launch import launch
+from dataperf_fast.kernels.launch import array_library, launch
 from dataperf_fast.kernels.linear_net import EPOCHS, Start
 from dataperf_fast.kernels.linear_net_steps import (
     BATCH,
@@ -55,26 +55,27 @@ def bytes_per_net(rows: int, evaluation_rows: int, dimension: int) -> int:
 
 def train(
     start: Start, pool: Loaded, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], threads: int | None = None
-) -> tuple[list[np.ndarray], np.ndarray]:
+) -> tuple[list[Any], Any]:
     """Train net i on the pool's rows ``rows[i] (n_i,)`` int32 with ``labels[i] (n_i,)`` uint8, in their order.
 
     ``start`` is prepared for the longest of them and in the pool's dtype; the number of ``threads`` a block decides
-    nothing. Returns each net's logits of its training rows ``(n_i,)`` and those of the evaluation rows ``(r, m)``.
+    nothing. Returns each net's logits of its training rows ``(n_i,)`` and those of the evaluation rows ``(r, m)``, on
+    the device, as ``array_library()`` has arrays.
     """
+    xp = array_library()
     nets, width, threads = len(rows), pool.features.shape[1], threads or THREADS
     offsets = np.concatenate([[0], np.cumsum([len(of) for of in rows])]).astype(np.int64)
     kind: Any = start.hidden.dtype
     schedule = start.schedule
     state = cuda.device_array((nets, HIDDEN, 3, width), kind)
-    train_out = cuda.device_array(int(offsets[-1]), kind)
-    evaluation_out = cuda.device_array((nets, pool.evaluation.shape[0]), kind)
+    train_out, evaluation_out = xp.empty(int(offsets[-1]), kind), xp.empty((nets, pool.evaluation.shape[0]), kind)
     launch(
         _kernel(kind.type, width), nets, threads, *pool, cuda.to_device(np.concatenate(rows)),
         cuda.to_device(np.concatenate(labels)), cuda.to_device(offsets), cuda.to_device(start.hidden),
         cuda.to_device(start.small), cuda.to_device(start.u), cuda.to_device(schedule.coefficients),
         cuda.to_device(schedule.rebase), schedule.half_ulp, state, train_out, evaluation_out,
     )  # fmt: skip
-    return np.split(train_out.copy_to_host(), offsets[1:-1]), evaluation_out.copy_to_host()
+    return xp.split(train_out, offsets[1:-1].tolist()), evaluation_out
 
 
 @lru_cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,3 +84,33 @@ def test_info_says_what_the_gpu_is(monkeypatch, capsys):
         "NVIDIA H200, 100.0 of 139.0 GiB free, 132 multiprocessors, compute capability 9.0, CUDA 13.0"
     )
     assert lines["backend"] == "cuda (auto: NVIDIA H200 answers)"
+
+
+def test_cuml_stands_in_for_scikit_learn_only_where_it_can(monkeypatch, suite, capsys):
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    assert cli.main(["evaluate", "debugging", str(suite), "--backend", "reference-cuml"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "dataperf-fast: --backend: reference-cuml cannot be used: the package cuml is not installed; "
+        "expected reference, or an environment with cuML, as docs/gpu.md says"
+    ]
+    monkeypatch.setattr(backends, "find_spec", lambda name: name)
+    monkeypatch.setattr(backends, "find_device", lambda: "no CUDA driver is installed")
+    with pytest.raises(dpf.InputError, match="reference-cuml cannot be used: no CUDA driver is installed"):
+        backends.choose("reference-cuml")
+
+
+def test_cuml_is_put_in_place_before_scikit_learn_is_imported(monkeypatch):
+    calls = []
+    accelerator = SimpleNamespace(install=lambda: calls.append("install"), enabled=lambda: bool(calls))
+    monkeypatch.setitem(sys.modules, "cuml.accel", accelerator)
+    monkeypatch.setattr(backends, "find_spec", lambda name: name)
+    monkeypatch.setattr(backends, "find_device", lambda: H200)
+    monkeypatch.setitem(sys.modules, "sklearn", SimpleNamespace())
+    with pytest.raises(dpf.InputError, match="must be chosen before scikit-learn is imported"):
+        backends.choose("reference-cuml")
+    monkeypatch.delitem(sys.modules, "sklearn")
+    chosen = backends.choose("reference-cuml")
+    assert (chosen.name, chosen.is_reference, calls) == ("reference-cuml", True, ["install"])
+    monkeypatch.setitem(sys.modules, "sklearn", SimpleNamespace())
+    assert backends.choose("reference-cuml").is_reference
+    assert not backends.choose("cpu").is_reference

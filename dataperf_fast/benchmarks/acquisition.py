@@ -143,7 +143,7 @@ def score_plan(
             expected = "rows of two labels, or no model can be trained"
             raise InputError(submission.files[int(task)], problem, "line 1", expected=expected)
     values: dict[str, Any] = {"retrains": TRIALS}
-    if engine.backend.name == "reference":
+    if engine.backend.is_reference:
         generator.set_state(state)
         accuracies = backends.reference_pipeline(BOARD.name).evaluate(
             [(table.features, table.labels) for table in market.sellers], counts.tolist(),

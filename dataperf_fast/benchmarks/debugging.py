@@ -194,7 +194,7 @@ def _evaluate_task(
             broken.append(_invalid(file, error, engine))
     if not orders:
         return TaskResult(task.data_id, broken)
-    if engine.backend.name == "reference":
+    if engine.backend.is_reference:
         result = _score_by_reference(task, orders, engine, curve, model)
     else:
         result = score_task(task, orders, engine, curve, model)

@@ -201,7 +201,7 @@ def score_submissions(
     pool: Pool, sets: dict[files.SubmissionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
 ) -> list[Record]:
     """Score training sets (rows of the pool, classes) that share a pool: ten retrains each, all in one plan."""
-    if engine.backend.name == "reference":
+    if engine.backend.is_reference:
         return [_score_by_reference(pool, file, *of_file, engine) for file, of_file in sets.items()]
     started = time.perf_counter()
     rows = [part for part, _ in sets.values() for _ in SEEDS]

@@ -142,7 +142,7 @@ def _evaluate_task(
         name: (np.array([pooled.row_of[image] for image in of.ids], np.int32), of.labels)
         for name, (_, of) in sets.items()
     }
-    if engine.backend.name == "reference":
+    if engine.backend.is_reference:
         return _score_by_reference(task, pool, chosen, engine)
     return score_task(task, pool, chosen, engine)
 

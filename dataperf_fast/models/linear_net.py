@@ -118,7 +118,9 @@ class CudaTrainer:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Train and score a batch."""
         from dataperf_fast.kernels import linear_net, linear_net_cuda
+        from dataperf_fast.kernels.launch import array_library
 
+        xp = array_library()
         dtype = np.float64 if exact else np.float32
         if dtype not in self._loaded:
             self._loaded[dtype] = linear_net_cuda.load(*_contiguous(self._pool, dtype))
@@ -127,20 +129,21 @@ class CudaTrainer:
         outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
         for group in groups_of(rows):
             scores = _score(
-                np.stack(train_logits[group]), np.stack(labels[group]), logits[group], self._pool.evaluation_labels
+                xp.stack(train_logits[group]), np.stack(labels[group]), logits[group], self._pool.evaluation_labels, xp
             )
             for name in LinearNet.outcome.names or ():
                 outcomes[name][group] = getattr(scores, name)
         return outcomes, outcomes["lowest"] == outcomes["highest"]
 
 
-def _score(train_logits: np.ndarray, labels: np.ndarray, logits: np.ndarray, truth: np.ndarray) -> decisions.Scores:
-    """Score nets that have the same rows; float64 logits are taken for exact."""
+def _score(train_logits: Any, labels: np.ndarray, logits: Any, truth: np.ndarray, xp: Any = np) -> decisions.Scores:
+    """Score nets that have the same rows; float64 logits are taken for exact. The logits are arrays of ``xp``."""
     from dataperf_fast.kernels import decisions
+    from dataperf_fast.kernels.launch import on_host
 
     relative = RELATIVE_TOLERANCE if logits.dtype == np.float32 else 0.0
-    tolerance = relative * np.sqrt((logits.astype(np.float64) ** 2).mean(axis=1))
-    return decisions.score(train_logits, labels, logits, truth, tolerance)
+    tolerance = relative * np.sqrt(on_host((logits.astype(np.float64) ** 2).mean(axis=1)))
+    return decisions.score(train_logits, labels, logits, truth, tolerance, xp)
 
 
 def _contiguous(pool: Pool, dtype: type) -> tuple[np.ndarray, np.ndarray]:

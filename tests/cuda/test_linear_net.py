@@ -6,6 +6,7 @@ import pytest
 from dataperf_fast.backend import Backend
 from dataperf_fast.engine import Engine
 from dataperf_fast.kernels import linear_net, linear_net_cuda
+from dataperf_fast.kernels.launch import on_host
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.plan import Plan, Pool
 from tests.cuda.conftest import SIMULATED
@@ -33,7 +34,8 @@ def problem(rows, nets, kind=np.float64):
 def on_device(features, evaluation, labels, chosen=None, threads=None):
     rows = chosen or [np.arange(len(features), dtype=np.int32)] * len(labels)
     start = linear_net.prepare(max(map(len, rows)), WIDTH, features.dtype.type)
-    return linear_net_cuda.train(start, linear_net_cuda.load(features, evaluation), rows, labels, threads)
+    found, logits = linear_net_cuda.train(start, linear_net_cuda.load(features, evaluation), rows, labels, threads)
+    return [on_host(of) for of in found], on_host(logits)
 
 
 def on_cpu(features, evaluation, labels):

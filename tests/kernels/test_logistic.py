@@ -63,7 +63,7 @@ def test_two_classes_are_left_to_scikit_learn(monkeypatch):
     monkeypatch.setattr(logistic, "fit", refuse)
     features, labels, evaluation, _ = board(2, training=40)
     labels = (labels > 2).astype(np.uint8)
-    ours = voting._logistic_regression(features, labels, follows=True)
+    ours = voting.fit_logistic(features, labels, follows=True)
     theirs = LogisticRegression().fit(features, labels)
     np.testing.assert_array_equal(ours.weights, theirs.coef_)
     np.testing.assert_array_equal(logistic.probabilities(ours, evaluation), theirs.predict_proba(evaluation))
@@ -105,5 +105,5 @@ def test_sums_are_numpys(count):
 def test_where_the_path_is_not_followed_scikit_learns_solver_runs(monkeypatch):
     monkeypatch.setattr(logistic, "fit", refuse)
     features, labels, _, _ = board(1)
-    expected = voting._logistic_regression(features, labels, follows=False)
+    expected = voting.fit_logistic(features, labels, follows=False)
     np.testing.assert_array_equal(expected.weights, LogisticRegression().fit(features, labels).coef_)

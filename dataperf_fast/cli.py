@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dataperf_fast
-from dataperf_fast.backend import NAMES as BACKENDS
+from dataperf_fast.arguments import SIZES, parser
 
 if TYPE_CHECKING:
     from dataperf_fast.benchmarks.common import Options
@@ -19,29 +19,13 @@ if TYPE_CHECKING:
     from dataperf_fast.results import Record
 
 OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-# What synth can be asked for beside a scale, by board.
-_SIZES = {
-    "debugging": ("tasks", "train", "test", "val"),
-    "speech": (),
-    "vision": ("concepts", "pool", "train", "test"),
-    "acquisition": ("markets", "sellers", "rows", "buyer"),
-}
-
-_EXAMPLES = """examples:
-  dataperf-fast demo
-  dataperf-fast evaluate debugging path/to/data
-  dataperf-fast evaluate speech path/to/data --submissions teams/*
-  dataperf-fast evaluate vision path/to/data --submissions teams/*
-  dataperf-fast evaluate acquisition path/to/data --submissions teams/* --model knn
-  dataperf-fast evaluate debugging path/to/data --submissions mine/ --out results/ --format json
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 all scored, 1 a failure of ours, 2 usage or bad input."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     warnings.showwarning = _show_warning
-    command: Callable[[argparse.Namespace], int] = options.command
+    command = _COMMANDS[options.command]
     from dataperf_fast.formats.errors import InputError
 
     try:
@@ -66,94 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILURE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dataperf-fast",
-        description="Score DataPerf submissions: fast, and with the reference's own results.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"dataperf-fast {dataperf_fast.__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(name: str, run: Callable[[argparse.Namespace], int], summary: str, example: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=summary,
-            epilog=f"example:\n  dataperf-fast {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        command.set_defaults(command=run)
-        return command
-
-    demo = add("demo", _demo, "build a small suite from real images, score it, draw it", "demo --out demo")
-    demo.add_argument("--out", type=Path, default=Path("dataperf-demo"), help="folder to write to [%(default)s]")
-
-    evaluate = add(
-        "evaluate",
-        _evaluate,
-        "score submissions",
-        "evaluate debugging data/ --submissions mine/ 01g317_other.txt --out results/",
-    )
-    _add_benchmark(evaluate)
-    evaluate.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
-    evaluate.add_argument(
-        "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
-    )
-    evaluate.add_argument("--backend", default="auto", choices=BACKENDS)
-    evaluate.add_argument("--jobs", type=int, metavar="N", help="threads [one a core]")
-    evaluate.add_argument("--out", type=Path, metavar="DIR", help="write official results, a table and pictures")
-    evaluate.add_argument("--format", choices=("table", "json"), default="table", help="json: one record a line")
-    extent = evaluate.add_mutually_exclusive_group()
-    extent.add_argument(
-        "--curve", action="store_true", default=None, help="debugging: every point [the default with --out]"
-    )
-    extent.add_argument(
-        "--score-only",
-        dest="curve",
-        action="store_false",
-        help="debugging: only what the score needs [the default without --out]",
-    )
-    evaluate.add_argument(
-        "--model",
-        metavar="NAME",
-        help="debugging: linear-net, logistic, svc, knn or xgb; acquisition: lr, knn or rf [the first]",
-    )
-    evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
-
-    baselines = add(
-        "baselines", _baselines, "write what the paper compares with", "baselines debugging data/ --out submissions/"
-    )
-    _add_benchmark(baselines)
-    baselines.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
-    baselines.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the submissions")
-    baselines.add_argument(
-        "--methods", metavar="A,B", help="which [all but the longest: debugging's mc-shapley, acquisition's sweep]"
-    )
-    baselines.add_argument("--seed", type=_seed, default=0, help="of what is random [%(default)s]")
-
-    synth = add("synth", _synth, "write made-up tasks in the official format", "synth debugging made/ --scale paper")
-    _add_benchmark(synth)
-    synth.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
-    synth.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
-    synth.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same bytes [%(default)s]")
-    synth.add_argument("--noise", choices=("inverted", "weak", "both"), help="debugging: label noise [both]")
-    for name in dict.fromkeys(name for names in _SIZES.values() for name in names):
-        boards = ", ".join(board for board, names in _SIZES.items() if name in names)
-        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{boards}: number of {name} [the scale's]")
-
-    add("info", _info, "show versions, backends and what is missing for what", "info")
-    return parser
-
-
-def _add_benchmark(command: argparse.ArgumentParser) -> None:
-    from dataperf_fast.benchmarks import NAMES
-
-    command.add_argument("benchmark", choices=NAMES, metavar="BENCHMARK", help=", ".join(NAMES))
-
-
 def _require_place(out: Path) -> None:
     """Refuse an output folder that cannot be made or written, before any work is done for it."""
     import os
@@ -169,26 +65,11 @@ def _require_place(out: Path) -> None:
         raise InputError(out, "cannot be written", expected="a folder, or a place for one")
 
 
-def _seed(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**32:  # what NumPy's generators take
-        raise ValueError(text)
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
 def _evaluate(options: argparse.Namespace) -> int:
     from dataperf_fast.benchmarks.common import Options
 
     curve = options.out is not None if options.curve is None else options.curve
-    if options.model is not None and options.benchmark not in ("acquisition", "debugging"):
-        raise _meaningless("--model", options.benchmark, "the board's own model")
+    _require_model(options)
     return _run(
         options.benchmark, options.data, options.submissions, options.backend, options.jobs, options.out,
         options.format, Options(curve, options.model), not options.no_cache,
@@ -241,6 +122,39 @@ def _finish(records: list[Record], written: list[Path], out: Path | None, output
         _complain(line)
 
 
+def _verify(options: argparse.Namespace) -> int:
+    import json
+
+    from dataperf_fast import parity
+    from dataperf_fast.report import parity_report
+    from dataperf_fast.report.progress import Bar
+
+    _require_model(options)
+    with Bar() as bar:
+        report = parity.verify(
+            options.benchmark, options.data, options.submissions,
+            names=options.backends.split(",") if options.backends else None, model=options.model,
+            sample=options.sample, seed=options.seed, jobs=options.jobs, progress=bar,
+        )  # fmt: skip
+    if options.format == "json":
+        print(json.dumps(report.as_dict(), allow_nan=False))
+    else:
+        parity_report.print_report(report)
+    if options.junit is not None:
+        parity_report.write_junit(options.junit, report)
+    for line in report.invalid:
+        _complain(line)
+    if not report.same:
+        _complain("the backends differ")
+        return FAILURE
+    return BAD_INPUT if report.invalid else OK
+
+
+def _require_model(options: argparse.Namespace) -> None:
+    if options.model is not None and options.benchmark not in ("acquisition", "debugging"):
+        raise _meaningless("--model", options.benchmark, "the board's own model")
+
+
 def _baselines(options: argparse.Namespace) -> int:
     methods = options.methods.split(",") if options.methods else None
     for path in _write_baselines(options.benchmark, options.data, options.out, methods, options.seed):
@@ -267,10 +181,10 @@ def _synth(options: argparse.Namespace) -> int:
     from dataperf_fast.formats.errors import InputError
 
     board = options.benchmark
-    given = [name for names in _SIZES.values() for name in names if getattr(options, name)]
+    given = [name for names in SIZES.values() for name in names if getattr(options, name)]
     for name in [*given, *(["noise"] if options.noise else [])]:
-        if name not in (*_SIZES[board], "noise" if board == "debugging" else ""):
-            expected = ", ".join(f"--{other}" for other in ("scale", "seed", *_SIZES[board]))
+        if name not in (*SIZES[board], "noise" if board == "debugging" else ""):
+            expected = ", ".join(f"--{other}" for other in ("scale", "seed", *SIZES[board]))
             raise _meaningless(f"--{name}", board, expected)
     maker = import_module(f"dataperf_fast.synth.{board}")
     scale = replace(maker.SCALES[options.scale], **{name: getattr(options, name) for name in given})
@@ -361,6 +275,16 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _complain(line: str) -> None:
     print(f"dataperf-fast: {line}", file=sys.stderr)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "demo": _demo,
+    "evaluate": _evaluate,
+    "verify": _verify,
+    "baselines": _baselines,
+    "synth": _synth,
+    "info": _info,
+}
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ class Engine:
         """Train the retrains at ``places`` of the plan, batch by batch, and remember them under their keys."""
         if not places:
             return
-        trainer = self._trainer(plan)
+        trainer = self.trainer(plan)
         self.progress.planned(len(places))
         keys = list(places)
         position = 0
@@ -135,7 +135,8 @@ class Engine:
             self.progress.done(len(batch))
             position += len(batch)
 
-    def _trainer(self, plan: Plan) -> Trainer:
+    def trainer(self, plan: Plan) -> Trainer:
+        """The plan's model bound to its pool; the last one is kept."""
         if self._bound is None or self._bound[0] is not plan.pool or self._bound[1] != plan.model.name:
             self._bound = None  # what it shares may be hundreds of megabytes: let go before there are two
             self._bound = plan.pool, plan.model.name, plan.model.bind(plan.pool, self.backend)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -59,6 +59,17 @@ class Pool:
         return np.arange(len(self.features), dtype=np.int32)
 
 
+class Answers(NamedTuple):
+    """The class of every evaluation row ``(m,)``, its decision values, and whether all classes are certain.
+
+    Decision values are ``(m,)`` for the second of two classes, or ``(m, k)``; None where the model has none.
+    """
+
+    classes: np.ndarray
+    decisions: np.ndarray | None = None
+    certain: bool = True
+
+
 class Trainer(Protocol):
     """A frozen model bound to a pool and a backend, holding whatever its retrains have in common."""
 
@@ -72,6 +83,10 @@ class Trainer(Protocol):
         Returns the outcomes, ``(r,)`` of the model's ``outcome`` dtype, and ``(r,)`` bool: False where rounding could
         have flipped a decision that changes the outcome. With ``exact`` the most precise path is taken.
         """
+        ...
+
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Train once and answer every evaluation row, on the path that outcomes take; for whoever compares answers."""
         ...
 
 

@@ -18,4 +18,5 @@ def average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
     ranked, found = scores[order], np.cumsum(positive[order])
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # of every score
     recall = found[last] / found[-1]
-    return float(np.sum(np.diff(recall, prepend=0.0) * (found[last] / (last + 1))))
+    terms = np.diff(recall, prepend=0.0) * (found[last] / (last + 1))
+    return float(np.sum(terms[::-1].copy()))  # scikit-learn adds from the lowest score up; a view would be turned round

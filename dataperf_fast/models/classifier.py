@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from dataperf_fast.backend import Backend
 from dataperf_fast.models import libraries
-from dataperf_fast.plan import Pool
+from dataperf_fast.plan import Answers, Pool
 
 # Rows classified as their label says; of label 1 those found, those claimed wrongly and those missed; the ranking.
 OUTCOME: np.dtype[Any] = np.dtype(
@@ -23,14 +23,6 @@ OUTCOME: np.dtype[Any] = np.dtype(
     ]
 )
 _BYTES_PER_RETRAIN = 1 << 20  # a retrain's own matrix is there only while a thread works on it
-
-
-class Answers(NamedTuple):
-    """The class of every evaluation row ``(m,)``, its decision value if there is one, and whether all are certain."""
-
-    classes: np.ndarray
-    decisions: np.ndarray | None = None
-    certain: bool = True
 
 
 class Classifier(ABC):
@@ -88,6 +80,13 @@ class ClassifierTrainer:
         with libraries.blas().limit(limits=1, user_api="blas"):
             threads.run(self._threads, train_one, range(len(rows)))
         return outcomes, certain
+
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Train once and answer (``plan.Trainer``)."""
+        features = self._pool.features[rows]
+        with libraries.blas().limit(limits=1, user_api="blas"):
+            found = self._model.answer(features, labels, self._evaluation, False)
+            return found if found.certain else self._model.answer(features, labels, self._evaluation, True)
 
 
 def score(answers: Answers, truth: np.ndarray) -> tuple[int, int, int, int, float]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataperf_fast.backend import Backend
-from dataperf_fast.plan import Pool, Trainer, groups_of
+from dataperf_fast.plan import Answers, Pool, Trainer, groups_of
 
 if TYPE_CHECKING:
     from dataperf_fast.kernels import decisions
@@ -76,30 +76,42 @@ class LinearNetTrainer:
         from dataperf_fast.kernels import threads
 
         dtype = np.float64 if exact else np.float32
-        if dtype not in self._features:
-            self._features[dtype] = _contiguous(self._pool, dtype)
+        self._load(dtype)
         groups = groups_of(rows)
         outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
         # Threads share one group's nets; of many groups, each takes a group at a time.
         across, within = (1, self._threads) if len(groups) == 1 else (self._threads, 1)
 
         def train_group(group: slice) -> None:
-            scores = self._train_rows(rows[group.start], np.stack(labels[group]), dtype, within)
+            stacked = np.stack(labels[group])
+            train_logits, logits = self._train_rows(rows[group.start], stacked, dtype, within)
+            scores = _score(train_logits, stacked, logits, self._pool.evaluation_labels)
             for name in LinearNet.outcome.names or ():
                 outcomes[name][group] = getattr(scores, name)
 
         threads.run(across, train_group, groups)
         return outcomes, outcomes["lowest"] == outcomes["highest"]
 
-    def _train_rows(self, rows: np.ndarray, labels: np.ndarray, dtype: type, threads: int) -> decisions.Scores:
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Train once in float32 and answer (``plan.Trainer``)."""
+        self._load(np.float32)
+        train_logits, logits = self._train_rows(rows, labels[None], np.float32, 1)
+        return _answers(train_logits, labels, logits, self._pool.evaluation_labels)
+
+    def _load(self, dtype: type) -> None:
+        if dtype not in self._features:
+            self._features[dtype] = _contiguous(self._pool, dtype)
+
+    def _train_rows(
+        self, rows: np.ndarray, labels: np.ndarray, dtype: type, threads: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         from dataperf_fast.kernels import linear_net
 
         features, evaluation = self._features[dtype]
         if rows is not self._pool.every_row:
             features = features[rows]
         start = linear_net.prepare(len(rows), features.shape[1], dtype)
-        train_logits, logits = linear_net.train(start, features, evaluation, labels, threads)
-        return _score(train_logits, labels, logits, self._pool.evaluation_labels)
+        return linear_net.train(start, features, evaluation, labels, threads)
 
 
 class CudaTrainer:
@@ -117,15 +129,10 @@ class CudaTrainer:
         self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Train and score a batch."""
-        from dataperf_fast.kernels import linear_net, linear_net_cuda
         from dataperf_fast.kernels.launch import array_library
 
         xp = array_library()
-        dtype = np.float64 if exact else np.float32
-        if dtype not in self._loaded:
-            self._loaded[dtype] = linear_net_cuda.load(*_contiguous(self._pool, dtype))
-        start = linear_net.prepare(max(map(len, rows)), self._pool.features.shape[1], dtype)
-        train_logits, logits = linear_net_cuda.train(start, self._loaded[dtype], rows, labels)
+        train_logits, logits = self._train_rows(rows, labels, np.float64 if exact else np.float32)
         outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
         for group in groups_of(rows):
             scores = _score(
@@ -134,6 +141,31 @@ class CudaTrainer:
             for name in LinearNet.outcome.names or ():
                 outcomes[name][group] = getattr(scores, name)
         return outcomes, outcomes["lowest"] == outcomes["highest"]
+
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Train once in float32 and answer (``plan.Trainer``)."""
+        from dataperf_fast.kernels.launch import on_host
+
+        [train_logits], logits = self._train_rows([rows], [labels], np.float32)
+        return _answers(on_host(train_logits)[None], labels, on_host(logits), self._pool.evaluation_labels)
+
+    def _train_rows(
+        self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], dtype: type
+    ) -> tuple[list[Any], Any]:
+        from dataperf_fast.kernels import linear_net, linear_net_cuda
+
+        if dtype not in self._loaded:
+            self._loaded[dtype] = linear_net_cuda.load(*_contiguous(self._pool, dtype))
+        start = linear_net.prepare(max(map(len, rows)), self._pool.features.shape[1], dtype)
+        return linear_net_cuda.train(start, self._loaded[dtype], rows, labels)
+
+
+def _answers(train_logits: np.ndarray, labels: np.ndarray, logits: np.ndarray, truth: np.ndarray) -> Answers:
+    """One net's answers; its decision values are logits less the threshold's."""
+    threshold = float(_score(train_logits, labels[None], logits, truth).threshold[0])
+    with np.errstate(divide="ignore"):
+        decisions = logits[0].astype(np.float64) - np.log(threshold / (1 - threshold))
+    return Answers((decisions > 0).astype(np.uint8), decisions)
 
 
 def _score(train_logits: Any, labels: np.ndarray, logits: Any, truth: np.ndarray, xp: Any = np) -> decisions.Scores:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dataperf_fast.models import libraries
-from dataperf_fast.models.classifier import Answers, Classifier
+from dataperf_fast.models.classifier import Classifier
+from dataperf_fast.plan import Answers
 
 if TYPE_CHECKING:
     from dataperf_fast.kernels.logistic import Logistic

@@ -10,7 +10,7 @@ import numpy as np
 from dataperf_fast.backend import Backend
 from dataperf_fast.models.neighbours import NEIGHBOURS
 from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
-from dataperf_fast.plan import Pool
+from dataperf_fast.plan import Answers, Pool
 
 
 class NeighbourVotes(Relabelled):
@@ -39,14 +39,25 @@ class NeighbourVotesTrainer(GroupTrainer):
         """Follow label states of the same rows."""
         from dataperf_fast.kernels import neighbour_votes
 
-        if rows is not self._rows:
-            self._neighbours = self._search(rows)
-            self._voters = neighbour_votes.voters(self._neighbours, len(rows))
-            self._rows = rows
+        self._share(rows)
         counts = np.empty(len(labels), np.int64)
         truth = self.pool.evaluation_labels == 1
         neighbour_votes.correct(self._neighbours, *self._voters, labels, truth, counts)
         outcomes["correct"] = counts
+
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Vote once (``plan.Trainer``); decision values are the votes for 1, over half of them where positive."""
+        self._share(rows)
+        votes = labels[self._neighbours].sum(axis=1, dtype=np.int64)
+        return Answers((2 * votes > NEIGHBOURS).astype(np.uint8), votes / NEIGHBOURS - 0.5)
+
+    def _share(self, rows: np.ndarray) -> None:
+        from dataperf_fast.kernels import neighbour_votes
+
+        if rows is not self._rows:
+            self._neighbours = self._search(rows)
+            self._voters = neighbour_votes.voters(self._neighbours, len(rows))
+            self._rows = rows
 
     def _search(self, rows: np.ndarray) -> np.ndarray:
         from dataperf_fast.kernels import knn, knn_cuda

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataperf_fast.models.classifier import Answers, Classifier
+from dataperf_fast.models.classifier import Classifier
+from dataperf_fast.plan import Answers
 
 NEIGHBOURS = 9
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from dataperf_fast.backend import Backend
 from dataperf_fast.models import libraries
-from dataperf_fast.plan import Pool, Trainer, groups_of
+from dataperf_fast.plan import Answers, Pool, Trainer, groups_of
 
 # Evaluation rows classified as their label says, and how many of all rounding could have put on the other side.
 OUTCOME: np.dtype[Any] = np.dtype([("correct", np.int64), ("doubtful", np.int64)])
@@ -69,6 +69,10 @@ class GroupTrainer(ABC):
         return outcomes, outcomes["doubtful"] == 0
 
     @abstractmethod
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Train once and answer (``plan.Trainer``)."""
+
+    @abstractmethod
     def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
         """Set ``outcomes (r,)`` for ``labels (r, n)`` of the pool's ``rows (n,)``."""
 
@@ -110,9 +114,7 @@ class WarmTrainer(GroupTrainer):
         """Train label states of the same rows."""
         from dataperf_fast.kernels import threads
 
-        if rows is not self._rows:
-            self._rows, self._shared = rows, self._model.share(self.pool, rows)
-            self._known.clear()
+        self._share(rows)
         truth = self.pool.evaluation_labels == 1
 
         def train_part(part: np.ndarray) -> None:
@@ -124,6 +126,18 @@ class WarmTrainer(GroupTrainer):
                 outcomes[state] = correct, 0 if exact else (np.abs(decisions) <= self._model.unsure).sum()
 
         threads.run(self.threads, train_part, np.array_split(np.arange(len(labels)), min(self.threads, len(labels))))
+
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Train once, from the nearest known solution, and answer (``plan.Trainer``)."""
+        self._share(rows)
+        with libraries.blas().limit(limits=1, user_api="blas"):
+            _, decisions = self._model.fit(self._shared, labels, self._nearest(labels))
+        return Answers((decisions > 0).astype(np.uint8), decisions)
+
+    def _share(self, rows: np.ndarray) -> None:
+        if rows is not self._rows:
+            self._rows, self._shared = rows, self._model.share(self.pool, rows)
+            self._known.clear()
 
     def _nearest(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """The known solution with the fewest other labels."""

@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from dataperf_fast.models.classifier import Answers, Classifier
+from dataperf_fast.models.classifier import Classifier
+from dataperf_fast.plan import Answers
 
 
 class BoostedStumps(Classifier):

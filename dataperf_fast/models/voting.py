@@ -17,7 +17,7 @@ import numpy as np
 
 from dataperf_fast.backend import Backend
 from dataperf_fast.models import libraries
-from dataperf_fast.plan import Pool
+from dataperf_fast.plan import Answers, Pool
 
 if TYPE_CHECKING:
     from dataperf_fast.kernels.logistic import Logistic
@@ -127,6 +127,19 @@ class VotingTrainer(ABC):
         for fit in self._run(rows, labels, seeds, exact):
             predictions[fit.retrains] = fit.classes[on_host(fit.answers)]
         return predictions
+
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Train once and answer (``plan.Trainer``); decision values are float64's probabilities ``(m, k)``."""
+        from dataperf_fast.kernels import logistic, svc
+        from dataperf_fast.kernels.launch import on_host
+
+        [fit] = self._run([rows], [labels], np.array([seed]), exact=False)
+        assert fit.svc is not None
+        assert fit.logistic is not None
+        [probabilities] = svc.predict_proba(fit.svc, self._pool.features[rows], self._evaluation)
+        with libraries.blas().limit(limits=1, user_api="blas"):
+            share = logistic.probabilities(fit.logistic, self._evaluation)
+        return Answers(fit.classes[on_host(fit.answers)[0]], (probabilities + share) / 2)
 
     def _run(
         self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool

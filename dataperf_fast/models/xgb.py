@@ -8,7 +8,7 @@ import numpy as np
 
 from dataperf_fast.backend import Backend
 from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
-from dataperf_fast.plan import Pool
+from dataperf_fast.plan import Answers, Pool
 
 
 class BoostedTrees(Relabelled):
@@ -31,14 +31,17 @@ class BoostedTreesTrainer(GroupTrainer):
 
     def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
         """Train one retrain after the other."""
-        from xgboost import XGBClassifier
-
         from dataperf_fast.kernels import threads
 
-        features, evaluation = self.pool.features[rows], self.pool.evaluation_features
-
         def train_one(state: int) -> None:
-            answers = XGBClassifier(n_jobs=1).fit(features, labels[state]).predict(evaluation)
+            answers = self.answer(rows, labels[state], 0).classes
             outcomes["correct"][state] = (answers == self.pool.evaluation_labels).sum()
 
         threads.run(self.threads, train_one, range(len(labels)))
+
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Train once and answer (``plan.Trainer``)."""
+        from xgboost import XGBClassifier
+
+        fitted = XGBClassifier(n_jobs=1).fit(self.pool.features[rows], labels)
+        return Answers(fitted.predict(self.pool.evaluation_features))

@@ -75,6 +75,29 @@ def other_classifier(model: str, threads: int) -> Any:
     return XGBClassifier(n_jobs=threads)
 
 
+def answer(
+    model: str, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Train from scratch; classes ``(m,)`` of ``evaluation (m, d)``, and decisions if any, positive for class 1."""
+    if model == "linear-net":
+        torch.set_num_threads(threads)
+        classifier = Classifier()
+        classifier.fit(features, labels)
+        with torch.no_grad():
+            logits = classifier.model(torch.tensor(evaluation)).numpy().ravel().astype(np.float64)
+        with np.errstate(divide="ignore"):
+            decisions = logits - np.log(classifier.threshold / (1 - classifier.threshold))
+        return (decisions > 0).astype(np.uint8), decisions
+    wide = evaluation.astype(np.float64)
+    fitted = other_classifier(model, threads).fit(features.astype(np.float64), labels)
+    decisions = None
+    if model == "knn":
+        decisions = fitted.predict_proba(wide)[:, 1] - 0.5
+    elif model != "xgb":
+        decisions = fitted.decision_function(wide)
+    return fitted.predict(wide), decisions
+
+
 def fit_and_evaluate(
     features: np.ndarray,
     labels: np.ndarray,

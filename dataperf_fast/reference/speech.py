@@ -23,6 +23,20 @@ if "probability" not in SVC().get_params():
 
 def predict(features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, seed: int) -> np.ndarray:
     """Train the frozen model on ``features (n, d)`` and predict the class of ``evaluation (m, d)``: ``(m,)``."""
+    return _fit_and_ask(features, labels, evaluation, seed, ["predict"])[0]
+
+
+def answer(
+    features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As ``predict``, and the probabilities ``(m, k)`` that decided."""
+    classes, probabilities = _fit_and_ask(features, labels, evaluation, seed, ["predict", "predict_proba"])
+    return classes, probabilities
+
+
+def _fit_and_ask(
+    features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, seed: int, questions: list[str]
+) -> list[np.ndarray]:
     model = VotingClassifier(
         estimators=[
             ("svm", SVC(probability=True, random_state=seed)),
@@ -32,8 +46,8 @@ def predict(features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, se
     )
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that SVC's probabilities will go, and that lbfgs stops at 100 iterations
-        predictions: np.ndarray = model.fit(features, labels).predict(evaluation)
-    return predictions
+        model.fit(features, labels)
+        return [getattr(model, question)(evaluation) for question in questions]
 
 
 def evaluate(

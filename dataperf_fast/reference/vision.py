@@ -14,14 +14,21 @@ from sklearn.metrics import accuracy_score, average_precision_score, f1_score, p
 from threadpoolctl import threadpool_limits
 
 
-def evaluate(features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Train on ``features (n, d)``, ``labels (n,)`` in 0, 1 and score on ``evaluation (m, d)``, ``truth (m,)``."""
+def answer(features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Train on ``features (n, d)``, ``labels (n,)``; classes and decision values ``(m,)`` of ``evaluation (m, d)``."""
     model = LogisticRegression(random_state=0)
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lbfgs stops at 100 iterations, a metric without positives is 0
+        warnings.simplefilter("ignore")  # lbfgs stops at 100 iterations
         model.fit(features.astype(np.float64), labels)
-        predictions = model.predict(evaluation.astype(np.float64))
-        decisions = model.decision_function(evaluation.astype(np.float64))
+        wide = evaluation.astype(np.float64)
+        return model.predict(wide), model.decision_function(wide)
+
+
+def evaluate(features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Train on ``features (n, d)``, ``labels (n,)`` in 0, 1 and score on ``evaluation (m, d)``, ``truth (m,)``."""
+    predictions, decisions = answer(features, labels, evaluation)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a metric without positives is 0
         return {
             "accuracy": float(accuracy_score(truth, predictions)),
             "recall": float(recall_score(truth, predictions, pos_label=1)),

@@ -1,0 +1,150 @@
+"""What the command line takes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import dataperf_fast
+from dataperf_fast.backend import NAMES as BACKENDS
+
+# What synth can be asked for beside a scale, by board.
+SIZES = {
+    "debugging": ("tasks", "train", "test", "val"),
+    "speech": (),
+    "vision": ("concepts", "pool", "train", "test"),
+    "acquisition": ("markets", "sellers", "rows", "buyer"),
+}
+
+_EXAMPLES = """examples:
+  dataperf-fast demo
+  dataperf-fast evaluate debugging path/to/data
+  dataperf-fast evaluate speech path/to/data --submissions teams/*
+  dataperf-fast evaluate vision path/to/data --submissions teams/*
+  dataperf-fast evaluate acquisition path/to/data --submissions teams/* --model knn
+  dataperf-fast evaluate debugging path/to/data --submissions mine/ --out results/ --format json
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """What ``dataperf-fast`` takes; the name of the command is ``command``."""
+    whole = argparse.ArgumentParser(
+        prog="dataperf-fast",
+        description="Score DataPerf submissions: fast, and with the reference's own results.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"dataperf-fast {dataperf_fast.__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND", dest="command")
+
+    def add(name: str, summary: str, example: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example:\n  dataperf-fast {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        return command
+
+    demo = add("demo", "build a small suite from real images, score it, draw it", "demo --out demo")
+    demo.add_argument("--out", type=Path, default=Path("dataperf-demo"), help="folder to write to [%(default)s]")
+
+    evaluate = add(
+        "evaluate",
+        "score submissions",
+        "evaluate debugging data/ --submissions mine/ 01g317_other.txt --out results/",
+    )
+    _add_benchmark(evaluate)
+    evaluate.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
+    evaluate.add_argument(
+        "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
+    )
+    evaluate.add_argument("--backend", default="auto", choices=BACKENDS)
+    evaluate.add_argument("--jobs", type=int, metavar="N", help="threads [one a core]")
+    evaluate.add_argument("--out", type=Path, metavar="DIR", help="write official results, a table and pictures")
+    evaluate.add_argument("--format", choices=("table", "json"), default="table", help="json: one record a line")
+    extent = evaluate.add_mutually_exclusive_group()
+    extent.add_argument(
+        "--curve", action="store_true", default=None, help="debugging: every point [the default with --out]"
+    )
+    extent.add_argument(
+        "--score-only",
+        dest="curve",
+        action="store_false",
+        help="debugging: only what the score needs [the default without --out]",
+    )
+    evaluate.add_argument(
+        "--model",
+        metavar="NAME",
+        help="debugging: linear-net, logistic, svc, knn or xgb; acquisition: lr, knn or rf [the first]",
+    )
+    evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
+
+    verify = add(
+        "verify",
+        "compare backends on the same files, rung by rung",
+        "verify speech data/ --submissions mine/ --sample 5",
+    )
+    _add_benchmark(verify)
+    verify.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
+    verify.add_argument(
+        "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
+    )
+    verify.add_argument(
+        "--backends", metavar="A,B", help="the first is compared with each of the others [cpu, cuda if any, reference]"
+    )
+    verify.add_argument(
+        "--sample",
+        type=_positive,
+        metavar="N",
+        help="compare N retrains with the reference, and no whole score [all scores, and 10 retrains]",
+    )
+    verify.add_argument("--seed", type=_seed, default=0, help="of the sample [%(default)s]")
+    verify.add_argument("--model", metavar="NAME", help="as evaluate takes it")
+    verify.add_argument("--jobs", type=int, metavar="N", help="threads [one a core]")
+    verify.add_argument("--format", choices=("table", "json"), default="table", help="json: one object")
+    verify.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+
+    baselines = add("baselines", "write what the paper compares with", "baselines debugging data/ --out submissions/")
+    _add_benchmark(baselines)
+    baselines.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
+    baselines.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the submissions")
+    baselines.add_argument(
+        "--methods", metavar="A,B", help="which [all but the longest: debugging's mc-shapley, acquisition's sweep]"
+    )
+    baselines.add_argument("--seed", type=_seed, default=0, help="of what is random [%(default)s]")
+
+    synth = add("synth", "write made-up tasks in the official format", "synth debugging made/ --scale paper")
+    _add_benchmark(synth)
+    synth.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
+    synth.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
+    synth.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same bytes [%(default)s]")
+    synth.add_argument("--noise", choices=("inverted", "weak", "both"), help="debugging: label noise [both]")
+    for name in dict.fromkeys(name for names in SIZES.values() for name in names):
+        boards = ", ".join(board for board, names in SIZES.items() if name in names)
+        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{boards}: number of {name} [the scale's]")
+
+    add("info", "show versions, backends and what is missing for what", "info")
+    return whole
+
+
+def _add_benchmark(command: argparse.ArgumentParser) -> None:
+    from dataperf_fast.benchmarks import NAMES
+
+    command.add_argument("benchmark", choices=NAMES, metavar="BENCHMARK", help=", ".join(NAMES))
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**32:  # what NumPy's generators take
+        raise ValueError(text)
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number

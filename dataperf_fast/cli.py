@@ -139,7 +139,7 @@ def _verify(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps(report.as_dict(), allow_nan=False))
     else:
-        parity_report.print_report(report)
+        parity_report.print_report(report, sys.stdout)
     if options.junit is not None:
         parity_report.write_junit(options.junit, report)
     for line in report.invalid:

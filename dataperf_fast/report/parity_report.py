@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from dataperf_fast.parity import Report
 
 
-def print_report(report: Report, stream: IO[str] = sys.stdout) -> None:
+def print_report(report: Report, stream: IO[str]) -> None:
     """Print the scores, the ladder, and the verdict."""
     from rich.console import Console
     from rich.markup import escape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import dataperf_fast
@@ -24,6 +25,8 @@ _EXAMPLES = """examples:
   dataperf-fast evaluate acquisition path/to/data --submissions teams/* --model knn
   dataperf-fast evaluate debugging path/to/data --submissions mine/ --out results/ --format json
 """
+
+_Add = Callable[[str, str, str], argparse.ArgumentParser]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,6 +85,33 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
 
+    _add_verify(add)
+    _add_profile(add)
+
+    baselines = add("baselines", "write what the paper compares with", "baselines debugging data/ --out submissions/")
+    _add_benchmark(baselines)
+    baselines.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
+    baselines.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the submissions")
+    baselines.add_argument(
+        "--methods", metavar="A,B", help="which [all but the longest: debugging's mc-shapley, acquisition's sweep]"
+    )
+    baselines.add_argument("--seed", type=_seed, default=0, help="of what is random [%(default)s]")
+
+    synth = add("synth", "write made-up tasks in the official format", "synth debugging made/ --scale paper")
+    _add_benchmark(synth)
+    synth.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
+    synth.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
+    synth.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same bytes [%(default)s]")
+    synth.add_argument("--noise", choices=("inverted", "weak", "both"), help="debugging: label noise [both]")
+    for name in dict.fromkeys(name for names in SIZES.values() for name in names):
+        boards = ", ".join(board for board, names in SIZES.items() if name in names)
+        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{boards}: number of {name} [the scale's]")
+
+    add("info", "show versions, backends and what is missing for what", "info")
+    return whole
+
+
+def _add_verify(add: _Add) -> None:
     verify = add(
         "verify",
         "compare backends on the same files, rung by rung",
@@ -107,27 +137,20 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("--format", choices=("table", "json"), default="table", help="json: one object")
     verify.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
 
-    baselines = add("baselines", "write what the paper compares with", "baselines debugging data/ --out submissions/")
-    _add_benchmark(baselines)
-    baselines.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
-    baselines.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the submissions")
-    baselines.add_argument(
-        "--methods", metavar="A,B", help="which [all but the longest: debugging's mc-shapley, acquisition's sweep]"
+
+def _add_profile(add: _Add) -> None:
+    profile = add("profile", "say where an evaluation's time goes", "profile debugging data/ --curve --out profiled/")
+    _add_benchmark(profile)
+    profile.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
+    profile.add_argument(
+        "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
     )
-    baselines.add_argument("--seed", type=_seed, default=0, help="of what is random [%(default)s]")
-
-    synth = add("synth", "write made-up tasks in the official format", "synth debugging made/ --scale paper")
-    _add_benchmark(synth)
-    synth.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
-    synth.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
-    synth.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same bytes [%(default)s]")
-    synth.add_argument("--noise", choices=("inverted", "weak", "both"), help="debugging: label noise [both]")
-    for name in dict.fromkeys(name for names in SIZES.values() for name in names):
-        boards = ", ".join(board for board, names in SIZES.items() if name in names)
-        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{boards}: number of {name} [the scale's]")
-
-    add("info", "show versions, backends and what is missing for what", "info")
-    return whole
+    profile.add_argument("--backend", default="auto", choices=("auto", "cpu", "cuda"))
+    profile.add_argument("--jobs", type=int, metavar="N", help="threads [one a core]")
+    profile.add_argument("--model", metavar="NAME", help="as evaluate takes it")
+    profile.add_argument("--curve", action="store_true", help="debugging: every point of the curves")
+    profile.add_argument("--format", choices=("table", "json"), default="table", help="json: one object")
+    profile.add_argument("--out", type=Path, metavar="DIR", help="write results, profile.json and profile.png")
 
 
 def _add_benchmark(command: argparse.ArgumentParser) -> None:

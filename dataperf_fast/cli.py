@@ -150,6 +150,32 @@ def _verify(options: argparse.Namespace) -> int:
     return BAD_INPUT if report.invalid else OK
 
 
+def _profile(options: argparse.Namespace) -> int:
+    import json
+
+    from dataperf_fast import profiling
+    from dataperf_fast.formats.files import write_text
+    from dataperf_fast.report import profile_report
+    from dataperf_fast.report.progress import Bar
+
+    _require_model(options)
+    with Bar() as bar:
+        found = profiling.profile(
+            options.benchmark, options.data, options.submissions, backend=options.backend, model=options.model,
+            curve=options.curve, jobs=options.jobs, out=options.out, progress=bar,
+        )  # fmt: skip
+    if options.format == "json":
+        print(json.dumps(found.as_dict(), allow_nan=False))
+    else:
+        profile_report.print_profile(found, sys.stdout)
+    if options.out is not None:
+        write_text(options.out / "profile.json", json.dumps(found.as_dict(), indent=1, allow_nan=False) + "\n")
+        profile_report.draw(options.out / "profile.png", found)
+    for line in found.invalid:
+        _complain(line)
+    return BAD_INPUT if found.invalid else OK
+
+
 def _require_model(options: argparse.Namespace) -> None:
     if options.model is not None and options.benchmark not in ("acquisition", "debugging"):
         raise _meaningless("--model", options.benchmark, "the board's own model")
@@ -281,6 +307,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "demo": _demo,
     "evaluate": _evaluate,
     "verify": _verify,
+    "profile": _profile,
     "baselines": _baselines,
     "synth": _synth,
     "info": _info,

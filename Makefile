@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-ptx lint test-reference goldens baselines-page peers bench clean
+.PHONY: demo test test-ptx test-package lint test-reference goldens baselines-page peers bench clean
 
 # Build the environment, install, and run the main job on the embedded default.
 demo: .venv/installed
@@ -9,12 +9,16 @@ demo: .venv/installed
 
 # Both cores; CUDA kernels on Numba's simulator.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not reference" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not reference and not package" -n auto --maxprocesses 4 --dist loadfile
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/cuda -n auto --maxprocesses 4 --dist loadfile
 
 # CUDA kernels compiled for compute capability 9.0; no GPU needed, half a gigabyte of compilers is.
 test-ptx: .venv/installed-test .venv/installed-ptx
 	$(BIN)/python -m pytest tests/cuda/test_ptx.py
+
+# The wheel, installed far from here, runs the demo.
+test-package: .venv/installed-test
+	$(BIN)/python -m pytest -m package
 
 lint: .venv/installed-lint
 	$(BIN)/ruff check .

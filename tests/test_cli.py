@@ -249,36 +249,6 @@ def test_negative_seeds_are_usage_errors(tmp_path):
     assert stopped.value.code == 2
 
 
-def test_the_demo_scores_every_board(tmp_path, capsys):
-    assert cli.main(["demo", "--out", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
-    assert "debugging: fraction_fixes (lower is better)" in printed
-    assert "speech: macro_f1 (higher is better)" in printed
-    scores = csv.DictReader((tmp_path / "results" / "speech" / "scores.csv").read_text().splitlines())
-    scores = {(row["task"], row["submission"]): float(row["score"]) for row in scores}
-    assert set(scores) == {(f"en_{size}", method) for size in (25, 60) for method in ("random", "crossfold")}
-    assert all(0.2 < score < 0.95 for score in scores.values())
-    assert scores["en_60", "random"] > scores["en_25", "random"]
-    plans = csv.DictReader((tmp_path / "results" / "acquisition" / "scores.csv").read_text().splitlines())
-    plans = {row["submission"]: float(row["score"]) for row in plans}
-    assert set(plans) == {"uniform", "rss", "fss"}
-    assert all(0.3 < score < 0.95 for score in plans.values())
-    sets = csv.DictReader((tmp_path / "results" / "vision" / "scores.csv").read_text().splitlines())
-    sets = {(row["task"], row["submission"]): float(row["score"]) for row in sets}
-    assert {task for task, _ in sets} == {"Zero", "Three", "Seven", "mean"}
-    assert all(0 < score < 1 for score in sets.values())
-    pictures = {
-        "debugging": "digits49_evaluation.png",
-        "speech": "en_60_scores.png",
-        "vision": "Three_scores.png",
-        "acquisition": "market_0_accuracy.png",
-    }
-    for board, picture in pictures.items():
-        assert (tmp_path / "results" / board / picture).stat().st_size > 5000
-    sweep = tmp_path / "data" / "acquisition" / "submissions" / "sweep"
-    assert sorted(path.name for path in sweep.iterdir()) == ["sweep_market_0.csv", "sweep_market_0.png"]
-
-
 @pytest.mark.parametrize(
     ("board", "sizes", "made"),
     [

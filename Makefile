@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-ptx test-package lint test-reference goldens baselines-page peers bench clean
+.PHONY: demo test test-ptx test-package lint test-reference goldens baselines-page peers bench bench-compare clean
 
 # Build the environment, install, and run the main job on the embedded default.
 demo: .venv/installed
@@ -47,6 +47,7 @@ peers: .venv-peers/installed
 	touch $@
 
 bench: .venv/installed-reference .venv-peers/installed
+	$(BIN)/python -m benchmarks_perf.suite
 	$(BIN)/python -m benchmarks_perf.debugging
 	$(BIN)/python -m benchmarks_perf.debugging_models
 	$(BIN)/python -m benchmarks_perf.speech
@@ -54,6 +55,10 @@ bench: .venv/installed-reference .venv-peers/installed
 	$(BIN)/python -m benchmarks_perf.acquisition
 	$(BIN)/python -m benchmarks_perf.valuation
 	$(BIN)/python -m benchmarks_perf.readme
+
+# What has become slower since a commit: make bench-compare BASE=HEAD~5
+bench-compare: .venv/installed
+	$(BIN)/python -m benchmarks_perf.compare $(BASE)
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

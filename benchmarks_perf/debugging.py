@@ -50,6 +50,8 @@ def against_the_reference(task: Task, rounds: int) -> dict:
     order = order_crossing_at(task, 0.15)
     peers = {
         "reference": adapters.reference,
+        "over joblib": adapters.reference_over_joblib,
+        "batched PyTorch": adapters.batched_pytorch,
         "whole curve": adapters.fast_curve,
         "score only": adapters.fast_score,
         "null": adapters.null,
@@ -75,7 +77,11 @@ def against_the_reference(task: Task, rounds: int) -> dict:
         "scores_equal": plain.score == curve.score == score.score,
         "seconds": seconds,
         "median": middle,
-        "times_the_reference": {name: middle["reference"] / middle[name] for name in ("whole curve", "score only")},
+        "peers_points_equal": {
+            name: int(np.sum(np.array(plain.curve) == np.array(answers[name].curve)))
+            for name in ("over joblib", "batched PyTorch")
+        },
+        "times_the_reference": {name: middle["reference"] / middle[name] for name in peers if name != "null"},
     }
 
 

@@ -11,6 +11,7 @@ from dataperf_fast import backend as backends
 from dataperf_fast.benchmarks import debugging as board
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats.debugging import SubmissionFile, Task
+from dataperf_fast.kernels import decisions
 
 
 class Answer(NamedTuple):
@@ -31,6 +32,68 @@ def reference(task: Task, order: np.ndarray, threads: int) -> Answer:
         threads=threads,
     )  # fmt: skip
     return Answer((ran.crossing - 1) / len(order), ran.curve)
+
+
+def reference_over_joblib(task: Task, order: np.ndarray, threads: int) -> Answer:
+    """The same loop's fits in as many processes, each with one thread."""
+    from joblib import Parallel, delayed
+
+    labels = [task.train.labels, task.true_labels]
+    for inspections in range(1, len(order) + 1):
+        fixed = task.train.labels.copy()
+        fixed[order[:inspections]] = task.true_labels[order[:inspections]]
+        labels.append(fixed)
+    _, cleaned, *curve = Parallel(n_jobs=threads)(delayed(_one_fit)(task, of) for of in labels)
+    crossing = next(at for at, accuracy in enumerate(curve, 1) if accuracy >= board.TARGET_SHARE * cleaned)
+    return Answer((crossing - 1) / len(order), curve)
+
+
+def _one_fit(task: Task, labels: np.ndarray) -> float:
+    from dataperf_fast.reference import debugging as pipeline
+
+    return pipeline.fit_and_evaluate(task.train.features, labels, task.test.features, task.test.labels, threads=1)
+
+
+def batched_pytorch(task: Task, order: np.ndarray, threads: int) -> Answer:
+    """What batching alone gives: every different training set a net of one ``torch.func`` batch, AdamW written out."""
+    import torch
+
+    from dataperf_fast.reference import debugging as pipeline
+
+    torch.set_num_threads(threads)
+    states, state_of = board.label_states(task, order)
+    features, labels = torch.tensor(task.train.features), torch.tensor(states).float()
+    seed = pipeline.Classifier().model
+    parameters = {name: value.detach().expand(len(states), *value.shape).clone() for name, value in
+                  seed.named_parameters()}  # fmt: skip
+    moments = {name: (torch.zeros_like(value), torch.zeros_like(value)) for name, value in parameters.items()}
+
+    def logits_of(weights, rows):
+        return torch.func.functional_call(seed, weights, (rows,)).reshape(-1)
+
+    def loss_of(weights, rows, y):
+        return torch.nn.functional.binary_cross_entropy_with_logits(logits_of(weights, rows), y)
+
+    slopes_of = torch.func.vmap(torch.func.grad(loss_of), in_dims=(0, None, 0))
+    step = 0
+    for _ in range(20):
+        for start in range(0, len(features), 64):
+            step += 1
+            slopes = slopes_of(parameters, features[start : start + 64], labels[:, start : start + 64])
+            for name, value in parameters.items():
+                first, second = moments[name]
+                first.lerp_(slopes[name], 0.1)
+                second.mul_(0.999).addcmul_(slopes[name], slopes[name], value=0.001)
+                spread = second.sqrt().div_((1 - 0.999**step) ** 0.5).add_(1e-8)
+                value.mul_(1 - 0.01 * 0.9).addcdiv_(first, spread, value=-0.01 / (1 - 0.9**step))
+    answer = torch.func.vmap(logits_of, in_dims=(0, None))
+    scores = decisions.score(
+        answer(parameters, features).numpy(), states,
+        answer(parameters, torch.tensor(task.test.features)).numpy(), task.test.labels, np.zeros(len(states)),
+    )  # fmt: skip
+    curve = scores.accuracy[state_of[1:]]
+    crossing = int(np.flatnonzero(curve >= board.TARGET_SHARE * scores.accuracy[-1])[0]) + 1
+    return Answer((crossing - 1) / len(order), curve.tolist(), len(states))
 
 
 def fast_curve(task: Task, order: np.ndarray, threads: int) -> Answer:

@@ -20,6 +20,11 @@ def debugging(result: dict) -> str:
         "|---|---|---|",
         f"| PyTorch loop, one fit an inspection | {median['reference']:.1f} | 1 |",
     ]
+    for name, title in (
+        ("over joblib", "the same over joblib, two processes"),
+        ("batched PyTorch", "PyTorch, the different training sets as one `torch.func` batch"),
+    ):
+        rows.append(f"| {title} | {median[name]:.1f} | {times[name]:.1f} |")
     for name in ("whole curve", "score only"):
         distinct = compared["distinct"][name]
         rows.append(f"| ours, {name}, {distinct} distinct training sets | {median[name]:.2f} | {times[name]:.0f} |")
@@ -114,6 +119,29 @@ def acquisition(result: dict) -> str:
     return "\n".join(rows)
 
 
+def suite(result: dict) -> str:
+    """The whole suite's measurements as Markdown."""
+    titles = {
+        "speech": "speech: six boards, a submission of ten seeds each",
+        "debugging": "debugging: eight tasks x three methods x 300 inspections",
+        "vision": "vision: three concepts of 500 images",
+        "acquisition": "acquisition: five markets x ten trials of 2,500 rows",
+    }
+    rows = ["| the whole suite | fits | reference, seconds | ours, seconds | times |", "|---|---|---|---|---|"]
+    for name, part in result["boards"].items():
+        plain, ours = part["median"]["reference"], part["median"]["ours"]
+        rows.append(f"| {titles[name]} | {part['fits']:,} | {_seconds(plain)} | {_seconds(ours)} | "
+                    f"{_times(plain / ours)} |")  # fmt: skip
+    total, fits = result["total"], sum(part["fits"] for part in result["boards"].values())
+    rows.append(f"| all | {fits:,} | {_seconds(total['reference'])} | {_seconds(total['ours'])} | "
+                f"{_times(result['times_the_reference'])} |")  # fmt: skip
+    compared, differ = (sum(part[name] for part in result["boards"].values()) for name in ("compared", "differ"))
+    rows += ["", f"Medians of {result['rounds']} interleaved rounds, warm, {result['threads']} threads, on "
+             f"{_place(result['machine'])}; training and scoring from vectors in memory. The reference is "
+             f"{result['reference_is']}; of {compared} outcomes compared {differ} differ."]  # fmt: skip
+    return "\n".join(rows)
+
+
 def _conditions(result: dict) -> str:
     threads = result["threads"]
     return (
@@ -197,6 +225,7 @@ BOARDS: dict[str, Callable[[dict], str]] = {
     "acquisition": acquisition,
     "valuation": valuation,
     "debugging_models": debugging_models,
+    "suite": suite,
 }
 
 

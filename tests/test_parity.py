@@ -105,7 +105,7 @@ def test_a_broken_tie_rule_fails_on_acquisition(boards, tmp_path, monkeypatch):
 @pytest.mark.reference
 def test_debugging_holds_and_another_initial_seed_fails(suite, monkeypatch):
     pytest.importorskip("torch", reason="the reference pipeline needs PyTorch: make test-reference")
-    report = parity.verify("debugging", suite, names=["cpu", "reference"], sample=6)
+    report = parity.verify("debugging", suite, names=["cpu", "reference"], sample=6, jobs=1)
     assert report.same
     assert not report.scores
     weights = linear_net.initial_weights
@@ -116,7 +116,7 @@ def test_debugging_holds_and_another_initial_seed_fails(suite, monkeypatch):
 
     monkeypatch.setattr(linear_net, "initial_weights", others)
     linear_net._beginning.cache_clear()
-    broken = parity.verify("debugging", suite, names=["cpu", "reference"], sample=6)
+    broken = parity.verify("debugging", suite, names=["cpu", "reference"], sample=6, jobs=1)
     linear_net._beginning.cache_clear()
     refused(broken, "decision values")
 

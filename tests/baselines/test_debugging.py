@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.synth import digits
 from dataperf_fast.synth.debugging import Scale
+from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
 from tests.kernels.test_knn_shapley import recursion
 
 
@@ -46,7 +49,9 @@ def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
         assert wrong[files.read_submission(path, 100)[:30]].mean() > 2 * wrong.mean()
 
 
-def test_monte_carlo_on_request_beats_chance(tmp_path):
+def test_monte_carlo_on_request_beats_chance(tmp_path, monkeypatch):
+    # A quarter of the permutations do for 24 rows, and take five seconds.
+    monkeypatch.setattr(baselines, "MonteCarloShapley", partial(MonteCarloShapley, permutations=25))
     digits.write_debugging(tmp_path / "data", Scale(tasks=1, train=24, test=100, val=60))
     written = write(tmp_path / "data", tmp_path / "made", ["mc-shapley", "consecutive", "random"])
     assert sorted(map(int, written[0].read_text().split())) == list(range(24))

@@ -1,0 +1,256 @@
+"""The whole suite at the paper's sizes, reference against ours: training and scoring, from vectors in memory.
+
+Six speech boards with a submission each, eight debugging tasks x three methods (whole curves), three vision concepts,
+ten trials in each of five markets. The reference does one fit at a time; a sample of its fits, others every round, is
+timed and scaled, since all of a board's cost about the same; ``--whole`` runs every one (three quarters of an hour).
+
+python -m benchmarks_perf.suite [--rounds 3] [--whole] [--out benchmarks_perf/results/suite.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.metrics import f1_score
+
+from benchmarks_perf import speech_adapters, timing
+from benchmarks_perf import vision as vision_benchmark
+from dataperf_fast import backend as backends
+from dataperf_fast.baselines import acquisition as acquisition_baselines
+from dataperf_fast.baselines.speech import Allowed
+from dataperf_fast.benchmarks import acquisition, debugging, speech
+from dataperf_fast.benchmarks import vision as vision_board
+from dataperf_fast.engine import Engine
+from dataperf_fast.formats import acquisition as market_files
+from dataperf_fast.formats import csv_tables, trading
+from dataperf_fast.formats.debugging import SubmissionFile
+from dataperf_fast.plan import Plan, Pool
+from dataperf_fast.synth import acquisition as acquisition_synth
+from dataperf_fast.synth import debugging as debugging_synth
+from dataperf_fast.synth import speech as speech_synth
+from dataperf_fast.synth import vision as vision_synth
+from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
+
+THREADS = 2
+SAMPLED = {"speech": 6, "debugging": 24, "vision": 3, "acquisition": 5}  # fits of the reference a round
+Fit = Callable[[], float]
+
+
+class Board(NamedTuple):
+    """``ours`` returns an outcome for each of ``fits``, the reference's fits, one after the other."""
+
+    name: str
+    ours: Callable[[], list[float]]
+    fits: list[Fit]
+
+
+def engine() -> Engine:
+    """A new engine that keeps nothing."""
+    return Engine(backends.choose("cpu", THREADS))
+
+
+def speech_board(folder: Path) -> Board:
+    """Each language's board of 25 and of 60 clips, ten seeds; outcomes are F1 scores."""
+    pipeline = backends.reference_pipeline("speech")
+    list(speech_synth.write(folder, speech_synth.SCALES["paper"], 0))
+    pools: list[tuple[Pool, dict[Any, tuple[np.ndarray, np.ndarray]]]] = []
+    fits: list[Fit] = []
+    for language in speech_synth.SCALES["paper"].languages:
+        of_language = folder / f"dataperf_{language}_data"
+        allowed = Allowed(of_language, THREADS)
+        evaluation = speech.Language(of_language).read_evaluation(allowed.features.shape[1], THREADS)
+        pool, sets = Pool(allowed.features, *evaluation), {}
+        for size in (25, 60):
+            rows, classes = speech_adapters.submission(allowed, size, 0)
+            sets[speech.files.SubmissionFile(language, size, "one", Path())] = rows, classes
+
+            def fit(seed: int, pool: Pool = pool, rows: np.ndarray = rows, classes: np.ndarray = classes) -> float:
+                found = pipeline.predict(pool.features[rows], classes, pool.evaluation_features, seed)
+                return float(f1_score(pool.evaluation_labels, found, average="macro"))
+
+            fits += [lambda seed=int(seed), fit=fit: fit(seed) for seed in speech.SEEDS]
+        pools.append((pool, sets))
+
+    def ours() -> list[float]:
+        records = [record for pool, sets in pools for record in speech.score_submissions(pool, sets, engine())]
+        return [score for record in records for score in record.details["scores"].values()]
+
+    return Board("speech", ours, fits)
+
+
+def debugging_board(folder: Path) -> Board:
+    """Whole curves of three methods; outcomes are accuracies."""
+    pipeline = backends.reference_pipeline("debugging")
+    work, fits = [], []
+    for number, task in enumerate(debugging_synth.write(folder, debugging_synth.SCALES["paper"], 0)):
+        rows = len(task.true_labels)
+        values = NeighbourShapley(1).fit(task.train.features, task.train.labels, task.val.features, task.val.labels)
+        orders = {
+            "consecutive": np.arange(rows),
+            "random": np.random.default_rng(number).permutation(rows),
+            "datascope": values.order_,
+        }
+        work.append((task, {SubmissionFile(task.data_id, name, Path()): order for name, order in orders.items()}))
+        for order in orders.values():
+            for inspections in range(1, rows + 1):
+
+                def fit(task: Any = task, order: np.ndarray = order, inspections: int = inspections) -> float:
+                    labels = task.train.labels.copy()
+                    labels[order[:inspections]] = task.true_labels[order[:inspections]]
+                    return float(
+                        pipeline.fit_and_evaluate(
+                            task.train.features, labels, task.test.features, task.test.labels, threads=THREADS
+                        )
+                    )
+
+                fits.append(fit)
+
+    def ours() -> list[float]:
+        found: list[float] = []
+        for task, orders in work:
+            result = debugging.score_task(task, orders, engine(), curve=True)
+            found += [float(accuracy) for file in orders for accuracy in result.curves[file.method]]
+        return found
+
+    return Board("debugging", ours, fits)
+
+
+def vision_concepts(folder: Path) -> Board:
+    """The made-up training sets of three concepts; outcomes are F1 scores. The pool's size does not matter here."""
+    pipeline = backends.reference_pipeline("vision")
+    list(vision_synth.write(folder, replace(vision_synth.SCALES["paper"], pool=5_000), 0))
+    vision_benchmark.submissions(folder, folder / "teams", 1)
+    tasks = vision_benchmark.in_memory(folder, folder / "teams")
+    fits: list[Fit] = []
+    for pool, sets in tasks.values():
+        for rows, labels in sets.values():
+
+            def fit(pool: Pool = pool, rows: np.ndarray = rows, labels: np.ndarray = labels) -> float:
+                found = pipeline.evaluate(pool.features[rows], labels, pool.evaluation_features, pool.evaluation_labels)
+                return float(found["f1"])
+
+            fits.append(fit)
+
+    def ours() -> list[float]:
+        return [
+            float(record.score or 0.0)
+            for task, of_task in tasks.items()
+            for record in vision_board.score_task(task, *of_task, engine())
+        ]
+
+    return Board("vision", ours, fits)
+
+
+def markets(folder: Path) -> Board:
+    """UNIFORM's plan in five markets, ten trials each; outcomes are accuracies. Sellers are small, draws are not."""
+    os.environ["DATAPERF_FAST_CACHE"] = str(folder / "cache")
+    pipeline = backends.reference_pipeline("acquisition")
+    list(acquisition_synth.write(folder / "data", replace(acquisition_synth.SCALES["paper"], rows=300), 0))
+    acquisition_baselines.write(folder / "data", folder, ["uniform"], 0, engine())
+    plans, fits = [], []
+    generator = np.random.RandomState(acquisition.SEED)
+    for market in market_files.find_markets(folder / "data"):
+        opened = trading.open_market(market, csv_tables.default_folder())
+        counts = market_files.read_plan(folder / "uniform" / f"{market.number}.csv", len(opened.sellers))
+        drawn = [trading.draw(opened, counts, generator) for _ in range(acquisition.TRIALS)]
+        features, rows, labels = trading.gather(opened, drawn)
+        pool = Pool(features, opened.buyer.features, opened.buyer.labels)
+        plans.append(Plan(pool, acquisition.MODELS["lr"](), labels, rows))
+        for of_trial, labels_of in zip(rows, labels, strict=True):
+
+            def fit(pool: Pool = pool, rows: np.ndarray = of_trial, labels: np.ndarray = labels_of) -> float:
+                found, _ = pipeline.answer("lr", pool.features[rows], labels, pool.evaluation_features)
+                return float((found == pool.evaluation_labels).mean())
+
+            fits.append(fit)
+
+    def ours() -> list[float]:
+        return [
+            float(accuracy)
+            for plan in plans
+            for accuracy in engine().run(plan).values["correct"] / len(plan.pool.evaluation_labels)
+        ]
+
+    return Board("acquisition", ours, fits)
+
+
+def boards(folder: Path) -> Iterator[Board]:
+    """Make every board's data."""
+    for name, make in (
+        ("speech", speech_board), ("debugging", debugging_board), ("vision", vision_concepts), ("acquisition", markets),
+    ):  # fmt: skip
+        print(f"making {name}", file=sys.stderr, flush=True)
+        yield make(folder / name)
+
+
+def measure(board: Board, rounds: int, whole: bool) -> dict[str, Any]:
+    """Interleave ours with samples of the reference's fits, and compare every outcome that both have."""
+    found = board.ours()  # compiled, and warm
+    assert len(found) == len(board.fits)
+    size = len(board.fits) if whole else min(SAMPLED[board.name], len(board.fits))
+    generator = np.random.default_rng(0)
+    seconds: dict[str, list[float]] = {"ours": [], "reference": []}
+    compared = differ = 0
+    for number in range(rounds):
+        started = time.perf_counter()
+        found = board.ours()
+        seconds["ours"].append(time.perf_counter() - started)
+        drawn = np.linspace(0, len(board.fits) - 1, size) + generator.integers(0, len(board.fits))
+        started = time.perf_counter()
+        plain = {int(at): board.fits[int(at)]() for at in np.unique(drawn.astype(int) % len(board.fits))}
+        seconds["reference"].append((time.perf_counter() - started) * len(board.fits) / len(plain))
+        compared += len(plain)
+        differ += sum(found[at] != outcome for at, outcome in plain.items())
+        print(
+            f"{board.name}, round {number + 1} of {rounds}: ours {seconds['ours'][-1]:.2f} s, reference "
+            f"{seconds['reference'][-1]:.1f} s by {len(plain)} of {len(board.fits)} fits, {differ} differ so far",
+            file=sys.stderr,
+            flush=True,
+        )
+    middle = timing.medians(seconds)
+    return {
+        "fits": len(board.fits),
+        "seconds": seconds,
+        "median": middle,
+        "times_the_reference": middle["reference"] / middle["ours"],
+        "compared": compared,
+        "differ": differ,
+    }
+
+
+def main() -> None:
+    """Measure every board, print a table, write the result file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--whole", action="store_true", help="every fit of the reference, not a sample")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks_perf/results/suite.json"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = {board.name: measure(board, options.rounds, options.whole) for board in boards(Path(folder))}
+    total = {peer: sum(part["median"][peer] for part in found.values()) for peer in ("reference", "ours")}
+    result = {
+        "threads": THREADS,
+        "rounds": options.rounds,
+        "reference_is": "every fit" if options.whole else "a sample of its fits, scaled",
+        "boards": found,
+        "total": total,
+        "times_the_reference": total["reference"] / total["ours"],
+    }
+    timing.write(options.out, result)
+    for name, part in found.items():
+        print(f"{name:12} {part['median']['reference']:9.1f} s {part['median']['ours']:8.2f} s, "
+              f"{part['times_the_reference']:6.1f} times, {part['differ']} of {part['compared']} differ")  # fmt: skip
+    print(f"{'all':12} {total['reference']:9.1f} s {total['ours']:8.2f} s, {result['times_the_reference']:6.1f} times")
+
+
+if __name__ == "__main__":
+    main()

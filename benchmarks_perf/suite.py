@@ -26,19 +26,19 @@ from benchmarks_perf import speech_adapters, timing
 from benchmarks_perf import vision as vision_benchmark
 from dataperf_fast import backend as backends
 from dataperf_fast.baselines import acquisition as acquisition_baselines
+from dataperf_fast.baselines import debugging as debugging_baselines
 from dataperf_fast.baselines.speech import Allowed
 from dataperf_fast.benchmarks import acquisition, debugging, speech
 from dataperf_fast.benchmarks import vision as vision_board
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import acquisition as market_files
 from dataperf_fast.formats import csv_tables, trading
-from dataperf_fast.formats.debugging import SubmissionFile
+from dataperf_fast.formats import debugging as debugging_files
 from dataperf_fast.plan import Plan, Pool
 from dataperf_fast.synth import acquisition as acquisition_synth
 from dataperf_fast.synth import debugging as debugging_synth
 from dataperf_fast.synth import speech as speech_synth
 from dataperf_fast.synth import vision as vision_synth
-from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
 
 THREADS = 2
 SAMPLED = {"speech": 6, "debugging": 24, "vision": 3, "acquisition": 5}  # fits of the reference a round
@@ -91,17 +91,18 @@ def debugging_board(folder: Path) -> Board:
     """Whole curves of three methods; outcomes are accuracies."""
     pipeline = backends.reference_pipeline("debugging")
     work, fits = [], []
-    for number, task in enumerate(debugging_synth.write(folder, debugging_synth.SCALES["paper"], 0)):
-        rows = len(task.true_labels)
-        values = NeighbourShapley(1).fit(task.train.features, task.train.labels, task.val.features, task.val.labels)
+    tasks = list(debugging_synth.write(folder, debugging_synth.SCALES["paper"], 0))
+    debugging_baselines.write(folder, folder / "orders", ["consecutive", "random", "datascope"], 0, engine())
+    submitted = debugging_files.find_submissions([folder / "orders"])
+    for task in tasks:
         orders = {
-            "consecutive": np.arange(rows),
-            "random": np.random.default_rng(number).permutation(rows),
-            "datascope": values.order_,
+            file: debugging_files.read_submission(file.path, len(task.true_labels))
+            for file in submitted
+            if file.data_id == task.data_id
         }
-        work.append((task, {SubmissionFile(task.data_id, name, Path()): order for name, order in orders.items()}))
+        work.append((task, orders))
         for order in orders.values():
-            for inspections in range(1, rows + 1):
+            for inspections in range(1, len(order) + 1):
 
                 def fit(task: Any = task, order: np.ndarray = order, inspections: int = inspections) -> float:
                     labels = task.train.labels.copy()

@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-ptx test-package lint test-reference goldens baselines-page peers bench bench-compare clean
+.PHONY: demo test test-ptx test-package lint test-reference goldens baselines-page peers peers-intelex bench bench-compare clean
 
 # Build the environment, install, and run the main job on the embedded default.
 demo: .venv/installed
@@ -46,8 +46,17 @@ peers: .venv-peers/installed
 	.venv-peers/bin/python -m pip install --quiet 'pyDVL==0.10.0' 'datascope==0.0.32'
 	touch $@
 
-bench: .venv/installed-reference .venv-peers/installed
+# scikit-learn-intelex replaces scikit-learn's classes: an environment of its own too.
+peers-intelex: .venv-intelex/installed
+
+.venv-intelex/installed:
+	$(PYTHON) -m venv .venv-intelex
+	.venv-intelex/bin/python -m pip install --quiet --editable . scikit-learn-intelex
+	touch $@
+
+bench: .venv/installed-reference .venv-peers/installed .venv-intelex/installed
 	$(BIN)/python -m benchmarks_perf.suite
+	$(BIN)/python -m benchmarks_perf.scikit_peers --intelex .venv-intelex/bin/python
 	$(BIN)/python -m benchmarks_perf.debugging
 	$(BIN)/python -m benchmarks_perf.debugging_models
 	$(BIN)/python -m benchmarks_perf.speech
@@ -70,4 +79,4 @@ bench-compare: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-peers build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-peers .venv-intelex build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache

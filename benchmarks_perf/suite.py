@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,11 +184,10 @@ def markets(folder: Path) -> Board:
     return Board("acquisition", ours, fits)
 
 
-def boards(folder: Path) -> Iterator[Board]:
-    """Make every board's data."""
-    for name, make in (
-        ("speech", speech_board), ("debugging", debugging_board), ("vision", vision_concepts), ("acquisition", markets),
-    ):  # fmt: skip
+def boards(folder: Path, names: Sequence[str] = tuple(SAMPLED)) -> Iterator[Board]:
+    """Make the data of those boards."""
+    makers = {"speech": speech_board, "debugging": debugging_board, "vision": vision_concepts, "acquisition": markets}
+    for name, make in [(name, makers[name]) for name in names]:
         print(f"making {name}", file=sys.stderr, flush=True)
         yield make(folder / name)
 

@@ -143,6 +143,35 @@ def suite(result: dict) -> str:
     return "\n".join(rows)
 
 
+def scikit_peers(result: dict) -> str:
+    """What accelerates scikit-learn's own fits, as Markdown: seconds, and how many of the sampled outcomes differ."""
+    titles = {
+        "reference": "scikit-learn, one fit at a time",
+        "joblib": "the same over joblib, two processes",
+        "intelex": "scikit-learn-intelex in its place",
+        "cuml": "cuML in its place",
+        "ours": "ours",
+    }
+    boards = result["boards"]
+    rows = [
+        f"| the suite's fits, seconds (outcomes that differ) | {' | '.join(boards)} |",
+        "|---" * (len(boards) + 1) + "|",
+    ]
+    for name, title in titles.items():
+        cells = [_peer_cell(part, name) for part in boards.values() if name in part["median"]]
+        if cells:
+            rows.append(f"| {title} | {' | '.join(cells)} |")
+    sampled = ", ".join(f"{part['compared']} of {part['fits']}" for part in boards.values())
+    rows += ["", f"{result['rounds']} round, {result['threads']} threads, on {_place(result['machine'])}; each peer in a process "
+             f"of its own. Peers ran {sampled} fits, scaled, and these outcomes are compared with scikit-learn's."]  # fmt: skip
+    return "\n".join(rows)
+
+
+def _peer_cell(part: dict, name: str) -> str:
+    differ = "" if name == "reference" else f" ({part['differ'][name]} of {part['compared']})"
+    return f"{_seconds(part['median'][name])}{differ}"
+
+
 def _conditions(result: dict) -> str:
     threads = result["threads"]
     return (
@@ -227,6 +256,7 @@ BOARDS: dict[str, Callable[[dict], str]] = {
     "valuation": valuation,
     "debugging_models": debugging_models,
     "suite": suite,
+    "scikit_peers": scikit_peers,
 }
 
 

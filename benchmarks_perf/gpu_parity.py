@@ -86,5 +86,5 @@ def parity(shared: Path | None, seeds: int = SEEDS) -> dict[str, Any]:
             compared += compare(case)
             differ = sum(not found["same"] for found in compared)
             print(f"parity, {number + 1} of {len(cases)}: {differ} differ so far", file=sys.stderr, flush=True)
-    missing = [name for board in benchmarks.NAMES if (name := benchmarks.without_cuda(board, None))]
+    missing = [name for board in benchmarks.NAMES if (name := benchmarks.load(board).without_cuda(None))]
     return {"compared": compared, "without_a_cuda_path": missing}

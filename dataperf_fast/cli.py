@@ -93,7 +93,7 @@ def _run(
     board = benchmarks.load(benchmark)
     records: list[Record] = []
     written: list[Path] = []
-    lacking = benchmarks.without_cuda(benchmark, options.model)
+    lacking = board.without_cuda(options.model)
     with Bar() as bar, benchmarks.open_engine(backend, jobs, cache, bar, lacking) as engine:
         for result in board.evaluate(data, submissions, engine, options):
             records += result.records
@@ -102,7 +102,7 @@ def _run(
                     print(record.to_json(), flush=True)
             if out is not None:
                 written += result.write(out)
-                written += import_module(f"dataperf_fast.report.{benchmark}_picture").draw(out, result)
+                written += board.draw(out, result)
     _finish(records, written, out, output)
     return OK if all(record.status == "ok" for record in records) else BAD_INPUT
 
@@ -177,7 +177,9 @@ def _profile(options: argparse.Namespace) -> int:
 
 
 def _require_model(options: argparse.Namespace) -> None:
-    if options.model is not None and options.benchmark not in ("acquisition", "debugging"):
+    from dataperf_fast import benchmarks
+
+    if options.model is not None and not benchmarks.load(options.benchmark).models:
         raise _meaningless("--model", options.benchmark, "the board's own model")
 
 
@@ -193,7 +195,7 @@ def _write_baselines(benchmark: str, data: Path, out: Path, methods: list[str] |
     from dataperf_fast.report.progress import Bar
 
     baselines = import_module(f"dataperf_fast.baselines.{benchmark}")
-    lacking = benchmarks.without_cuda(benchmark, None)
+    lacking = benchmarks.load(benchmark).without_cuda(None)
     with Bar() as bar, benchmarks.open_engine(progress=bar, without_cuda=lacking) as engine:
         written: list[Path] = baselines.write(data, out, methods, seed, engine)
     if benchmark == "acquisition":

@@ -170,7 +170,7 @@ def verify(
 
 def _choose(benchmark: str, model: str | None, names: Sequence[str] | None, jobs: int | None) -> list[backends.Backend]:
     """The backends of those names, the reference last; at least two, and one of them fast."""
-    lacking = benchmarks.without_cuda(benchmark, model)
+    lacking = benchmarks.load(benchmark).without_cuda(model)
     if names is None:
         fast = backends.choose("auto", jobs, lacking)
         names = ["cpu", "cuda", "reference"] if fast.name == "cuda" else ["cpu", "reference"]

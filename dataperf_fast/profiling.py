@@ -212,7 +212,7 @@ def profile(
     Everything is compiled beforehand, by scoring once without looking.
     """
     board, options = benchmarks.load(benchmark), Options(curve, model)
-    chosen = backends.choose(backend, jobs, benchmarks.without_cuda(benchmark, model))
+    chosen = backends.choose(backend, jobs, board.without_cuda(model))
 
     def score(engine: Engine) -> Iterator[Any]:
         yield from board.evaluate(Path(data), submissions, engine, options)

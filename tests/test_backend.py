@@ -45,10 +45,10 @@ def test_what_has_no_cuda_path_runs_on_the_cpu(monkeypatch):
         dpf.InputError, match="--backend: cuda cannot be used: vision has no CUDA path; expected cpu or"
     ):
         backends.choose("cuda", without_cuda="vision")
-    assert benchmarks.without_cuda("debugging", None) == benchmarks.without_cuda("debugging", "knn") == ""
-    assert benchmarks.without_cuda("speech", None) == ""
-    assert benchmarks.without_cuda("debugging", "svc") == "debugging by svc"
-    assert benchmarks.without_cuda("vision", None) == "vision"
+    assert benchmarks.load("debugging").without_cuda(None) == benchmarks.load("debugging").without_cuda("knn") == ""
+    assert benchmarks.load("speech").without_cuda(None) == ""
+    assert benchmarks.load("debugging").without_cuda("svc") == "debugging by svc"
+    assert benchmarks.load("vision").without_cuda(None) == "vision"
 
 
 @pytest.mark.parametrize(

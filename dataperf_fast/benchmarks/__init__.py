@@ -1,34 +1,47 @@
-"""One file a benchmark: official files -> plan -> score. ``evaluate`` scores submissions from Python."""
+"""One file a board: official files -> plan -> score. ``evaluate`` scores submissions from Python.
+
+Boards of other packages are found through the entry points ``dataperf_fast.benchmarks``.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dataperf_fast.benchmarks.common import Benchmark
     from dataperf_fast.engine import Engine, Progress
     from dataperf_fast.results import Record
 
-NAMES = ("speech", "vision", "debugging", "acquisition")
+NAMES = ("speech", "vision", "debugging", "acquisition")  # ours; others come through entry points
+GROUP = "dataperf_fast.benchmarks"
 
 
-def load(benchmark: str) -> Any:
-    """Import a benchmark's module."""
+def names() -> list[str]:
+    """Every board that is installed, ours first."""
+    found = {point.name for point in entry_points(group=GROUP)}
+    return [*NAMES, *sorted(found - set(NAMES))]
+
+
+def load(benchmark: str) -> Benchmark:
+    """The board of that name, ours or one that another package names in its entry points."""
+    from dataperf_fast.benchmarks.common import Benchmark
     from dataperf_fast.formats.errors import InputError
 
-    if benchmark not in NAMES:
-        raise InputError("BENCHMARK", "is", value=benchmark, expected=" or ".join(NAMES))
-    return importlib.import_module(f"dataperf_fast.benchmarks.{benchmark}")
-
-
-def without_cuda(benchmark: str, model: str | None) -> str:
-    """What of a benchmark has no CUDA path yet, by name; nothing if it has one."""
-    if benchmark == "debugging":
-        return "" if model in (None, "linear-net", "knn") else f"debugging by {model}"
-    return "" if benchmark == "speech" else benchmark
+    if benchmark in NAMES:  # without a look at every installed package
+        ours: Benchmark = importlib.import_module(f"dataperf_fast.benchmarks.{benchmark}").BOARD
+        return ours
+    points = list(entry_points(group=GROUP, name=benchmark))
+    if not points:
+        raise InputError("BENCHMARK", "is", value=benchmark, expected=" or ".join(names()))
+    made = points[0].load()
+    if not (isinstance(made, type) and issubclass(made, Benchmark)):
+        raise InputError(points[0].value, "is no board", value=made, expected="a subclass of Benchmark")
+    return made()
 
 
 @contextmanager
@@ -83,7 +96,7 @@ def evaluate(
         submissions = [submissions]
     paths = None if submissions is None else [Path(path) for path in submissions]
     records: list[Record] = []
-    with open_engine(backend, jobs, cache, None, without_cuda(benchmark, model)) as engine:
+    with open_engine(backend, jobs, cache, None, board.without_cuda(model)) as engine:
         for result in board.evaluate(Path(data), paths, engine, options):
             records += result.records
             if out is not None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks.common import Board, Options, find_folders
+from dataperf_fast.benchmarks.common import Benchmark, Challenge, Options, find_folders
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import acquisition as files
 from dataperf_fast.formats import csv_tables, trading
@@ -29,7 +29,6 @@ from dataperf_fast.models.stumps import BoostedStumps
 from dataperf_fast.plan import FrozenModel, Plan, Pool
 from dataperf_fast.results import Record
 
-BOARD = Board("acquisition", "accuracy", higher_is_better=True)
 MODELS: dict[str, type[FrozenModel]] = {"lr": LogisticRegression, "knn": NearestNeighbours, "rf": BoostedStumps}
 TRIALS, SEED = 10, 1111
 
@@ -48,31 +47,6 @@ class TaskResult:
         return [
             files.write_result(folder / f"{name}_{self.model}.json", markets) for name, markets in self.results.items()
         ]
-
-
-def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options) -> Iterator[TaskResult]:
-    """Score submissions market by market; without ``submissions`` those in the data's folder ``submission``."""
-    model = options.model or "lr"
-    if model not in MODELS:
-        raise InputError("--model", "is", value=model, expected=" or ".join(MODELS))
-    markets = files.find_markets(data)
-    paths = [data / "submission"] if submissions is None else submissions
-    found, refused = find_folders(paths, files.find_submissions, BOARD, engine)
-    if refused:
-        yield TaskResult("", refused)
-    generators = {submission.name: np.random.RandomState(SEED) for submission in found}
-    records: dict[str, list[Record]] = {submission.name: [] for submission in found}
-    results: dict[str, dict[str, dict[str, Any]]] = {}
-    for market in markets:
-        of_market = _evaluate_market(market, found, generators, model, engine)
-        for record in of_market:
-            records[record.submission].append(record)
-            if record.status == "ok":
-                figures = {name: record.details[name] for name in ("cost", "trials", "spread")}
-                results.setdefault(record.submission, {})[record.task] = {"acc": record.score, **figures}
-        yield TaskResult(str(market.number), of_market, model, results)
-    if len(markets) > 1:
-        yield TaskResult("mean", [BOARD.mean(of, len(markets), engine) for of in records.values()])
 
 
 def _evaluate_market(
@@ -163,3 +137,78 @@ def score_plan(
     }
     score = sum(accuracies.tolist()) / TRIALS
     return BOARD.record(task, submission.name, score, engine, seconds=time.perf_counter() - started, **values)
+
+
+class Acquisition(Benchmark):
+    """The board: a plan of purchase a market, ranked by the mean over the markets."""
+
+    name, metric, higher_is_better = "acquisition", "accuracy", True
+    models = tuple(MODELS)
+
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[TaskResult]:
+        """Score submissions market by market; without ``submissions`` those in the data's folder ``submission``."""
+        model = options.model or "lr"
+        if model not in MODELS:
+            raise InputError("--model", "is", value=model, expected=" or ".join(MODELS))
+        markets = files.find_markets(data)
+        paths = [data / "submission"] if submissions is None else submissions
+        found, refused = find_folders(paths, files.find_submissions, BOARD, engine)
+        if refused:
+            yield TaskResult("", refused)
+        generators = {submission.name: np.random.RandomState(SEED) for submission in found}
+        records: dict[str, list[Record]] = {submission.name: [] for submission in found}
+        results: dict[str, dict[str, dict[str, Any]]] = {}
+        for market in markets:
+            of_market = _evaluate_market(market, found, generators, model, engine)
+            for record in of_market:
+                records[record.submission].append(record)
+                if record.status == "ok":
+                    figures = {name: record.details[name] for name in ("cost", "trials", "spread")}
+                    results.setdefault(record.submission, {})[record.task] = {"acc": record.score, **figures}
+            yield TaskResult(str(market.number), of_market, model, results)
+        if len(markets) > 1:
+            yield TaskResult("mean", [BOARD.mean(of, len(markets), engine) for of in records.values()])
+
+    def tasks(self, data: Path) -> list[str]:
+        """The markets' numbers."""
+        return [str(market.number) for market in files.find_markets(data)]
+
+    def version(self, model: str | None) -> str:
+        """The frozen model's."""
+        trained = MODELS[model or "lr"]()
+        return f"{trained.name} {trained.version}"
+
+    def inputs(self, data: Path) -> list[Path]:
+        """What each market's budget, prices, buyer and sellers are."""
+        markets = files.find_markets(data)
+        return [path for of in markets for path in (of.prices, of.budget, of.buyer, *files.seller_paths(of))]
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """What a buyer may know of a market, for a plan of purchase."""
+        return [
+            Challenge(
+                str(market.number),
+                {
+                    "price.txt": market.prices,
+                    "budget.txt": market.budget,
+                    "buyer.csv": market.buyer,
+                    "sellerid.txt": market.seller_ids,
+                    "summary": market.summaries,
+                },
+                "plan.csv",
+                f"{market.number}.csv",
+                {"model": "lr"},
+            )
+            for market in files.find_markets(data)
+        ]
+
+    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        from dataperf_fast.report import acquisition_picture
+
+        return acquisition_picture.draw(folder, result)
+
+
+BOARD = Acquisition()

@@ -1,11 +1,12 @@
-"""What every board's records have in common, and what a caller may choose."""
+"""What every board has in common, a third party's among them, and what a caller may choose."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -39,19 +40,86 @@ Folder = TypeVar("Folder", bound=SubmissionFolder)
 
 @dataclass(frozen=True)
 class Options:
-    """Choices that only some boards have: whole curves (debugging), one of a board's models (it and acquisition)."""
+    """Choices that only some boards have: whole curves (debugging), one of a board's models (it and acquisition).
+
+    ``by_folder`` names submissions after their folders on boards that else name them after their files (debugging).
+    """
 
     curve: bool = False
     model: str | None = None
+    by_folder: bool = False
+
+
+class Result(Protocol):
+    """What a board yields, task by task: its records, and what it can write of them."""
+
+    records: list[Record]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the board's official files; returns them."""
+        ...
 
 
 @dataclass(frozen=True)
-class Board:
-    """How a board's records begin: its name, its metric, and which way is better."""
+class Challenge:
+    """What an algorithm is given of a task, and what it must leave: the Closed Division's and the containers' terms.
 
-    name: str
-    metric: str
-    higher_is_better: bool
+    ``files`` are what it may read, by the name that it reads them under; ``answer`` is the file it must write, which
+    takes the name ``submitted`` in a submission's folder; ``about`` tells it the rest, a size limit for instance.
+    """
+
+    task: str
+    files: Mapping[str, Path]
+    answer: str
+    submitted: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Benchmark(ABC):
+    """A board: how official files become scores. Found by its name among the entry points ``dataperf_fast.benchmarks``.
+
+    ``ranks_tasks``: each task has a leaderboard of its own, and a submission need not enter all (speech's six boards);
+    otherwise a submission is ranked by its mean over the tasks.
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    models: ClassVar[tuple[str, ...]] = ()  # what --model takes, the board's own first
+    ranks_tasks: ClassVar[bool] = False
+
+    @abstractmethod
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[Result]:
+        """Score submissions, those that come with ``data`` if None; a broken one becomes an invalid record.
+
+        Raises ``InputError`` where nothing can be scored.
+        """
+
+    @abstractmethod
+    def tasks(self, data: Path) -> list[str]:
+        """The names of the tasks in ``data``, in order. Raises ``InputError`` where it holds none."""
+
+    def version(self, model: str | None) -> str:
+        """Changes whenever the same files could get another score."""
+        return "1"
+
+    def inputs(self, data: Path) -> list[Path]:
+        """The files and folders that scores depend on."""
+        return [data]
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """What algorithms are given of each task; nothing where the board takes none."""
+        return []
+
+    def without_cuda(self, model: str | None) -> str:
+        """What of the board has no CUDA path, by name; nothing if it has one."""
+        return self.name
+
+    def draw(self, folder: Path, result: Any) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        return []
 
     def record(self, task: str, submission: str, score: float, engine: Engine, **values: Any) -> Record:
         """A scored submission's record."""
@@ -101,7 +169,7 @@ def find_each(
 
 
 def find_folders(
-    paths: Sequence[Path], find: Callable[[Sequence[Path]], list[Folder]], board: Board, engine: Engine
+    paths: Sequence[Path], find: Callable[[Sequence[Path]], list[Folder]], board: Benchmark, engine: Engine
 ) -> tuple[list[Folder], list[Record]]:
     """Find submissions that are folders, each name once, and the records of what is none."""
     found, errors = find_each(paths, find)

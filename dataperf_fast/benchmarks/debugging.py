@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks.common import Board, Options
+from dataperf_fast.benchmarks.common import Benchmark, Challenge, Options
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.errors import InputError
@@ -29,7 +29,6 @@ from dataperf_fast.models.xgb import BoostedTrees
 from dataperf_fast.plan import AccurateModel, Plan, Pool
 from dataperf_fast.results import Record
 
-BOARD = Board("debugging", "fraction_fixes", higher_is_better=False)
 TARGET_SHARE = 0.95
 OWN_MODEL = "linear-net"
 
@@ -109,36 +108,6 @@ class TaskResult:
         return [files.write_result(folder, self.name, self.before, self.curves, fractions)]
 
 
-def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options) -> Iterator[TaskResult]:
-    """Score submissions task by task; without ``submissions`` the set-up's own submission folder is scored.
-
-    With ``options.curve`` every point is computed, otherwise only as many as the score needs. ``options.model`` is one
-    of ``MODELS``, None the board's own.
-    """
-    model = options.model or OWN_MODEL
-    make_model(model)  # or say at once why not
-    folder, setup = files.open_setup(data)
-    paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
-    found = files.find_submissions(paths)
-    tasks = {task.data_id: task for task in setup.tasks}
-    usable, refused = _sort_out(found, list(tasks), engine)
-    if refused:
-        yield TaskResult("", refused)
-    scores: dict[str, list[Record]] = {}
-    for data_id, task_setup in tasks.items():
-        of_task = [file for file in usable if file.data_id == data_id]
-        if not of_task:
-            continue
-        engine.progress.begin(data_id)
-        result = _evaluate_task(folder, setup, task_setup, of_task, engine, options.curve, model)
-        for record in result.records:
-            scores.setdefault(record.submission, []).append(record)
-        yield result
-    if scores:
-        means = [BOARD.mean(of, len(tasks), engine) for of in scores.values() if len(of) == len(tasks) > 1]
-        yield TaskResult("mean", means, model, over_tasks=[record for of in scores.values() for record in of])
-
-
 def make_model(name: str) -> DebuggingModel:
     """One of ``MODELS``; raises ``InputError`` where there is none, or its library is missing."""
     if name not in MODELS:
@@ -151,12 +120,17 @@ def make_model(name: str) -> DebuggingModel:
 
 
 def _sort_out(
-    found: list[files.SubmissionFile], data_ids: list[str], engine: Engine
+    found: list[files.SubmissionFile], data_ids: list[str], engine: Engine, by_folder: bool
 ) -> tuple[list[files.SubmissionFile], list[Record]]:
-    """Set aside files whose name holds no task, and a second file for the same task and method."""
+    """Set aside files whose name holds no task, and a second file for the same task and method.
+
+    In a folder that is one submission, files of tasks in other data are passed over.
+    """
     usable: dict[tuple[str, str], files.SubmissionFile] = {}
     refused = []
     for file in found:
+        if by_folder and file.data_id not in data_ids:
+            continue
         if file.data_id not in data_ids or not file.method:
             expected = f"{{data_id}}_{{method}}.txt with data_id {', '.join(data_ids)}"
             refused.append(
@@ -367,3 +341,85 @@ def _score_by_reference(
 
 def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
     return BOARD.invalid(file.data_id, file.method, error, engine)
+
+
+class Debugging(Benchmark):
+    """The board: orders of inspection, ranked by the mean over the tasks."""
+
+    name, metric, higher_is_better = "debugging", "fraction_fixes", False
+    models = tuple(MODELS)
+
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[TaskResult]:
+        """Score submissions task by task; without ``submissions`` the set-up's own submission folder is scored.
+
+        With ``options.curve`` every point is computed, otherwise only as many as the score needs. ``options.model`` is
+        one of ``MODELS``, None the board's own.
+        """
+        model = options.model or OWN_MODEL
+        make_model(model)  # or say at once why not
+        folder, setup = files.open_setup(data)
+        paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
+        found = files.find_submissions(paths, options.by_folder)
+        tasks = {task.data_id: task for task in setup.tasks}
+        usable, refused = _sort_out(found, list(tasks), engine, options.by_folder)
+        if refused:
+            yield TaskResult("", refused)
+        scores: dict[str, list[Record]] = {}
+        for data_id, task_setup in tasks.items():
+            of_task = [file for file in usable if file.data_id == data_id]
+            if not of_task:
+                continue
+            engine.progress.begin(data_id)
+            result = _evaluate_task(folder, setup, task_setup, of_task, engine, options.curve, model)
+            for record in result.records:
+                scores.setdefault(record.submission, []).append(record)
+            yield result
+        if scores:
+            means = [BOARD.mean(of, len(tasks), engine) for of in scores.values() if len(of) == len(tasks) > 1]
+            yield TaskResult("mean", means, model, over_tasks=[record for of in scores.values() for record in of])
+
+    def tasks(self, data: Path) -> list[str]:
+        """The set-up's data ids."""
+        return [task.data_id for task in files.open_setup(data)[1].tasks]
+
+    def version(self, model: str | None) -> str:
+        """The frozen model's."""
+        trained = make_model(model or OWN_MODEL)
+        return f"{trained.name} {trained.version}"
+
+    def inputs(self, data: Path) -> list[Path]:
+        """The set-up's tasks: training and test vectors, and true labels."""
+        folder, setup = files.open_setup(data)
+        paths = [files.true_labels_path(folder, setup, task) for task in setup.tasks]
+        for part in ("train", "test"):
+            paths += [files.embedding_path(folder, setup, task, part) for task in setup.tasks]
+        return paths
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """Training vectors with their noisy labels and validation vectors, for an order of inspection."""
+        folder, setup = files.open_setup(data)
+        return [
+            Challenge(
+                task.data_id,
+                {f"{part}.parquet": files.embedding_path(folder, setup, task, part) for part in ("train", "val")},
+                "order.txt",
+                f"{task.data_id}_order.txt",
+                {"rows": task.train_size},
+            )
+            for task in setup.tasks
+        ]
+
+    def without_cuda(self, model: str | None) -> str:
+        """Only the board's own model and nearest neighbours run on a GPU."""
+        return "" if model in (None, OWN_MODEL, "knn") else f"{self.name} by {model}"
+
+    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        from dataperf_fast.report import debugging_picture
+
+        return debugging_picture.draw(folder, result)
+
+
+BOARD = Debugging()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks.common import Board, Options, find_each
+from dataperf_fast.benchmarks.common import Benchmark, Challenge, Options, find_each
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import speech as files
 from dataperf_fast.formats.errors import InputError
@@ -27,7 +27,6 @@ from dataperf_fast.models.voting import Voting
 from dataperf_fast.plan import Plan, Pool
 from dataperf_fast.results import Record
 
-BOARD = Board("speech", "macro_f1", higher_is_better=True)
 SEEDS = np.array([5, 69, 98, 70, 95, 64, 37, 11, 4, 32])
 
 
@@ -103,23 +102,6 @@ def training_set(
         rows += [clips.row_of[clip] for clip in ids]
         classes += [0] * len(ids)
     return np.array(rows, np.int32), np.array(classes, np.uint8)
-
-
-def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options) -> Iterator[TaskResult]:
-    """Score submissions, all of a language's in one plan; without ``submissions`` those in ``data``."""
-    folders = files.find_languages(data)
-    found, stray = find_each([data] if submissions is None else submissions, files.find_submissions)
-    usable, refused = _sort_out(found, folders, engine)
-    refused += [BOARD.invalid("", path.name, error, engine) for path, error in stray]
-    if refused:
-        yield TaskResult("", refused)
-    for language, folder in folders.items():
-        of_language = [file for file in usable if file.language == language]
-        if of_language:
-            engine.progress.begin(language)
-            records = _evaluate_language(folder, of_language, engine)
-            for task in dict.fromkeys(file.task for file in of_language):
-                yield TaskResult(task, [record for record in records if record.task == task])
 
 
 def _sort_out(
@@ -244,3 +226,67 @@ def _record(file: files.SubmissionFile, scores: np.ndarray, clips: int, seconds:
 
 def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
     return BOARD.invalid(file.task, file.name, error, engine)
+
+
+class Speech(Benchmark):
+    """The board: training sets by language and size, each ranked by itself."""
+
+    name, metric, higher_is_better = "speech", "macro_f1", True
+    ranks_tasks = True
+
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[TaskResult]:
+        """Score submissions, all of a language's in one plan; without ``submissions`` those in ``data``."""
+        folders = files.find_languages(data)
+        found, stray = find_each([data] if submissions is None else submissions, files.find_submissions)
+        usable, refused = _sort_out(found, folders, engine)
+        refused += [BOARD.invalid("", path.name, error, engine) for path, error in stray]
+        if refused:
+            yield TaskResult("", refused)
+        for language, folder in folders.items():
+            of_language = [file for file in usable if file.language == language]
+            if of_language:
+                engine.progress.begin(language)
+                records = _evaluate_language(folder, of_language, engine)
+                for task in dict.fromkeys(file.task for file in of_language):
+                    yield TaskResult(task, [record for record in records if record.task == task])
+
+    def tasks(self, data: Path) -> list[str]:
+        """Language and size of each board."""
+        return [f"{language}_{size}" for language in files.find_languages(data) for size in files.BOARD_SIZES]
+
+    def version(self, model: str | None) -> str:
+        """The frozen model's."""
+        return Voting().version
+
+    def inputs(self, data: Path) -> list[Path]:
+        """The languages' folders."""
+        return list(files.find_languages(data).values())
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """The allowed training clips, for a selection of as many as the board allows."""
+        return [
+            Challenge(
+                f"{language}_{size}",
+                {name: folder / name for name in ("allowed_training_set.yaml", "train_embeddings")},
+                "train.json",
+                f"{language}_{size}_train.json",
+                {"clips": size},
+            )
+            for language, folder in files.find_languages(data).items()
+            for size in files.BOARD_SIZES
+        ]
+
+    def without_cuda(self, model: str | None) -> str:
+        """All of it runs on a GPU."""
+        return ""
+
+    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        from dataperf_fast.report import speech_picture
+
+        return speech_picture.draw(folder, result)
+
+
+BOARD = Speech()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks.common import Board, Options, find_folders
+from dataperf_fast.benchmarks.common import Benchmark, Challenge, Options, find_folders
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import vision as files
 from dataperf_fast.formats.errors import InputError
@@ -23,7 +23,6 @@ from dataperf_fast.models.logistic import LogisticRegression
 from dataperf_fast.plan import Plan, Pool
 from dataperf_fast.results import Record
 
-BOARD = Board("vision", "f1", higher_is_better=True)
 METRICS = ("accuracy", "recall", "precision", "f1", "average_precision")
 _Key = tuple[str, str]  # submission, task
 
@@ -48,32 +47,6 @@ class Pooled:
 
     row_of: dict[str, int]
     features: np.ndarray
-
-
-def evaluate(data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options) -> Iterator[TaskResult]:
-    """Score submissions concept by concept; without ``submissions`` the training sets that the set-up names."""
-    root, setup = files.open_setup(data)
-    found, refused = _find(root, setup, submissions, engine)
-    if refused:
-        yield TaskResult("", refused)
-    engine.progress.begin("reading images")
-    sets, invalid = _read_training_sets(found, list(setup.tasks), engine)
-    pooled = _read_pool(root, setup, sets, invalid, engine)
-    records: dict[str, list[Record]] = {submission.name: [] for submission in found}
-    scores: dict[str, dict[str, dict[str, float]]] = {}
-    for task in setup.tasks:
-        engine.progress.begin(task)
-        of_task = {name: chosen for (name, of), chosen in sets.items() if of == task}
-        result = TaskResult(task, [record for (_, of), record in invalid.items() if of == task])
-        if of_task:
-            result.records += _evaluate_task(task, root / setup.tasks[task].test, setup.dim, of_task, pooled, engine)
-        for record in result.records:
-            records[record.submission].append(record)
-            if record.status == "ok":
-                scores.setdefault(record.submission, {})[task] = {metric: record.details[metric] for metric in METRICS}
-        yield result
-    means = [_mean(of, len(setup.tasks), engine) for of in records.values()] if len(setup.tasks) > 1 else []
-    yield TaskResult("mean", means, scores)
 
 
 def _find(
@@ -200,3 +173,75 @@ def _mean(records: list[Record], tasks: int, engine: Engine) -> Record:
     if mean.status == "ok":
         mean.details |= {metric: float(np.mean([r.details[metric] for r in records])) for metric in METRICS}
     return mean
+
+
+class Vision(Benchmark):
+    """The board: a training set a concept, ranked by the mean over the concepts."""
+
+    name, metric, higher_is_better = "vision", "f1", True
+
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[TaskResult]:
+        """Score submissions concept by concept; without ``submissions`` the training sets that the set-up names."""
+        root, setup = files.open_setup(data)
+        found, refused = _find(root, setup, submissions, engine)
+        if refused:
+            yield TaskResult("", refused)
+        engine.progress.begin("reading images")
+        sets, invalid = _read_training_sets(found, list(setup.tasks), engine)
+        pooled = _read_pool(root, setup, sets, invalid, engine)
+        records: dict[str, list[Record]] = {submission.name: [] for submission in found}
+        scores: dict[str, dict[str, dict[str, float]]] = {}
+        for task in setup.tasks:
+            engine.progress.begin(task)
+            of_task = {name: chosen for (name, of), chosen in sets.items() if of == task}
+            result = TaskResult(task, [record for (_, of), record in invalid.items() if of == task])
+            if of_task:
+                result.records += _evaluate_task(
+                    task, root / setup.tasks[task].test, setup.dim, of_task, pooled, engine
+                )
+            for record in result.records:
+                records[record.submission].append(record)
+                if record.status == "ok":
+                    scores.setdefault(record.submission, {})[task] = {
+                        metric: record.details[metric] for metric in METRICS
+                    }
+            yield result
+        means = [_mean(of, len(setup.tasks), engine) for of in records.values()] if len(setup.tasks) > 1 else []
+        yield TaskResult("mean", means, scores)
+
+    def tasks(self, data: Path) -> list[str]:
+        """The set-up's concepts."""
+        return list(files.open_setup(data)[1].tasks)
+
+    def version(self, model: str | None) -> str:
+        """The frozen model's."""
+        return LogisticRegression().version
+
+    def inputs(self, data: Path) -> list[Path]:
+        """The pool and the test sets."""
+        root, setup = files.open_setup(data)
+        return [root / setup.emb_file, *(root / task.test for task in setup.tasks.values())]
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """The pool and a concept's example images, for a training set."""
+        root, setup = files.open_setup(data)
+        return [
+            Challenge(
+                task,
+                {"embeddings.parquet": root / setup.emb_file, "examples.csv": files.examples_path(root, task)},
+                "train.csv",
+                f"{task}.csv",
+            )
+            for task in setup.tasks
+        ]
+
+    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        from dataperf_fast.report import vision_picture
+
+        return vision_picture.draw(folder, result)
+
+
+BOARD = Vision()

@@ -111,6 +111,11 @@ def embedding_path(folder: Path, setup: Setup, task: TaskSetup, part: str) -> Pa
     return folder / setup.paths.embedding_folder / f"{task.data_id}_{part}_{size}.parquet"
 
 
+def true_labels_path(folder: Path, setup: Setup, task: TaskSetup) -> Path:
+    """The csv file of a task's true labels."""
+    return folder / setup.paths.groundtruth_folder / f"dataset_{task.data_id}_train.csv"
+
+
 def read_vectors(folder: Path, setup: Setup, task: TaskSetup, part: str, dimension: int | None) -> Vectors:
     """Read one embedding file and check it: columns, number of rows, vector lengths, finite values, 0/1 labels."""
     path = embedding_path(folder, setup, task, part)
@@ -129,7 +134,7 @@ def read_task(folder: Path, setup: Setup, task: TaskSetup, dimension: int | None
     """Read what scoring a task needs: training and test embeddings and the true labels of the training rows."""
     train = read_vectors(folder, setup, task, "train", dimension)
     test = read_vectors(folder, setup, task, "test", train.features.shape[1])
-    path = folder / setup.paths.groundtruth_folder / f"dataset_{task.data_id}_train.csv"
+    path = true_labels_path(folder, setup, task)
     return Task(task.data_id, train, _true_labels(path, train.names), test)
 
 
@@ -156,8 +161,11 @@ def _true_labels(path: Path, names: list[str]) -> np.ndarray:
     return binary_labels([int(truth[name]) for name in names], path, "hv_label", lambda row: f"ImageID {names[row]}")
 
 
-def find_submissions(paths: Sequence[Path]) -> list[SubmissionFile]:
-    """List the submissions in files and folders, sorted; ``time_*.txt`` files and other endings are passed over."""
+def find_submissions(paths: Sequence[Path], by_folder: bool = False) -> list[SubmissionFile]:
+    """List the submissions in files and folders, sorted; ``time_*.txt`` files and other endings are passed over.
+
+    With ``by_folder`` a file's method is its folder's name, whatever its own name holds after the data id.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -173,7 +181,7 @@ def find_submissions(paths: Sequence[Path]) -> list[SubmissionFile]:
     files = []
     for path in dict.fromkeys(found):
         data_id, _, method = path.stem.partition("_")
-        files.append(SubmissionFile(data_id, method, path))
+        files.append(SubmissionFile(data_id, path.parent.name if by_folder else method, path))
     return files
 
 

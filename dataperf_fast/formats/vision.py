@@ -208,12 +208,13 @@ def read_examples(folder: Path, task: str) -> list[str]:
     Rows that a column Confidence, which may be missing, labels 0 are passed over. Raises ``InputError`` as
     ``read_training_set`` does.
     """
-    path = _examples_path(folder, task)
+    path = examples_path(folder, task)
     rows = [row for _, row in _read_rows(path, (IMAGE_ID,), f"a csv with the column {IMAGE_ID}: examples of {task}")]
     return [row[IMAGE_ID] for row in rows if row.get(_LABEL) != "0"]
 
 
-def _examples_path(folder: Path, task: str) -> Path:
+def examples_path(folder: Path, task: str) -> Path:
+    """The csv file of a concept's example images."""
     return folder / "examples" / f"alpha_example_set_{task}.csv"
 
 
@@ -292,7 +293,7 @@ def write_training_set(path: Path, ids: Sequence[str], labels: np.ndarray) -> No
 
 def write_examples(folder: Path, task: str, ids: Sequence[str]) -> Path:
     """Write a task's positive examples to the data root's ``examples``."""
-    path = _examples_path(folder, task)
+    path = examples_path(folder, task)
     write_training_set(path, ids, np.ones(len(ids), dtype=np.uint8))
     return path
 

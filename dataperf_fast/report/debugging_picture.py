@@ -24,7 +24,6 @@ class Scored(Protocol):
     """What is drawn of a task: ``benchmarks.debugging.TaskResult``."""
 
     task: str
-    name: str
     model: str
     rows: int
     before: float
@@ -32,6 +31,11 @@ class Scored(Protocol):
     curves: dict[str, np.ndarray]
     crossings: dict[str, int]
     over_tasks: list[Record]
+
+    @property
+    def name(self) -> str:
+        """The task's, with the model's."""
+        ...
 
 
 def draw(folder: Path, scored: Scored) -> list[Path]:

@@ -111,7 +111,7 @@ def test_same_file_for_any_threads_and_batch(jobs, batch, suite, tmp_path):
     def write(engine, out):
         return [
             path.read_bytes()
-            for result in debugging.evaluate(suite, None, engine, Options(curve=True))
+            for result in debugging.BOARD.evaluate(suite, None, engine, Options(curve=True))
             for path in result.write(out)
         ]
 
@@ -128,7 +128,9 @@ def test_submissions_share_their_label_states(suite):
     run = engine.run
     engine.run = lambda *plan: trained.append(run(*plan)) or trained[-1]
     results = list(
-        debugging.evaluate(suite, sorted((suite / "submissions").glob("synth01_*.txt")), engine, Options(curve=True))
+        debugging.BOARD.evaluate(
+            suite, sorted((suite / "submissions").glob("synth01_*.txt")), engine, Options(curve=True)
+        )
     )
     records = {r.submission: r for r in results[0].records}
     assert records["same"].score == records["random"].score

@@ -115,7 +115,7 @@ def test_a_later_run_trains_only_what_is_new(data):
     store = ResultCache()
     records = [
         r
-        for result in board.evaluate(data, with_more, Watched(backends.choose("cpu"), store), False)
+        for result in board.BOARD.evaluate(data, with_more, Watched(backends.choose("cpu"), store), False)
         for r in result.records
     ]
     store.close()

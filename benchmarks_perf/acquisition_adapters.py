@@ -46,7 +46,7 @@ def engine(threads: int) -> Engine:
 
 def from_files(data: Path, submission: Path, model: str, threads: int) -> list[float]:
     """Score a submission as the command line does; the markets' trials, one after the other."""
-    results = board.evaluate(data, [submission], engine(threads), Options(model=model))
+    results = board.BOARD.evaluate(data, [submission], engine(threads), Options(model=model))
     return [
         accuracy
         for result in results

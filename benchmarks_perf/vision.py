@@ -87,7 +87,7 @@ def measure(data: Path, teams: Path, rounds: int) -> tuple[dict, dict]:
         ours[:] = [record for task, of in tasks.items() for record in board.score_task(task, *of, engine())]
 
     def from_files() -> None:
-        results = board.evaluate(data, [teams], engine(), Options())
+        results = board.BOARD.evaluate(data, [teams], engine(), Options())
         whole[:] = [record for result in results for record in result.records if result.task != "mean"]
 
     fast()  # loads compiled code

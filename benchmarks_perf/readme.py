@@ -164,7 +164,7 @@ def scikit_peers(result: dict) -> str:
     sampled = ", ".join(f"{part['compared']} of {part['fits']}" for part in boards.values())
     rows += [
         "",
-        f"{result['rounds']} round, {result['threads']} threads, on {_place(result['machine'])}; each peer in a process "
+        f"{result['rounds']} round, {result['threads']} threads, on {_place(result['machine'])}; each in a process "
         f"of its own. Peers ran {sampled} fits, scaled, and these outcomes are compared with scikit-learn's.",
     ]
     return "\n".join(rows)

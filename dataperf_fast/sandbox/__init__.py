@@ -1,0 +1,37 @@
+"""Runs a stranger's algorithm, contained: no network, read-only inputs, nothing else in sight, limits on all it takes.
+
+An image runs under podman, a command under bubblewrap; where neither is there, nothing runs. The one thing that comes
+back is an answer file's bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.sandbox import bubblewrap, podman
+from dataperf_fast.sandbox.staging import staged
+from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran
+
+__all__ = ["Algorithm", "Limits", "Ran", "available", "run"]
+
+
+def run(algorithm: Algorithm, inputs: Path, answer: str, limits: Limits | None = None) -> Ran:
+    """Run an algorithm on the files in ``inputs``, which it sees at /input, until it has left /output/``answer``.
+
+    Raises ``InputError`` where there is nothing to run, or nothing to contain it. What the algorithm does wrong is in
+    what is returned.
+    """
+    if not algorithm.image and not algorithm.command:
+        raise InputError(algorithm.folder, "says neither command nor image", expected="one of them")
+    contain, missing = (podman.run, podman.missing) if algorithm.image else (bubblewrap.run, bubblewrap.missing)
+    if lacking := missing():
+        raise InputError(algorithm.folder, f"cannot be run: {lacking}")
+    with staged(algorithm.folder, inputs) as places:
+        return contain(algorithm, places, os.path.basename(answer), limits or Limits())
+
+
+def available() -> dict[str, str]:
+    """For podman and bubblewrap what is missing here; nothing where it can be used."""
+    return {"podman": podman.missing(), "bubblewrap": bubblewrap.missing()}

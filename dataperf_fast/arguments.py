@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dataperf_fast
+from dataperf_fast import benchmarks
 from dataperf_fast.backend import NAMES as BACKENDS
+from dataperf_fast.benchmarks import NAMES
 
 # What synth can be asked for beside a scale, by board.
 SIZES = {
@@ -24,6 +26,8 @@ _EXAMPLES = """examples:
   dataperf-fast evaluate vision path/to/data --submissions teams/*
   dataperf-fast evaluate acquisition path/to/data --submissions teams/* --model knn
   dataperf-fast evaluate debugging path/to/data --submissions mine/ --out results/ --format json
+  dataperf-fast organize run contest.yaml
+  dataperf-fast leaderboard contest.yaml --out site/
 """
 
 _Add = Callable[[str, str, str], argparse.ArgumentParser]
@@ -59,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         "score submissions",
         "evaluate debugging data/ --submissions mine/ 01g317_other.txt --out results/",
     )
-    _add_benchmark(evaluate)
+    _add_benchmark(evaluate, benchmarks.names())
     evaluate.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
     evaluate.add_argument(
         "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
@@ -107,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
         boards = ", ".join(board for board, names in SIZES.items() if name in names)
         synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{boards}: number of {name} [the scale's]")
 
+    _add_organize(add)
     add("info", "show versions, backends and what is missing for what", "info")
     return whole
 
@@ -153,10 +158,44 @@ def _add_profile(add: _Add) -> None:
     profile.add_argument("--out", type=Path, metavar="DIR", help="write results, profile.json and profile.png")
 
 
-def _add_benchmark(command: argparse.ArgumentParser) -> None:
-    from dataperf_fast.benchmarks import NAMES
+def _add_organize(add: _Add) -> None:
+    organize = add(
+        "organize",
+        "score a contest: every submission on every hidden task, kept in a store, stopped and resumed at will",
+        "organize run contest.yaml --cluster tcp://scheduler:8786",
+    )
+    organize.add_argument(
+        "action", choices=("run", "check", "export"), help="run: score what has no score yet; check: only read the "
+        "manifest; export: write every score of the store to a parquet file",
+    )  # fmt: skip
+    organize.add_argument("manifest", type=Path, metavar="MANIFEST", help="the contest's YAML file (docs/organize.md)")
+    organize.add_argument("--backend", default="auto", choices=BACKENDS)
+    organize.add_argument("--jobs", type=int, metavar="N", help="threads of a worker [one a core]")
+    organize.add_argument(
+        "--cluster", default="", metavar="ADDRESS", help="send batches to the Dask scheduler there, tcp://host:8786; "
+        "its workers must see the same paths",
+    )  # fmt: skip
+    organize.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
+    organize.add_argument("--format", choices=("table", "json"), default="table", help="json: one standing a line")
+    organize.add_argument(
+        "--parquet", type=Path, default=Path("scores.parquet"), metavar="FILE", help="export: where to [%(default)s]"
+    )
+    leaderboard = add(
+        "leaderboard",
+        "write a contest's standings as pages that open without a network",
+        "leaderboard contest.yaml --out site/",
+    )
+    leaderboard.add_argument(
+        "manifest", type=Path, nargs="?", default=Path("contest.yaml"), metavar="MANIFEST", help="[%(default)s]"
+    )
+    leaderboard.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pages")
+    leaderboard.add_argument(
+        "--dynabench", type=Path, metavar="DIR", help="also write what Dynabench's endpoint takes, a JSON file a score"
+    )
 
-    command.add_argument("benchmark", choices=NAMES, metavar="BENCHMARK", help=", ".join(NAMES))
+
+def _add_benchmark(command: argparse.ArgumentParser, names: Sequence[str] = NAMES) -> None:
+    command.add_argument("benchmark", choices=names, metavar="BENCHMARK", help=", ".join(names))
 
 
 def _seed(text: str) -> int:

@@ -297,6 +297,62 @@ def _info(options: argparse.Namespace) -> int:
     return OK
 
 
+def _organize(options: argparse.Namespace) -> int:
+    from contextlib import closing
+
+    from dataperf_fast.organize import manifest
+    from dataperf_fast.organize import run as running
+    from dataperf_fast.report.progress import ContestBar
+    from dataperf_fast.store import Store
+
+    contest = manifest.read(options.manifest)
+    if options.action == "check":
+        print(f"{contest.name}: {len(contest.manifest.boards)} boards, nothing wrong", file=sys.stderr)
+        return OK
+    with closing(Store(contest.store)) as store:
+        if options.action == "export":
+            count = store.export(options.parquet)
+            print(f"wrote {options.parquet}, {count} scores", file=sys.stderr)
+            return OK
+        how = running.How(options.backend, options.jobs, not options.no_cache, options.cluster)
+        with ContestBar() as bar:
+            new = running.run(contest, store, how, bar)
+        print(f"scored {new} submissions on their tasks; the others were", file=sys.stderr)
+        return _report_contest(contest, store, options.format)
+
+
+def _report_contest(contest: Any, store: Any, output: str) -> int:
+    from dataperf_fast.organize import standings
+    from dataperf_fast.report import tables
+
+    found = standings.settings(contest, store)
+    tables.print_standings(found, sys.stdout, output)
+    statuses = set()
+    for score in standings.errors(contest, store):
+        statuses.add(score.status)
+        _complain(f"{score.board}, {score.dataset}: {score.error}")
+    return FAILURE if "failed" in statuses else BAD_INPUT if statuses else OK
+
+
+def _leaderboard(options: argparse.Namespace) -> int:
+    from contextlib import closing
+    from datetime import UTC, datetime
+
+    from dataperf_fast.organize import manifest, standings
+    from dataperf_fast.report import leaderboard
+    from dataperf_fast.store import Store
+
+    contest = manifest.read(options.manifest)
+    made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
+    with closing(Store(contest.store)) as store:
+        written = leaderboard.write(options.out, contest.name, standings.settings(contest, store), made)
+        if options.dynabench is not None:
+            written += standings.write_dynabench(options.dynabench, contest, store)
+    for path in written:
+        print(f"wrote {path}", file=sys.stderr)
+    return OK
+
+
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"dataperf-fast: warning: {message}", file=sys.stderr)
 
@@ -312,6 +368,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "profile": _profile,
     "baselines": _baselines,
     "synth": _synth,
+    "organize": _organize,
+    "leaderboard": _leaderboard,
     "info": _info,
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 from dataperf_fast.engine import Progress
 
 _PATIENCE = 1.0
+_SECONDS_BETWEEN_LINES = 20.0
 
 
 class Bar(Progress):
@@ -52,6 +53,71 @@ class Bar(Progress):
                 return
             self._shown, self._task = _bar(self._label)
         self._shown.update(self._task, description=self._label, completed=self._done, total=self._planned or None)
+
+
+class ContestBar:
+    """How a contest goes: a bar on a terminal, elsewhere a line now and then; time left by each board's pace so far.
+
+    A board of which nothing is done yet has no pace, and is named as such: the rest is what is known.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[str, int] = {}
+        self._pace: dict[str, tuple[float, int]] = {}  # seconds and number of what is done, by board
+        self._label, self._total, self._done = "", 0, 0
+        self._started = self._last = self._said = time.perf_counter()
+        self._shown: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> ContestBar:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._shown is not None:
+            self._shown.stop()
+
+    def begin(self, label: str, left: dict[str, int]) -> None:
+        """Name what comes next, and how many of it are left, by board."""
+        self._label, self._left, self._total, self._done = label, dict(left), sum(left.values()), 0
+        self._last = time.perf_counter()
+        self._show()
+
+    def done(self, board: str, count: int) -> None:
+        """Count what is done of a board."""
+        now = time.perf_counter()
+        seconds, number = self._pace.get(board, (0.0, 0))
+        self._pace[board] = seconds + now - self._last, number + count
+        self._last = now
+        self._left[board] -= count
+        self._done += count
+        self._show()
+
+    def time_left(self) -> str:
+        """About how long what is left will take, in words; nothing where nothing is known."""
+        waiting = {board: count for board, count in self._left.items() if count}
+        known = {board: self._pace[board] for board in waiting if self._pace.get(board, (0, 0))[1]}
+        if not known:
+            return ""
+        seconds = sum(waiting[board] * spent / number for board, (spent, number) in known.items())
+        minutes, rest = divmod(round(seconds), 60)
+        text = f"about {minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"about {minutes}:{rest:02} left"
+        unknown = [board for board in waiting if board not in known]
+        return text + (f" and {', '.join(unknown)}, not yet measured" if unknown else "")
+
+    def _show(self) -> None:
+        now = time.perf_counter()
+        left = self.time_left()
+        text = f"{self._label}{', ' + left if left else ''}"
+        if not sys.stderr.isatty():
+            if now - self._said > _SECONDS_BETWEEN_LINES:
+                self._said = now
+                print(f"dataperf-fast: {text}: {self._done} of {self._total}", file=sys.stderr, flush=True)
+            return
+        if self._shown is None:
+            if now - self._started < _PATIENCE:
+                return
+            self._shown, self._task = _bar(text)
+        self._shown.update(self._task, description=text, completed=self._done, total=self._total or None)
 
 
 def _bar(label: str) -> tuple[Any, Any]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO
 
 from dataperf_fast.formats.files import write_text
+from dataperf_fast.report.leaderboard import Setting, ranking
 from dataperf_fast.results import Record
 
+_LONGEST_TABLE = 50
 _SHOWN_DETAILS = {
     "speech": {"clips": "clips", "spread": "spread"},
     "vision": {
@@ -55,6 +58,35 @@ def print_records(records: Sequence[Record], stream: IO[str]) -> None:
     # Not narrower than the table, so that a pipe or a file gets whole columns.
     console = Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
     console.print(table)
+
+
+def print_standings(settings: Sequence[Setting], stream: IO[str], output: str) -> None:
+    """Print a contest's standings, a table a setting, best first; or as JSON, a line an entry."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
+    for setting in settings:
+        ranked = ranking(setting)
+        if output == "json":
+            for rank, entry in ranked:
+                print(
+                    json.dumps({"setting": setting.slug, "rank": rank, **asdict(entry)}, allow_nan=False), file=stream
+                )
+            continue
+        better = "higher" if setting.higher_is_better else "lower"
+        table = Table(title=f"{setting.title}: {setting.metric} ({better} is better)", title_justify="left")
+        for header in ("rank", "submission", "score", "spread", "retrains", "seconds", "status"):
+            table.add_column(header, justify="left" if header in ("submission", "status") else "right")
+        for rank, entry in ranked[:_LONGEST_TABLE]:
+            score = "" if entry.score is None else f"{entry.score:.4f}"
+            cost = ("", "") if entry.kind == "paper" else (str(entry.retrains), f"{entry.seconds:.2f}")
+            status = entry.status if entry.kind == "submission" else entry.kind
+            table.add_row(str(rank or ""), escape(entry.submission), score, _number(entry.spread), *cost, status)
+        if len(ranked) > _LONGEST_TABLE:
+            table.caption = f"and {len(ranked) - _LONGEST_TABLE} more"
+        console.print(table)
 
 
 def write_csv(path: Path, records: Sequence[Record]) -> None:

@@ -1,0 +1,125 @@
+"""Algorithms as submissions: each is run on what a participant may see of each task, and leaves a submission's files.
+
+The Closed Division's way, and the debugging board's containers. What is run is contained (``sandbox``); its answers lie
+in the contest's work folder, what came of each run in the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dataperf_fast import sandbox
+from dataperf_fast.benchmarks.common import Challenge
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.files import whole_file
+from dataperf_fast.formats.setup_file import read_setup
+from dataperf_fast.organize.manifest import Board, Contest
+from dataperf_fast.organize.submissions import Submission, digest, text
+from dataperf_fast.store import Run, Store
+
+SETTINGS = "algorithm.yaml"
+
+
+class Settings(BaseModel):
+    """``algorithm.yaml``: a command that is run in the participant's folder, or an image with its own entry point."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    command: Annotated[list[str], Field(max_length=1000)] = []
+    image: str = ""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Where an algorithm's answers lie, named as a submission's files, and why there is none, by task."""
+
+    folder: Path
+    problems: dict[str, str]
+
+
+def identity(submission: Submission, part: Board) -> str:
+    """A digest of what an algorithm's answers depend on beside the task: itself, the seed, and the limits."""
+    given = [submission.digest, part.seed, part.limits.model_dump(), [str(path) for path in part.mounts]]
+    return hashlib.sha256(json.dumps(given).encode()).hexdigest()
+
+
+def run(
+    contest: Contest, part: Board, dataset: str, challenges: list[Challenge], submission: Submission, store: Store,
+    done: Callable[[], None],
+) -> Answers:  # fmt: skip
+    """Run an algorithm on every task of a data set on which it has not yet run; ``done`` is called after each.
+
+    Raises ``InputError`` where nothing can be run here, or the participant does not say what.
+    """
+    settings = read_setup(submission.path / SETTINGS, Settings, "what is run: command, or image")
+    algorithm = sandbox.Algorithm(submission.path, tuple(settings.command), settings.image, tuple(part.mounts))
+    whose = identity(submission, part)
+    folder = contest.work / "answers" / f"{part.board}-{whose[:16]}" / dataset / submission.path.name
+    problems = {}
+    for challenge in challenges:
+        seen = digest(list(challenge.files.values()))
+        key = hashlib.sha256(f"{whose} {seen} {challenge.task} {json.dumps(challenge.about)}".encode()).hexdigest()
+        known = store.run_of(key)
+        answer = folder / challenge.submitted
+        if known is None or not (known.problem or _is(answer, known.answer_digest)):
+            ran = _run_on(contest, part, challenge, algorithm)
+            if ran.answer is not None:
+                _keep(answer, ran.answer)
+            made = hashlib.sha256(ran.answer or b"").hexdigest()
+            known = Run(
+                key, contest.name, part.board, dataset, challenge.task, submission.name, ran.problem, made, ran.seconds,
+                ran.log, datetime.now(UTC).isoformat(timespec="seconds"),
+            )  # fmt: skip
+            store.add_run(known)
+        if known.problem:
+            problems[challenge.task] = f"{text(str(submission.path))}: {challenge.task}: {known.problem}"
+        done()
+    folder.mkdir(parents=True, exist_ok=True)
+    return Answers(folder, problems)
+
+
+def _run_on(contest: Contest, part: Board, challenge: Challenge, algorithm: sandbox.Algorithm) -> sandbox.Ran:
+    contest.work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".inputs-", dir=contest.work) as inputs:
+        for name, path in challenge.files.items():
+            _stage(path, Path(inputs) / name)
+        about = {"board": part.board, "answer": challenge.answer, "seed": part.seed, **challenge.about}
+        (Path(inputs) / "task.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+        return sandbox.run(algorithm, Path(inputs), challenge.answer, part.limits.limits())
+
+
+def _stage(source: Path, target: Path) -> None:
+    """A hard link where the file system allows it: inputs may be large, and are shown read-only."""
+
+    def link(file: str, to: str) -> None:
+        try:
+            os.link(os.path.realpath(file), to)
+        except OSError:
+            shutil.copyfile(file, to)
+
+    if not source.exists():
+        raise InputError(source, "no such file or folder", expected="what algorithms are shown of the task")
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=link)
+    else:
+        link(str(source), str(target))
+
+
+def _keep(path: Path, answer: bytes) -> None:
+    with whole_file(path) as aside:
+        aside.write_bytes(answer)
+
+
+def _is(path: Path, wanted: str) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == wanted

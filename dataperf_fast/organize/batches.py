@@ -1,0 +1,87 @@
+"""What one worker does at a time: score some submissions on one set of tasks. Paths in, records out.
+
+A board scores the submissions of a batch in one plan, so what they share is trained once; what batches share comes from
+the cache of finished retrains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataperf_fast import benchmarks
+from dataperf_fast.benchmarks.common import Benchmark, Options
+from dataperf_fast.engine import Engine
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.results import Record
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Submissions' folders to score on the tasks in ``data``, each named as no other of them."""
+
+    board: str
+    model: str | None
+    data: Path
+    folders: tuple[Path, ...]
+    curves: bool = False
+    backend: str = "auto"
+    jobs: int | None = None
+    cache: bool = True
+
+
+def score(batch: Batch) -> dict[Path, list[Record]]:
+    """The records of each folder, one a task: at least one, whatever is in it."""
+    board = benchmarks.load(batch.board)
+    lacking = board.without_cuda(batch.model)
+    with benchmarks.open_engine(batch.backend, batch.jobs, batch.cache, None, lacking) as engine:
+        records = _score(board, batch, batch.folders, engine)
+    expected = [] if board.ranks_tasks else board.tasks(batch.data)
+    return {folder: _complete(board, folder, of, expected, engine) for folder, of in records.items()}
+
+
+def _score(board: Benchmark, batch: Batch, folders: Sequence[Path], engine: Engine) -> dict[Path, list[Record]]:
+    """Score folders together; where one stops them all, halves by themselves, down to the one that does."""
+    options = Options(batch.curves, batch.model, by_folder=True)
+    by_name: dict[str, list[Record]] = {folder.name: [] for folder in folders}
+    try:
+        for result in board.evaluate(batch.data, folders, engine, options):
+            for record in result.records:
+                if record.task != "mean":  # over these tasks only: the contest's is over all
+                    by_name[record.submission].append(record)
+    except Exception as error:  # whatever a stranger's files make a board do, the others are scored
+        if len(folders) > 1:
+            half = len(folders) // 2
+            return _score(board, batch, folders[:half], engine) | _score(board, batch, folders[half:], engine)
+        return {folders[0]: [_stopped(board, folders[0], error, engine)]}
+    return {folder: by_name[folder.name] for folder in folders}
+
+
+def _stopped(board: Benchmark, folder: Path, error: Exception, engine: Engine) -> Record:
+    if isinstance(error, InputError):
+        return board.invalid("", folder.name, error, engine)
+    record = board.invalid("", folder.name, InputError(folder, f"failed: {type(error).__name__}: {error}"), engine)
+    record.status = "failed"
+    return record
+
+
+def _complete(
+    board: Benchmark, folder: Path, records: list[Record], expected: Sequence[str], engine: Engine
+) -> list[Record]:
+    """Every expected task has a record: what was refused as a whole is so on each, what is missing is invalid."""
+    whole = [record for record in records if record.task not in expected] if expected else []
+    by_task: dict[str, Record] = {}
+    for record in records:
+        same = by_task.get(record.task)
+        if record not in whole and (same is None or same.status == "ok"):  # two files for a task are none
+            by_task[record.task] = record
+    for task in expected:
+        if task not in by_task:
+            missing = InputError(folder, "holds no file for the task", value=task)
+            by_task[task] = board.invalid(task, folder.name, missing, engine)
+            if whole:
+                by_task[task].status, by_task[task].error = whole[0].status, whole[0].error
+    if not by_task:
+        return [board.invalid("", folder.name, InputError(folder, "holds no submission to the board"), engine)]
+    return list(by_task.values())

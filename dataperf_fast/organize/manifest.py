@@ -1,0 +1,155 @@
+"""The manifest: what a contest scores, where its submissions lie, what an algorithm may use. One YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dataperf_fast import benchmarks
+from dataperf_fast.benchmarks.common import Benchmark
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.setup_file import read_setup
+from dataperf_fast.sandbox import Limits
+
+WHAT = "an organizer's manifest"
+_NAME = r"^[^\x00-\x1f/]{1,200}$"
+
+Name = Annotated[str, Field(pattern=_NAME)]
+Count = Annotated[int, Field(gt=0, strict=True)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TaskSet(_Part):
+    """A folder of tasks in the board's official format; ``hidden`` ones make the posted score."""
+
+    name: Name
+    data: Path
+    hidden: bool = True
+
+
+class AlgorithmLimits(_Part):
+    """What an algorithm may use a task; see ``sandbox.Limits``."""
+
+    seconds: Annotated[float, Field(gt=0, le=30 * 86_400)] = 3600.0
+    memory_mib: Count = 4096
+    processes: Count = 64
+    output_mib: Count = 64
+    log_kib: Count = 1024
+
+    def limits(self) -> Limits:
+        """The same in bytes."""
+        return Limits(self.seconds, self.memory_mib << 20, self.processes, self.output_mib << 20, self.log_kib << 10)
+
+
+class Board(_Part):
+    """A board of the contest.
+
+    ``submissions`` and ``algorithms`` are folders that hold one folder a participant: of official files, or of an
+    ``algorithm.yaml`` that says what is run on each task. ``baselines`` names those among them that are none;
+    ``dynabench`` gives participants' model ids on that platform.
+    """
+
+    board: str
+    title: str = ""
+    model: str | None = None
+    tasks: Annotated[list[TaskSet], Field(min_length=1)]
+    submissions: list[Path] = []
+    algorithms: list[Path] = []
+    baselines: list[str] = []
+    curves: bool = False
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
+    limits: AlgorithmLimits = AlgorithmLimits()
+    mounts: list[Path] = []
+    largest_submission_mib: Count = 64
+    dynabench: dict[str, Annotated[int, Field(strict=True)]] = {}
+
+
+class Manifest(_Part):
+    """The whole contest. ``store`` is a SQLAlchemy URL; ``work`` keeps the answers of algorithms."""
+
+    contest: Name
+    store: str = "sqlite:///store.sqlite"
+    work: Path = Path("work")
+    boards: Annotated[list[Board], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A manifest, read and checked, with its paths made absolute."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        """The contest's."""
+        return self.manifest.contest
+
+    @property
+    def store(self) -> str:
+        """The store's URL; a relative SQLite file lies beside the manifest."""
+        url = self.manifest.store
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith(prefix + "/") and ":memory:" not in url:
+            return prefix + str(self.path.parent / url.removeprefix(prefix))
+        return url
+
+    @property
+    def work(self) -> Path:
+        """The folder of algorithms' answers."""
+        return self.path.parent / self.manifest.work
+
+
+def read(path: Path) -> Contest:
+    """Read a manifest and check what it names; raises ``InputError`` with the line of the first thing that is wrong."""
+    manifest = read_setup(path, Manifest, WHAT)
+    for number, part in enumerate(manifest.boards):
+        _check_board(path, f"boards.{number}", part)
+    _require_apart(path, manifest)
+    return Contest(path.absolute(), manifest)
+
+
+def _check_board(path: Path, place: str, part: Board) -> None:
+    """Make a board's paths absolute, and raise ``InputError`` where it or what it names cannot be used."""
+    board = _board(path, f"{place}.board", part.board)
+    if part.model is not None and part.model not in board.models:
+        expected = " or ".join(board.models) or "no model: the board has its own"
+        raise InputError(path, "is", f"{place}.model", part.model, expected)
+    if not part.submissions and not part.algorithms:
+        raise InputError(path, "has nothing to score", place, expected="submissions or algorithms, folders of folders")
+    names = [task.name for task in part.tasks]
+    for task in part.tasks:
+        if names.count(task.name) > 1:
+            raise InputError(path, "is named twice:", f"{place}.tasks", task.name, "each set of tasks once")
+        task.data = path.absolute().parent / task.data
+        board.tasks(task.data)  # or say what is wrong there
+    for field in ("submissions", "algorithms", "mounts"):
+        paths = [path.absolute().parent / given for given in getattr(part, field)]
+        for given in paths:
+            if not given.is_dir():
+                raise InputError(given, "is not a folder", f"{path.name}, {place}.{field}", expected="a folder")
+        setattr(part, field, paths)
+    if part.algorithms and not any(board.challenges(task.data) for task in part.tasks):
+        raise InputError(path, "takes no algorithms:", f"{place}.board", part.board, "submissions")
+
+
+def _board(path: Path, place: str, name: str) -> Benchmark:
+    try:
+        return benchmarks.load(name)
+    except InputError as error:
+        raise InputError(path, "is", place, name, " or ".join(benchmarks.names())) from error
+
+
+def _require_apart(path: Path, manifest: Manifest) -> None:
+    """A board with a model may be there once: its submissions' scores would share their places."""
+    seen = set()
+    for number, part in enumerate(manifest.boards):
+        if (part.board, part.model) in seen:
+            raise InputError(path, "is there twice:", f"boards.{number}", f"{part.board}, {part.model}", "each once")
+        seen.add((part.board, part.model))

@@ -1,0 +1,270 @@
+"""A contest's run: what is to be scored, what already is, and the rest in batches, kept as they come.
+
+It may be stopped at any point: finished retrains are in their cache, finished scores in the store, and the next run
+does what is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import dataperf_fast
+from dataperf_fast import backend as backends
+from dataperf_fast import benchmarks
+from dataperf_fast.benchmarks.common import Benchmark
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.organize import algorithms, submissions
+from dataperf_fast.organize.batches import Batch, score
+from dataperf_fast.organize.manifest import Board, Contest, TaskSet
+from dataperf_fast.organize.submissions import Submission, text
+from dataperf_fast.results import Record
+from dataperf_fast.store import Score, Store, Unit
+
+_SECONDS_PER_BATCH = 15.0
+_FIRST_BATCH, _LARGEST_BATCH = 8, 500
+
+
+class Watcher(Protocol):
+    """Told how a contest goes; ``report.progress.ContestBar`` shows it."""
+
+    def begin(self, label: str, left: dict[str, int]) -> None:
+        """Name what comes next, and how many of it are left, by board."""
+        ...
+
+    def done(self, board: str, count: int) -> None:
+        """Count what is done of a board."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A submission on a set of tasks: the folder of its files, and what is already known to be wrong, by task."""
+
+    submission: Submission
+    unit: Unit
+    kind: str
+    folder: Path
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A board on a set of tasks, and the entrants whose scores are not there."""
+
+    part: Board
+    board: Benchmark
+    tasks: TaskSet
+    entrants: list[Entrant]
+
+    @property
+    def name(self) -> str:
+        """The board, and the set of tasks."""
+        return f"{self.part.board}, {self.tasks.name}"
+
+
+@dataclass(frozen=True)
+class How:
+    """Where and how batches are scored: ``cluster`` is a Dask scheduler's address, empty for this machine's threads."""
+
+    backend: str = "auto"
+    jobs: int | None = None
+    cache: bool = True
+    cluster: str = ""
+
+
+def run(contest: Contest, store: Store, how: How, watcher: Watcher) -> int:
+    """Score every pair of submission and set of tasks that has no score yet; returns how many there were."""
+    plan = [work for part in contest.manifest.boards for work in _plan(contest, part, store, watcher)]
+    left: dict[str, int] = {}
+    for work in plan:
+        left[work.part.board] = left.get(work.part.board, 0) + len(work.entrants)
+    watcher.begin("scoring", left)
+    software = backends.versions() | {"dataperf-fast": dataperf_fast.__version__}
+    for work in plan:
+        refused = [entrant for entrant in work.entrants if entrant.submission.problem]
+        for entrant in refused:
+            store.add(_rows(entrant, _refusals(work, entrant), software))
+        watcher.done(work.part.board, len(refused))
+    pace: dict[str, float] = {}  # seconds a submission, as last measured, by board
+    for work, some, records, seconds in _everywhere(_batches(plan, how, pace), how.cluster):
+        pace[work.part.board] = seconds / len(some)
+        store.add([row for entrant in some for row in _rows(entrant, records[entrant.folder], software)])
+        watcher.done(work.part.board, len(some))
+    return sum(left.values())
+
+
+def _plan(contest: Contest, part: Board, store: Store, watcher: Watcher) -> Iterator[Work]:
+    board = benchmarks.load(part.board)
+    largest = part.largest_submission_mib << 20
+    watcher.begin(f"{part.board}: reading submissions", {})
+    found = [(one, False) for one in submissions.find(part.submissions, largest)]
+    taken = {one.name for one, _ in found}
+    for one in submissions.find(part.algorithms, largest, nested=True):
+        found.append((replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one, True))
+    finished = store.finished(contest.name)
+    for tasks in part.tasks:
+        watcher.begin(f"{part.board}, {tasks.name}: reading data", {})
+        data = submissions.digest(board.inputs(tasks.data))
+        entrants = []
+        for one, is_algorithm in found:
+            identity = algorithms.identity(one, part) if is_algorithm else one.digest
+            unit = Unit(
+                contest.name,
+                part.board,
+                part.model or "",
+                board.version(part.model),
+                tasks.name,
+                data,
+                one.name,
+                identity,
+            )
+            if unit not in finished:
+                kind = "baseline" if one.name in part.baselines else "submission"
+                entrants.append((Entrant(one, unit, kind, one.path), is_algorithm))
+        yield Work(part, board, tasks, _answer(contest, part, board, tasks, entrants, store, watcher))
+
+
+def _answer(
+    contest: Contest,
+    part: Board,
+    board: Benchmark,
+    tasks: TaskSet,
+    entrants: list[tuple[Entrant, bool]],
+    store: Store,
+    watcher: Watcher,
+) -> list[Entrant]:
+    """Run the algorithms among the entrants, and put the folders of their answers in the place of their own."""
+    challenges = board.challenges(tasks.data)
+    to_run = [entrant for entrant, is_algorithm in entrants if is_algorithm and not entrant.submission.problem]
+    label = f"{part.board}, {tasks.name}: algorithms"
+    if to_run:
+        watcher.begin(label, {label: len(to_run) * len(challenges)})
+    answered = [entrant for entrant, _ in entrants if entrant not in to_run]
+    for entrant in to_run:
+        one = entrant.submission
+        try:
+            answers = algorithms.run(
+                contest, part, tasks.name, challenges, one, store, lambda: watcher.done(label, 1)
+            )  # fmt: skip
+            answered.append(replace(entrant, folder=answers.folder, problems=answers.problems))
+        except InputError as error:
+            answered.append(replace(entrant, submission=replace(one, problem=text(error.line))))
+    return answered
+
+
+def _batches(plan: list[Work], how: How, pace: dict[str, float]) -> Iterator[tuple[Work, list[Entrant], Batch]]:
+    """Batches of some seconds each by the pace so far, whose work they are and whose folders."""
+    for work in plan:
+        part, entrants = work.part, [entrant for entrant in work.entrants if not entrant.submission.problem]
+        position = 0
+        while position < len(entrants):
+            seconds = pace.get(part.board)
+            size = _FIRST_BATCH if seconds is None else int(_SECONDS_PER_BATCH / max(seconds, 1e-6))
+            some = entrants[position : position + min(max(size, _FIRST_BATCH), _LARGEST_BATCH)]
+            position += len(some)
+            folders = tuple(entrant.folder for entrant in some)
+            data, curves = work.tasks.data, part.curves
+            yield work, some, Batch(part.board, part.model, data, folders, curves, how.backend, how.jobs, how.cache)
+
+
+_Done = tuple[Work, list[Entrant], dict[Path, list[Record]], float]
+
+
+def _everywhere(batches: Iterator[tuple[Work, list[Entrant], Batch]], cluster: str) -> Iterator[_Done]:
+    """Score batches as joblib's backend gives them out, in the order in which they are finished."""
+    from joblib import Parallel, delayed
+
+    given: dict[Batch, tuple[Work, list[Entrant]]] = {}
+
+    def jobs() -> Iterator[Any]:
+        for work, some, batch in batches:
+            given[batch] = work, some
+            yield delayed(_timed)(batch)
+
+    with _workers(cluster) as number:
+        parallel = Parallel(n_jobs=number, return_as="generator_unordered", batch_size=1)
+        for batch, records, seconds in parallel(jobs()):
+            yield *given.pop(batch), records, seconds
+
+
+def _timed(batch: Batch) -> tuple[Batch, dict[Path, list[Record]], float]:
+    started = time.perf_counter()
+    return batch, score(batch), time.perf_counter() - started
+
+
+@contextmanager
+def _workers(cluster: str) -> Iterator[int]:
+    """The number of batches at a time: one here, whose kernels take all threads, or one a worker of the cluster."""
+    if not cluster:
+        yield 1
+        return
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        expected = "pip install 'dataperf-fast[cluster]'"
+        raise InputError("--cluster", f"needs the package {error.name}", expected=expected) from error
+    from joblib import parallel_config
+
+    try:
+        client = Client(cluster, timeout=20)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise InputError("--cluster", f"does not answer ({type(error).__name__})", value=cluster) from error
+    with client:
+        client.wait_for_workers(1, timeout=60)
+        with parallel_config(backend="dask"):
+            yield -1
+
+
+def _refusals(work: Work, entrant: Entrant) -> list[Record]:
+    """The records of a participant's folder that no board may open: one a task, or one where tasks are ranked apart."""
+    board, error = work.board, entrant.submission.problem
+    return [
+        Record(
+            board.name,
+            task,
+            entrant.submission.name,
+            "invalid",
+            board.metric,
+            None,
+            board.higher_is_better,
+            error=error,
+        )
+        for task in ([""] if board.ranks_tasks else board.tasks(work.tasks.data))
+    ]
+
+
+def _rows(entrant: Entrant, records: list[Record], software: dict[str, str]) -> list[Score]:
+    """What is stored of an entrant's records; where its algorithm left no answer, the error is why."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    rows = []
+    for record in records:
+        error = None if record.error is None else text(record.error)
+        if record.status != "ok":
+            error = entrant.problems.get(record.task, error)
+        rows.append(
+            Score(
+                **vars(entrant.unit),
+                task=record.task,
+                kind=entrant.kind,
+                status=record.status,
+                metric=record.metric,
+                score=record.score,
+                higher_is_better=record.higher_is_better,
+                error=error,
+                backend=record.backend,
+                retrains=record.retrains,
+                distinct=record.distinct,
+                rechecked=record.rechecked,
+                seconds=record.seconds,
+                finished=now,
+                details=record.details,
+                software=software,
+            )
+        )
+    return rows

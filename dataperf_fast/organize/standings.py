@@ -1,0 +1,146 @@
+"""Where a contest stands: the store's scores as the leaderboard's settings and entries."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+from dataperf_fast import benchmarks
+from dataperf_fast.benchmarks.common import Benchmark
+from dataperf_fast.formats.files import write_text
+from dataperf_fast.organize.manifest import Board, Contest
+from dataperf_fast.report.leaderboard import Entry, Setting
+from dataperf_fast.store import Score, Store, latest
+
+# Table 2 to 5 of arXiv 2207.10062, measured on the paper's own data; debugging's are shares of the items inspected.
+PAPER: dict[str, dict[str, dict[str, float]]] = {
+    "speech en_25": {"baseline of the paper": {"en_25": 0.31}},
+    "speech en_60": {"baseline of the paper": {"en_60": 0.41}},
+    "speech pt_25": {"baseline of the paper": {"pt_25": 0.44}},
+    "speech pt_60": {"baseline of the paper": {"pt_60": 0.52}},
+    "speech id_25": {"baseline of the paper": {"id_25": 0.36}},
+    "speech id_60": {"baseline of the paper": {"id_60": 0.43}},
+    "vision": {
+        "k-means": {"Cupcake": 0.616, "Hawk": 0.741, "Sushi": 0.673},
+        "random forest": {"Cupcake": 0.662, "Hawk": 0.818, "Sushi": 0.644},
+        "pseudo label": {"Cupcake": 0.667, "Hawk": 0.82, "Sushi": 0.777},
+    },
+    "debugging": {
+        "consecutive": {"mean of the tasks": 0.535},
+        "random": {"mean of the tasks": 0.5175},
+        "DataScope": {"mean of the tasks": 0.1554},
+    },
+    "acquisition": {
+        "UNIFORM": {"0": 0.732, "1": 0.757, "2": 0.771, "3": 0.754, "4": 0.742},
+        "RSS": {"0": 0.705, "1": 0.732, "2": 0.73, "3": 0.721, "4": 0.679},
+        "FSS": {"0": 0.727, "1": 0.719, "2": 0.735, "3": 0.699, "4": 0.678},
+    },
+}
+_LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}
+_CURVES = {"debugging": "test accuracy after each inspection"}
+
+
+def settings(contest: Contest, store: Store) -> list[Setting]:
+    """A setting a board, or a task where the board ranks its tasks apart, of each submission's newest scores."""
+    scores = latest(store.scores(contest.name))
+    found = []
+    for part in contest.manifest.boards:
+        board = benchmarks.load(part.board)
+        of_board = [score for score in scores if (score.board, score.model) == (part.board, part.model or "")]
+        if not board.ranks_tasks:
+            found.append(_setting(part, board, of_board, ""))
+            continue
+        for task in dict.fromkeys(name for tasks in part.tasks for name in board.tasks(tasks.data)):
+            of_task = [score for score in of_board if score.task in (task, "")]
+            entered = {score.submission for score in of_task if score.task == task}
+            # A folder that no board could open stands on each of them, one that enters other tasks does not.
+            others = {score.submission for score in of_board if score.task} - entered
+            found.append(_setting(part, board, [s for s in of_task if s.submission not in others], task))
+    return found
+
+
+def _setting(part: Board, board: Benchmark, scores: list[Score], task: str) -> Setting:
+    by_submission: dict[str, list[Score]] = {}
+    for score in scores:
+        by_submission.setdefault(score.submission, []).append(score)
+    hidden = {tasks.name for tasks in part.tasks if tasks.hidden} or {tasks.name for tasks in part.tasks}
+    entries = [_entry(name, of, hidden, len(part.tasks) > 1, part) for name, of in by_submission.items()]
+    key = f"{part.board} {task}".strip()
+    if part.model in (None, *board.models[:1]):
+        entries += [
+            Entry(name, "paper", fmean(tasks.values()), tasks=tasks) for name, tasks in PAPER.get(key, {}).items()
+        ]
+    title = part.title or part.board.capitalize()
+    if task:
+        language, _, size = task.partition("_")
+        title += f", {_LANGUAGES[language]}, up to {size} clips" if language in _LANGUAGES else f", {task}"
+    if part.model:
+        title += f", {part.model}"
+    kind = "hidden" if any(tasks.hidden for tasks in part.tasks) else "public"
+    description = f"The score is the mean over the {kind} tasks." if not task else ""
+    slug = re.sub("[^a-z0-9]+", "-", f"{key} {part.model or ''}".lower()).strip("-")
+    return Setting(
+        slug, title, board.metric.replace("_", " "), board.higher_is_better, description,
+        _CURVES.get(part.board, "score"), entries,
+    )  # fmt: skip
+
+
+def _entry(name: str, scores: list[Score], hidden: set[str], several: bool, part: Board) -> Entry:
+    """One submission's line: the mean over the hidden tasks, if every one of them has a score."""
+    counting = [score for score in scores if score.dataset in hidden]
+    expected = hidden - {score.dataset for score in counting}
+    bad = next((score for score in counting if score.status != "ok"), None)
+    status = bad.status if bad else "pending" if expected else "ok"
+    values = [score.score for score in counting if score.score is not None]
+    by_task = {_place(score, several): score.score for score in scores if score.task}
+    spread = scores[0].details.get("spread") if len(scores) == 1 else pstdev(values) if len(values) > 1 else None
+    kind = "baseline" if name in part.baselines else "submission"
+    return Entry(
+        name, kind,
+        fmean(values) if status == "ok" and values else None, status, spread,
+        max(score.finished for score in scores),
+        sum(score.seconds for score in scores),
+        sum(score.retrains for score in scores),
+        by_task,
+        {_place(s, several): s.details["curve"] for s in scores if s.details.get("curve")},
+        (bad.error or "") if bad else f"not yet scored on {', '.join(sorted(expected))}" if expected else "",
+    )  # fmt: skip
+
+
+def _place(score: Score, several: bool) -> str:
+    return f"{score.dataset}, {score.task}" if several else score.task
+
+
+def write_dynabench(folder: Path, contest: Contest, store: Store) -> list[Path]:
+    """Write what ``POST /post_dataperf_response`` of Dynabench takes, a file a score of a submission with a model id.
+
+    The endpoint (mlcommons/dynabench, ``evaluate_dataperf_decentralized``) reads one data set a request and one key,
+    ``fraction_fixes``, whatever the board.
+    """
+    ids = {part.board: part.dynabench for part in contest.manifest.boards}
+    written = []
+    for score in latest(store.scores(contest.name)):
+        if score.score is not None and score.submission in ids.get(score.board, {}):
+            model = ids[score.board][score.submission]
+            path = folder / f"{_safe(score.board)}-{_safe(score.dataset)}-{_safe(score.task)}-{model}.json"
+            write_text(path, json.dumps(_response(score, model), indent=1) + "\n")
+            written.append(path)
+    return written
+
+
+def _response(score: Score, model: int) -> dict[str, Any]:
+    results = {score.task: {"auc_score": {str(model): {"fraction_fixes": score.score}}}}
+    return {"response": {"model_id": model, "results": results}}
+
+
+def _safe(name: str) -> str:
+    return re.sub("[^A-Za-z0-9.]+", "_", name)
+
+
+def errors(contest: Contest, store: Store) -> Iterator[Score]:
+    """The newest scores that are none, in the order of their arrival."""
+    return (score for score in latest(store.scores(contest.name)) if score.status != "ok")

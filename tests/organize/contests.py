@@ -1,0 +1,61 @@
+"""Contests for tests: a manifest over made tasks, and runs of it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from dataperf_fast.formats import debugging as files
+from dataperf_fast.organize import manifest, run, standings
+from dataperf_fast.store import Score, Store, latest
+
+
+class Watched(dict):
+    """Counts what is done, by board."""
+
+    def begin(self, label, left):
+        self.planned = dict(left)
+
+    def done(self, board, count):
+        self[board] = self.get(board, 0) + count
+
+
+def write(path: Path, *boards: dict, **keys) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({"contest": "Spring", "boards": list(boards), **keys}, sort_keys=False))
+    return path
+
+
+def write_orders(data: Path, teams: Path, count: int, seed: int = 0) -> None:
+    """Random orders of inspection, a folder a team; each third team hands in what the team before does."""
+    generator = np.random.default_rng(seed)
+    tasks = files.open_setup(data)[1].tasks
+    for number in range(count):
+        folder = teams / f"team{number:04d}"
+        folder.mkdir(parents=True)
+        for task in tasks:
+            if number % 3 != 2:
+                text = "\n".join(map(str, generator.permutation(task.train_size))) + "\n"
+            else:
+                text = (teams / f"team{number - 1:04d}" / f"{task.data_id}_mine.txt").read_text()
+            (folder / f"{task.data_id}_mine.txt").write_text(text)
+
+
+def score(path: Path, **how) -> tuple[list[Score], Watched]:
+    contest, watched = manifest.read(path), Watched()
+    with closing(Store(contest.store)) as store:
+        run.run(contest, store, run.How(backend="cpu", **how), watched)
+        return latest(store.scores(contest.name)), watched
+
+
+def standing(path: Path):
+    contest = manifest.read(path)
+    with closing(Store(contest.store)) as store:
+        return standings.settings(contest, store)
+
+
+def table(scores: list[Score]) -> dict:
+    return {(s.board, s.dataset, s.submission, s.task): (s.status, s.score, s.error) for s in scores}

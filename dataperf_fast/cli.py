@@ -317,7 +317,7 @@ def _organize(options: argparse.Namespace) -> int:
         how = running.How(options.backend, options.jobs, not options.no_cache, options.cluster)
         with ContestBar() as bar:
             new = running.run(contest, store, how, bar)
-        print(f"scored {new} submissions on their tasks; the others were", file=sys.stderr)
+        print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
         return _report_contest(contest, store, options.format)
 
 
@@ -327,10 +327,10 @@ def _report_contest(contest: Any, store: Any, output: str) -> int:
 
     found = standings.settings(contest, store)
     tables.print_standings(found, sys.stdout, output)
-    statuses = set()
-    for score in standings.errors(contest, store):
-        statuses.add(score.status)
-        _complain(f"{score.board}, {score.dataset}: {score.error}")
+    bad = standings.errors(contest, store)
+    for line in dict.fromkeys(f"{score.board}, {score.dataset}: {score.error}" for score in bad):
+        _complain(line)
+    statuses = {score.status for score in bad}
     return FAILURE if "failed" in statuses else BAD_INPUT if statuses else OK
 
 

@@ -16,14 +16,14 @@ from typing import Any, Protocol
 
 import dataperf_fast
 from dataperf_fast import backend as backends
-from dataperf_fast import benchmarks
+from dataperf_fast import benchmarks, sandbox
 from dataperf_fast.benchmarks.common import Benchmark
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.organize import algorithms, submissions
 from dataperf_fast.organize.batches import Batch, score
 from dataperf_fast.organize.manifest import Board, Contest, TaskSet
 from dataperf_fast.organize.submissions import Submission, text
-from dataperf_fast.results import Record
+from dataperf_fast.results import Record, Status
 from dataperf_fast.store import Score, Store, Unit
 
 _SECONDS_PER_BATCH = 15.0
@@ -51,6 +51,7 @@ class Entrant:
     kind: str
     folder: Path
     problems: dict[str, str] = field(default_factory=dict)
+    failed: bool = False  # by our doing: to be tried again
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def _answer(
             )  # fmt: skip
             answered.append(replace(entrant, folder=answers.folder, problems=answers.problems))
         except InputError as error:
-            answered.append(replace(entrant, submission=replace(one, problem=text(error.line))))
+            refused, ours = replace(one, problem=text(error.line)), isinstance(error, sandbox.UnavailableError)
+            answered.append(replace(entrant, submission=refused, failed=ours))
     return answered
 
 
@@ -223,18 +225,11 @@ def _workers(cluster: str) -> Iterator[int]:
 
 def _refusals(work: Work, entrant: Entrant) -> list[Record]:
     """The records of a participant's folder that no board may open: one a task, or one where tasks are ranked apart."""
-    board, error = work.board, entrant.submission.problem
+    board = work.board
+    status: Status = "failed" if entrant.failed else "invalid"
+    name, error = entrant.submission.name, entrant.submission.problem
     return [
-        Record(
-            board.name,
-            task,
-            entrant.submission.name,
-            "invalid",
-            board.metric,
-            None,
-            board.higher_is_better,
-            error=error,
-        )
+        Record(board.name, task, name, status, board.metric, None, board.higher_is_better, error=error)
         for task in ([""] if board.ranks_tasks else board.tasks(work.tasks.data))
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -141,6 +140,6 @@ def _safe(name: str) -> str:
     return re.sub("[^A-Za-z0-9.]+", "_", name)
 
 
-def errors(contest: Contest, store: Store) -> Iterator[Score]:
+def errors(contest: Contest, store: Store) -> list[Score]:
     """The newest scores that are none, in the order of their arrival."""
-    return (score for score in latest(store.scores(contest.name)) if score.status != "ok")
+    return [score for score in latest(store.scores(contest.name)) if score.status != "ok"]

@@ -14,20 +14,24 @@ from dataperf_fast.sandbox import bubblewrap, podman
 from dataperf_fast.sandbox.staging import staged
 from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran
 
-__all__ = ["Algorithm", "Limits", "Ran", "available", "run"]
+__all__ = ["Algorithm", "Limits", "Ran", "UnavailableError", "available", "run"]
+
+
+class UnavailableError(InputError):
+    """What would contain an algorithm is missing on this machine: not the algorithm's doing."""
 
 
 def run(algorithm: Algorithm, inputs: Path, answer: str, limits: Limits | None = None) -> Ran:
     """Run an algorithm on the files in ``inputs``, which it sees at /input, until it has left /output/``answer``.
 
-    Raises ``InputError`` where there is nothing to run, or nothing to contain it. What the algorithm does wrong is in
+    Raises ``InputError`` where there is nothing to run, ``UnavailableError`` where nothing contains it. What the algorithm does wrong is in
     what is returned.
     """
     if not algorithm.image and not algorithm.command:
         raise InputError(algorithm.folder, "says neither command nor image", expected="one of them")
     contain, missing = (podman.run, podman.missing) if algorithm.image else (bubblewrap.run, bubblewrap.missing)
     if lacking := missing():
-        raise InputError(algorithm.folder, f"cannot be run: {lacking}")
+        raise UnavailableError(algorithm.folder, f"cannot be run: {lacking}")
     with staged(algorithm.folder, inputs) as places:
         return contain(algorithm, places, os.path.basename(answer), limits or Limits())
 

@@ -328,8 +328,12 @@ def _report_contest(contest: Any, store: Any, output: str) -> int:
     found = standings.settings(contest, store)
     tables.print_standings(found, sys.stdout, output)
     bad = standings.errors(contest, store)
-    for line in dict.fromkeys(f"{score.board}, {score.dataset}: {score.error}" for score in bad):
-        _complain(line)
+    lines: dict[Any, list[str]] = {}
+    for score in bad:
+        lines.setdefault(score.unit, []).append(f"{score.board}, {score.dataset}: {score.error}")
+    for of_unit in lines.values():  # one line a submission, whatever is wrong with it
+        more = len(set(of_unit)) - 1
+        _complain(of_unit[0] + (f" (and {more} more)" if more else ""))
     statuses = {score.status for score in bad}
     return FAILURE if "failed" in statuses else BAD_INPUT if statuses else OK
 

@@ -188,7 +188,13 @@ class Store:
         """What came of an algorithm's run, if it ran."""
         with self._database.connect() as connection:
             row = connection.execute(sql.select(_runs).where(_runs.c.key == key)).mappings().first()
-        return None if row is None else Run(**{name.name: row[name.name] for name in fields(Run)})
+        return None if row is None else _run(row)
+
+    def runs(self, contest: str) -> list[Run]:
+        """Every run of an algorithm in a contest, with its log, in the order of their arrival."""
+        query = sql.select(_runs).where(_runs.c.contest == contest).order_by(_runs.c.id)
+        with self._database.connect() as connection:
+            return [_run(row) for row in connection.execute(query).mappings()]
 
     def add_run(self, run: Run) -> None:
         """Keep what came of an algorithm's run, in the place of an earlier one."""
@@ -249,6 +255,10 @@ def latest(scores: Iterable[Score]) -> list[Score]:
 
 def _score(row: sql.RowMapping) -> Score:
     return Score(**{name.name: row[name.name] for name in fields(Score)})
+
+
+def _run(row: sql.RowMapping) -> Run:
+    return Run(**{name.name: row[name.name] for name in fields(Run)})
 
 
 def _options(url: str) -> dict[str, Any]:

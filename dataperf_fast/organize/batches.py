@@ -76,12 +76,12 @@ def _complete(
         same = by_task.get(record.task)
         if record not in whole and (same is None or same.status == "ok"):  # two files for a task are none
             by_task[record.task] = record
+    if not by_task and not whole:
+        whole = [board.invalid("", folder.name, InputError(folder, "holds no submission to the board"), engine)]
     for task in expected:
         if task not in by_task:
-            missing = InputError(folder, "holds no file for the task", value=task)
+            missing = InputError(folder, "holds no file for", value=task, expected="a file a task")
             by_task[task] = board.invalid(task, folder.name, missing, engine)
             if whole:
                 by_task[task].status, by_task[task].error = whole[0].status, whole[0].error
-    if not by_task:
-        return [board.invalid("", folder.name, InputError(folder, "holds no submission to the board"), engine)]
-    return list(by_task.values())
+    return list(by_task.values()) or whole

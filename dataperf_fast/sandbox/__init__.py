@@ -24,8 +24,8 @@ class UnavailableError(InputError):
 def run(algorithm: Algorithm, inputs: Path, answer: str, limits: Limits | None = None) -> Ran:
     """Run an algorithm on the files in ``inputs``, which it sees at /input, until it has left /output/``answer``.
 
-    Raises ``InputError`` where there is nothing to run, ``UnavailableError`` where nothing contains it. What the algorithm does wrong is in
-    what is returned.
+    Raises ``InputError`` where there is nothing to run, ``UnavailableError`` where nothing contains it. What the
+    algorithm does wrong is in what is returned.
     """
     if not algorithm.image and not algorithm.command:
         raise InputError(algorithm.folder, "says neither command nor image", expected="one of them")

@@ -62,7 +62,7 @@ def test_paths_and_limits(folder):
         (
             "submissions: [teams]",
             "submissions: [nobody]",
-            "nobody: contest.yaml, boards.0.submissions: is not a folder",
+            "contest.yaml, boards.0.submissions: is not a folder",
         ),
         ("data: data\n", "data: nowhere\n", "nowhere: no such file"),
         ("contest: Spring", "contest: [", "is not YAML"),

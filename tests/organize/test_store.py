@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+from sqlalchemy.exc import IntegrityError
 
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.store import Run, Score, Store, latest
@@ -46,13 +47,17 @@ def postgresql(tmp_path_factory):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    made = {"check": True, "capture_output": True, "cwd": folder, **as_nobody}
-    subprocess.run([programs / "initdb", "-D", folder / "db", "-U", "me", "-A", "trust", "-E", "UTF8", "-N"], **made)
+
+    def run(*command):
+        with (folder.parent / "printed").open("w") as printed:
+            subprocess.run(command, check=True, stdout=printed, stderr=printed, cwd=folder, **as_nobody)
+
+    run(programs / "initdb", "-D", folder / "db", "-U", "me", "-A", "trust", "-E", "UTF8", "-N")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
     control = [programs / "pg_ctl", "-D", folder / "db", "-w", "-l", folder / "log"]
-    subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **as_nobody)
+    run(*control, "-o", options, "start")
     yield f"postgresql+psycopg://me@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "-m", "immediate", "stop"], **made)
+    run(*control, "-m", "immediate", "stop")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -79,9 +84,8 @@ def test_what_is_stored_comes_back(url, tmp_path):
         assert store.run_of("other") is None
         assert store.export(tmp_path / "scores.parquet") == 2
     table = parquet.read_table(tmp_path / "scores.parquet").to_pylist()
-    assert [(row["score"], row["details"]) for row in table] == [(0.1 + 0.2, '{"curve": [0.5, 1.0]}')] + [
-        (None, '{"curve": [0.5, 1.0]}')
-    ]
+    assert [row["score"] for row in table] == [0.1 + 0.2, None]
+    assert {row["details"] for row in table} == {'{"curve": [0.5, 1.0]}'}
 
 
 def test_the_first_to_finish_a_unit_stays_and_a_failure_gives_way(url):
@@ -96,7 +100,7 @@ def test_the_first_to_finish_a_unit_stays_and_a_failure_gives_way(url):
         newer = replace(SCORE, submission_digest="t" * 64, score=0.7)
         store.add([newer])
         assert latest(store.scores("Spring")) == [newer]
-        with pytest.raises(Exception, match="IntegrityError|UNIQUE|duplicate"):
+        with pytest.raises(IntegrityError):
             store.add([replace(SCORE, submission="twice")] * 2)
         assert not [s for s in store.scores("Spring") if s.submission == "twice"]
 

@@ -54,7 +54,7 @@ peers-intelex: .venv-intelex/installed
 	.venv-intelex/bin/python -m pip install --quiet --editable . scikit-learn-intelex
 	touch $@
 
-bench: .venv/installed-reference .venv-peers/installed .venv-intelex/installed
+bench: .venv/installed-reference .venv/installed-cluster .venv-peers/installed .venv-intelex/installed
 	$(BIN)/python -m benchmarks_perf.suite
 	$(BIN)/python -m benchmarks_perf.scikit_peers --intelex .venv-intelex/bin/python
 	$(BIN)/python -m benchmarks_perf.debugging
@@ -63,6 +63,7 @@ bench: .venv/installed-reference .venv-peers/installed .venv-intelex/installed
 	$(BIN)/python -m benchmarks_perf.vision
 	$(BIN)/python -m benchmarks_perf.acquisition
 	$(BIN)/python -m benchmarks_perf.valuation
+	$(BIN)/python -m benchmarks_perf.organizer
 	$(BIN)/python -m benchmarks_perf.readme
 
 # What has become slower since a commit: make bench-compare BASE=HEAD~5

@@ -170,6 +170,33 @@ def scikit_peers(result: dict) -> str:
     return "\n".join(rows)
 
 
+def organizer(result: dict) -> str:
+    """A contest's measurements as Markdown."""
+    contest, machine = result["contest"], result["machine"]
+    rows = [
+        "| a contest, nearest neighbours | one worker, seconds | two workers | times | peak, MiB, of the run, a worker |",
+        "|---|---|---|---|---|",
+    ]
+    by = {(at["workers"], at["submissions"]): at for at in result["growth"]}
+    for size in sorted({at["submissions"] for at in result["growth"]}):
+        one, two = by[1, size], by[2, size]
+        rows.append(
+            f"| {size:,} submissions | {_seconds(one['seconds'])} | {_seconds(two['seconds'])} | "
+            f"{_times(one['seconds'] / two['seconds'])} | {one['peak_mib']:.0f}, {one['peak_mib_a_worker']:.0f} |"
+        )
+    same = "the same" if contest["same_table"] else "ANOTHER"
+    apart = f"{_seconds(contest['seconds_without_sharing'])} s"
+    rows += [
+        "",
+        f"{contest['submissions']} submissions on {contest['tasks']} hidden debugging tasks of 100 rows, by the board's "
+        f"own model: {_seconds(contest['seconds'])} s; one at a time with nothing shared {apart} "
+        f"({contest['sampled_without_sharing']} of them timed, scaled), {_times(contest['times'])} times. Killed "
+        f"{len(contest['killed_at_seconds'])} times and resumed: {same} table of {contest['scores']:,} scores, none "
+        f"twice. On {_place(machine)}.",
+    ]
+    return "\n".join(rows)
+
+
 def _peer_cell(part: dict, name: str) -> str:
     differ = "" if name == "reference" else f" ({part['differ'][name]} of {part['compared']})"
     return f"{_seconds(part['median'][name])}{differ}"
@@ -260,6 +287,7 @@ BOARDS: dict[str, Callable[[dict], str]] = {
     "debugging_models": debugging_models,
     "suite": suite,
     "scikit_peers": scikit_peers,
+    "organizer": organizer,
 }
 
 

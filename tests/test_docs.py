@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from sklearn.svm import SVC
 
-from dataperf_fast import cli
+from dataperf_fast import cli, sandbox
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -34,6 +35,34 @@ def test_scoring(tmp_path, monkeypatch, capsys):
         assert cli.main(arguments) == 0, f"{line}\n{capsys.readouterr().err}"
     assert {path.name for path in (tmp_path / "results").iterdir()} == {"speech", "debugging", "vision.xml", "profile"}
     assert (tmp_path / "results" / "profile" / "profile.png").stat().st_size > 5000
+
+
+@pytest.mark.skipif(bool(sandbox.available()["bubblewrap"]), reason=sandbox.available()["bubblewrap"])
+def test_organize(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "organize.md").read_text()
+    [contest, algorithm] = re.findall(r"^```yaml\n((?:.*\n)*?)```", page, re.MULTILINE)
+    for kind, block in re.findall(r"^```(sh|console)\n((?:.*\n)*?)```", page, re.MULTILINE):
+        for line in block.splitlines():
+            if kind == "sh":
+                subprocess.run(line, shell=True, check=True)
+                continue
+            if "check" in line:
+                (tmp_path / "contest.yaml").write_text(contest)
+                (tmp_path / "algorithms" / "count" / "algorithm.yaml").write_text(algorithm)
+            capsys.readouterr()
+            assert cli.main(shlex.split(line)[1:]) == 0, f"{line}\n{capsys.readouterr().err}"
+            if " run " in line:
+                rows = [row.split("│") for row in capsys.readouterr().out.splitlines() if row.startswith("│")]
+                scores = {row[2].strip(): (row[3].strip(), row[7].strip()) for row in rows}
+                assert scores["count"][0] == scores["consecutive"][0] != scores["anna"][0]
+                assert scores["consecutive"][1] == "baseline"
+    assert {path.name for path in (tmp_path / "site").iterdir()} == {
+        "index.html",
+        "debugging.html",
+        "style.css",
+        "table.js",
+    }
 
 
 def test_pages_refer_to_pages_and_files_that_are_there():

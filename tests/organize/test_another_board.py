@@ -1,0 +1,83 @@
+"""The board of docs/add_a_board.md, installed as a package of its own, is scored, organized and shown as ours are."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from sklearn.datasets import load_digits
+from sklearn.svm import SVC
+
+PAGE = Path(__file__).parents[2] / "docs" / "add_a_board.md"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """A folder into which pip has installed the page's package."""
+    toml, module = re.findall(r"^```(?:toml|python)\n((?:.*\n)*?)```", PAGE.read_text(), re.MULTILINE)
+    assert len(toml.splitlines()) + len(module.splitlines()) < 150
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("site")
+    (source / "pyproject.toml").write_text(toml)
+    (source / "labelled_images.py").write_text(module)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", target]
+    subprocess.run([*pip, source], check=True, capture_output=True)
+    return target
+
+
+@pytest.fixture
+def command(site, tmp_path):
+    def run(*arguments, status=0):
+        done = subprocess.run(
+            [sys.executable, "-m", "dataperf_fast.cli", *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(site)}, cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr
+        return done
+
+    return run
+
+
+def test_it_is_scored_organized_and_shown(command, tmp_path):
+    images, values = load_digits(return_X_y=True)
+    chosen = np.isin(values, (3, 8))
+    images, labels = images[chosen], (values[chosen] == 8).astype(np.uint8)
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "test.npz", images=images[200:], labels=labels[200:])
+    sets = {"few": slice(0, 20), "many": slice(0, 200), "too many": slice(0, 201), "evil": None}
+    for name, part in sets.items():
+        folder = tmp_path / "teams" / name
+        folder.mkdir(parents=True)
+        if part is None:
+            np.savez(folder / "images.npz", images=np.array([{"a": 1}], dtype=object), labels=labels[:1])
+        else:
+            np.savez(folder / "images.npz", images=images[part], labels=labels[part])
+    teams = [tmp_path / "teams" / name for name in sets]
+    done = command("evaluate", "labelled-images", "data", "--submissions", *teams, "--format", "json", status=2)
+    records = {record["submission"]: record for record in map(json.loads, done.stdout.splitlines())}
+    for name in ("few", "many"):
+        fit = SVC().fit(images[sets[name]].astype(np.float32), labels[sets[name]])
+        assert records[name]["score"] == fit.score(images[200:], labels[200:])
+    assert records["few"]["score"] != records["many"]["score"]
+    assert "holds 201; expected 200 images" in records["too many"]["error"]
+    assert "cannot be read (ValueError)" in records["evil"]["error"]  # nothing is unpickled
+    tasks = [{"name": "hidden", "data": "data"}]
+    board = {"board": "labelled-images", "tasks": tasks, "submissions": ["teams"]}
+    (tmp_path / "contest.yaml").write_text(yaml.safe_dump({"contest": "Images", "boards": [board]}))
+    done = command("organize", "run", "contest.yaml", "--format", "json", status=2)
+    entries = {entry["submission"]: entry for entry in map(json.loads, done.stdout.splitlines())}
+    assert {name: entry["score"] for name, entry in entries.items()} == {
+        name: r["score"] for name, r in records.items()
+    }
+    command("leaderboard", "--out", "site")
+    assert "too many" in (tmp_path / "site" / "labelled-images.html").read_text()
+
+
+def test_an_unknown_board_is_refused_with_those_there_are(command):
+    assert "labelled-images" in command("evaluate", "chess", "data", status=2).stderr

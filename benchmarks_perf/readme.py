@@ -174,7 +174,7 @@ def organizer(result: dict) -> str:
     """A contest's measurements as Markdown."""
     contest, machine = result["contest"], result["machine"]
     rows = [
-        "| a contest, nearest neighbours | one worker, seconds | two workers | times | peak, MiB, of the run, a worker |",
+        "| a contest, nearest neighbours | one worker, seconds | two workers | times | peak MiB: run, worker |",
         "|---|---|---|---|---|",
     ]
     by = {(at["workers"], at["submissions"]): at for at in result["growth"]}
@@ -188,8 +188,8 @@ def organizer(result: dict) -> str:
     apart = f"{_seconds(contest['seconds_without_sharing'])} s"
     rows += [
         "",
-        f"{contest['submissions']} submissions on {contest['tasks']} hidden debugging tasks of 100 rows, by the board's "
-        f"own model: {_seconds(contest['seconds'])} s; one at a time with nothing shared {apart} "
+        f"{contest['submissions']} submissions on {contest['tasks']} hidden debugging tasks of 100 rows, by its "
+        f"board's model: {_seconds(contest['seconds'])} s; one at a time with nothing shared {apart} "
         f"({contest['sampled_without_sharing']} of them timed, scaled), {_times(contest['times'])} times. Killed "
         f"{len(contest['killed_at_seconds'])} times and resumed: {same} table of {contest['scores']:,} scores, none "
         f"twice. On {_place(machine)}.",

@@ -51,10 +51,11 @@ def test_initial_weights_are_pytorchs():
 
 @pytest.mark.parametrize("rows", [1, 70, 450])  # one batch; a short last batch; 160 steps, over a rebase
 def test_exact_path_is_the_textbook_net(rows):
-    features, evaluation, labels = problem(rows, 2)
+    nets = 2 if rows < 450 else 1  # the textbook's is slow
+    features, evaluation, labels = problem(rows, nets)
     start = linear_net.prepare(rows, 2048, np.float64)
     got = linear_net.train(start, features, evaluation, labels)
-    for net in range(2):
+    for net in range(nets):
         for mine, plain in zip(got, plain_logits(features, evaluation, labels[net]), strict=True):
             assert np.abs(plain).max() > 0.1
             np.testing.assert_allclose(mine[net], plain, rtol=0, atol=1e-7 * np.abs(plain).max())

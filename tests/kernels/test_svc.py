@@ -35,8 +35,8 @@ def check(features, labels, seed, rows):
 
 
 @needs_probability
-@pytest.mark.parametrize("part", range(10))
-def test_five_thousand_problems_equal_scikit_learns_to_the_last_bit(part):
+@pytest.mark.parametrize("part", range(6))
+def test_three_thousand_problems_equal_scikit_learns_to_the_last_bit(part):
     generator = np.random.default_rng([17, part])
     for _ in range(500):
         check(*small_problem(generator))

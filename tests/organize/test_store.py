@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -37,11 +38,8 @@ def postgresql(tmp_path_factory):
     if programs is None:
         pytest.skip("PostgreSQL's initdb is not installed")
     pytest.importorskip("psycopg", reason="the extra 'postgresql' is not installed")
-    folder = tmp_path_factory.mktemp("postgresql")
-    as_nobody = {}
+    folder, as_nobody = Path(tempfile.mkdtemp(prefix="postgresql-")), {}
     if os.geteuid() == 0:  # it refuses to be root
-        for place in (folder, *folder.parents[:2]):
-            os.chmod(place, 0o755)
         os.chown(folder, 65534, 65534)
         as_nobody = {"user": 65534, "group": 65534, "extra_groups": []}
     with socket.socket() as listener:
@@ -49,7 +47,7 @@ def postgresql(tmp_path_factory):
         port = listener.getsockname()[1]
 
     def run(*command):
-        with (folder.parent / "printed").open("w") as printed:
+        with (tmp_path_factory.mktemp("postgresql") / "printed").open("w") as printed:
             subprocess.run(command, check=True, stdout=printed, stderr=printed, cwd=folder, **as_nobody)
 
     run(programs / "initdb", "-D", folder / "db", "-U", "me", "-A", "trust", "-E", "UTF8", "-N")
@@ -58,6 +56,7 @@ def postgresql(tmp_path_factory):
     run(*control, "-o", options, "start")
     yield f"postgresql+psycopg://me@127.0.0.1:{port}/postgres"
     run(*control, "-m", "immediate", "stop")
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -100,9 +100,9 @@ class ContestBar:
             return ""
         seconds = sum(waiting[board] * spent / number for board, (spent, number) in known.items())
         minutes, rest = divmod(round(seconds), 60)
-        text = f"about {minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"about {minutes}:{rest:02} left"
+        time_left = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes}:{rest:02}"
         unknown = [board for board in waiting if board not in known]
-        return text + (f" and {', '.join(unknown)}, not yet measured" if unknown else "")
+        return f"about {time_left} left" + (f", and {', '.join(unknown)}, not yet measured" if unknown else "")
 
     def _show(self) -> None:
         now = time.perf_counter()

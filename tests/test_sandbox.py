@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import uuid
@@ -17,18 +18,23 @@ import pytest
 from dataperf_fast import sandbox
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.sandbox import Algorithm, Limits
+from dataperf_fast.sandbox.group import limited
 
 LIMITS = Limits(seconds=20, memory=96 << 20, processes=24, output=1 << 20, log=64 << 10)
 MISSING = sandbox.available()
-TOOLS = ["bash", "cat", "dd", "df", "env", "grep", "head", "id", "ln", "ls", "mkdir", "mkfifo", "mknod", "perl", "sh"]
-TOOLS += ["sleep", "tail", "tr", "true", "wc", "yes"]  # all of a bare Debian
+TOOLS = "bash cat dd df env grep head id ln ls mkdir mkfifo mknod mount perl rm sh sleep tail tr true unshare wc yes"
+PODMAN = ["podman", *([] if Path("/run/systemd/system").is_dir() else ["--cgroup-manager", "cgroupfs"])]
+MEMFD_CREATE = {"aarch64": 279}.get(os.uname().machine, 319)
+NAME = f"localhost/dataperf-fast-test-{uuid.uuid4().hex}:1"
+with limited(1 << 30) as group:
+    NO_GROUP = "" if group.holds else "this user may make no control group"
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory):
-    """An image of this machine's shell and tools, as an archive of its root."""
+def archive(tmp_path_factory):
+    """This machine's shell and tools, as an archive of a root file system."""
     root = tmp_path_factory.mktemp("image")
-    for found in (Path(f"/usr/bin/{tool}") for tool in TOOLS):
+    for found in (Path(f"/usr/bin/{tool}") for tool in TOOLS.split()):
         libraries = subprocess.run(["ldd", found], capture_output=True, text=True, check=False).stdout.split()
         for path in (found, *(Path(word) for word in libraries if word.startswith("/"))):
             place = root / "usr" / path.relative_to("/usr") if path.is_relative_to("/usr") else root / str(path)[1:]
@@ -40,32 +46,49 @@ def image(tmp_path_factory):
     for name in ("tmp", "input", "output", "submission", "proc", "dev", "etc"):
         (root / name).mkdir(exist_ok=True)
     (root / "tmp").chmod(0o1777)  # as in every image; runc keeps it
+    if os.geteuid() == 0:
+        os.mknod(root / "disk", 0o666 | 0o060000, os.stat("/").st_dev)  # a file system's own device: all of the host
+        (root / "disk").chmod(0o666)
     archive = tmp_path_factory.mktemp("archive") / "image.tar"
     subprocess.run(["tar", "-C", root, "-cf", archive, "."], check=True)
     return archive
 
 
+@pytest.fixture(scope="module")
+def image(archive):
+    """The same, as an image that podman has, which asks for a folder on the host's disk."""
+    podman("import", "--change", "VOLUME /free", str(archive), NAME)
+    yield NAME
+    podman("rmi", "--force", NAME)
+
+
+def podman(*arguments):
+    return subprocess.run([*PODMAN, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+class Contained:
+    """Runs a shell script, contained, and returns what came of it."""
+
+    def __init__(self, kind: str, folder: Path, image: str):
+        self.kind, self.folder, self.image = kind, folder, image
+        self.submission, self.inputs = folder / "submission", folder / "inputs"
+
+    def __call__(self, script: str, limits: Limits = LIMITS):
+        (self.submission / "run.sh").write_text(script)
+        algorithm = Algorithm(self.submission, ("sh", "/submission/run.sh"), self.image)
+        return sandbox.run(algorithm, self.inputs, "order.txt", limits)
+
+
 @pytest.fixture(params=["bubblewrap", "podman"])
 def contained(request, tmp_path):
-    """Runs a shell script, contained, and returns what came of it."""
     if MISSING[request.param]:
         pytest.skip(MISSING[request.param])
-    submission, inputs = tmp_path / "submission", tmp_path / "inputs"
-    submission.mkdir()
-    inputs.mkdir()
-    (inputs / "train.txt").write_text("what may be seen\n")
+    run = Contained(request.param, tmp_path, request.getfixturevalue("image") if request.param == "podman" else "")
+    run.submission.mkdir()
+    run.inputs.mkdir()
+    (run.inputs / "train.txt").write_text("what may be seen\n")
     (tmp_path / "labels.txt").write_text("THE-HIDDEN-LABEL\n")
     (tmp_path / "labels.txt").chmod(0o644)
-    if request.param == "podman":
-        os.link(request.getfixturevalue("image"), submission / "image.tar")
-
-    def run(script: str, limits: Limits = LIMITS):
-        (submission / "run.sh").write_text(script)
-        command = ("sh", "/submission/run.sh")
-        algorithm = Algorithm(submission, command, "image.tar" if request.param == "podman" else "")
-        return sandbox.run(algorithm, inputs, "order.txt", limits)
-
-    run.kind, run.folder, run.submission = request.param, tmp_path, submission
     return run
 
 
@@ -94,7 +117,8 @@ def test_no_network(contained):
 
 
 def test_nothing_of_the_host_is_in_sight(contained, monkeypatch):
-    monkeypatch.setenv("STORE_PASSWORD", "THE-HIDDEN-LABEL")
+    for name in ("STORE_PASSWORD", "http_proxy", "HTTPS_PROXY"):  # podman passes proxies on, unless told not to
+        monkeypatch.setenv(name, "http://user:THE-HIDDEN-LABEL@proxy")
     secret = contained.folder / "labels.txt"
     ran = contained(
         f"cat {secret}; cat /input/../labels.txt; cat /submission/../labels.txt; cat /etc/shadow\n"
@@ -145,22 +169,77 @@ def test_a_device_cannot_be_made(contained):
     assert "status 1" in ran.log
 
 
-def test_disk_is_bounded(contained):
+def test_what_is_written_is_bounded(contained):
     ran = contained("while true; do dd if=/dev/zero of=/output/$((i=i+1)) bs=64k count=8 2>/dev/null || exit 1; done")
-    assert ran.answer is None
-    assert ran.problem == ("filled /output" if contained.kind == "bubblewrap" else "wrote more than 1 MiB")
-    full = contained("dd if=/dev/zero of=/tmp/x bs=64k count=99; echo kept $(wc -c < /tmp/x)")
-    assert full.answer is None
-    kept = int(full.log.split("kept ")[1])
-    assert kept <= LIMITS.output
+    assert (ran.answer, ran.problem) == (None, "wrote more than 1 MiB")
+    ran = contained(
+        "for place in /tmp /dev/shm /dev /free /var /run; do\n"
+        "  for i in 1 2 3 4; do dd if=/dev/zero of=$place/$i bs=512k count=1; done; cat $place/[1-4] | wc -c\n"
+        "  rm -f $place/[1-4]; done 2>/dev/null; echo full > /output/order.txt"
+    )
+    assert (ran.answer, ran.problem) == (b"full\n", "")
+    kept = [int(line) for line in ran.log.split()]
+    assert kept == [LIMITS.output, LIMITS.output, 0, 0, 0, 0]
+
+
+def test_files_that_have_no_name_any_more_are_bounded_too(contained):
+    ran = contained(
+        """perl -e 'for my $i (1 .. 40) { open($f[$i], ">", "/output/x"); unlink "/output/x";
+        $all += syswrite($f[$i], "a" x 100000) } print "kept $all\n"; open(A, ">", "/output/order.txt")'"""
+    )
+    assert ran.problem == "wrote more than 1 MiB" or not ran.answer
+    assert 0 < int(ran.log.split("kept ")[1]) <= LIMITS.output
+
+
+def test_a_folder_too_deep_to_walk_harms_nobody(contained):
+    ran = contained(
+        'perl -e \'chdir "/output"; for (1 .. 3000) { mkdir "d"; chdir "d" or last; $n++ } print $n\'',
+        Limits(20, LIMITS.memory, LIMITS.processes, 16 << 20, LIMITS.log),
+    )
+    assert ran.problem == "wrote no /output/order.txt"
+    assert int(ran.log) >= 2000
+
+
+def test_memory_that_no_process_shows_is_bounded_too(contained):
+    if contained.kind == "bubblewrap" and NO_GROUP:
+        pytest.skip(NO_GROUP)
+    ran = contained(
+        f"""perl -e 'my $name = "x"; for (1 .. 300) {{
+            my $fd = syscall({MEMFD_CREATE}, $name, 0); open(my $f, ">&=", $fd); push @all, $f;
+            $n += syswrite($f, "a" x 1000000); syswrite(STDOUT, "first $n ") if $_ == 1 }} print "kept $n"'"""
+    )
+    assert (ran.answer, ran.problem) == (None, "used more than 96 MiB of memory")
+    assert ran.log.startswith("first 1000000 ")
+    assert "kept" not in ran.log
+
+
+def test_file_systems_that_it_mounts_itself_are_refused_or_counted(contained):
+    ran = contained(
+        "unshare -Urm sh -c 'mount -t tmpfs none /tmp && echo MOUNTED\n"
+        "while [ $((i=i+1)) -lt 300 ]; do dd if=/dev/zero of=/tmp/$i bs=1M count=1; done; echo kept'"
+    )
+    assert "kept" not in ran.log
+    if "MOUNTED" in ran.log:
+        assert ran.problem == "used more than 96 MiB of memory"
+    else:
+        assert "unshare failed" in ran.log
+
+
+def test_memory_that_processes_share_counts_once(contained):
+    ran = contained(
+        "perl -e 'open(Z, q(/dev/zero)); sysread(Z, $x, 50_000_000);"
+        "for (1 .. 4) { fork or do { select undef, undef, undef, 0.4; exit } } 1 while wait != -1; print length $x'\n"
+        "echo done > /output/order.txt"
+    )
+    assert (ran.answer, ran.problem, ran.log) == (b"done\n", "", "50000000")
 
 
 @pytest.mark.parametrize("script", ["trap '' TERM INT HUP; sleep {}", "sleep {} & sleep {}"])
 def test_time_is_bounded_and_nothing_is_left(contained, script):
     marker = str(100_000 + uuid.uuid4().int % 100_000)
-    limits = Limits(2.0, LIMITS.memory, LIMITS.processes, LIMITS.output, LIMITS.log)
-    ran = contained(script.replace("{}", marker), limits)
-    assert ran.problem == "ran longer than 2 s"
+    limits = Limits(1.2, LIMITS.memory, LIMITS.processes, LIMITS.output, LIMITS.log)
+    ran = contained("echo started; " + script.replace("{}", marker), limits)
+    assert (ran.answer, ran.problem, ran.log) == (None, "ran longer than 1.2 s", "started\n")
     assert not leftovers(marker)
 
 
@@ -188,7 +267,7 @@ def test_an_organizer_who_stops_a_run_stops_all_of_it(contained):
     assert not leftovers(marker)
 
 
-def test_a_link_or_a_pipe_in_the_submission_is_refused(contained):
+def test_what_is_no_plain_file_in_the_submission_is_refused(contained):
     link = contained.submission / "data"
     link.symlink_to(contained.folder / "labels.txt")
     with pytest.raises(InputError, match="data: is no plain file"):
@@ -197,6 +276,81 @@ def test_a_link_or_a_pipe_in_the_submission_is_refused(contained):
     os.mkfifo(link)
     with pytest.raises(InputError, match="data: is no plain file"):
         contained("cat data")
+    link.unlink()
+    (contained.submission / "/".join("d" * 70)).mkdir(parents=True)
+    with pytest.raises(InputError, match="more than 64 folders deep"):
+        contained("true")
+
+
+def test_files_of_which_only_the_owner_can_read_or_run(contained):
+    (contained.inputs / "train.txt").chmod(0o600)
+    program = contained.submission / "program"
+    program.write_text("#!/bin/sh\ncat /input/train.txt > /output/order.txt\n")
+    program.chmod(0o744)
+    contained.inputs.chmod(0o700)
+    before = {path: path.stat().st_mode for path in contained.folder.rglob("*")}
+    assert contained("/submission/program").answer == b"what may be seen\n"
+    assert before == {path: path.stat().st_mode for path in before}
+
+
+def test_only_allowed_folders_are_mounted(contained):
+    # A test's folder is its user's own, into which nobody else can look.
+    allowed = Path(tempfile.mkdtemp())
+    try:
+        allowed.chmod(0o755)
+        (allowed / "weights").write_text("weights")
+        (contained.submission / "run.sh").write_text(f"cat {allowed}/weights > /output/order.txt; echo x > {allowed}/w")
+        algorithm = Algorithm(contained.submission, ("sh", "/submission/run.sh"), contained.image, (allowed,))
+        ran = sandbox.run(algorithm, contained.inputs, "order.txt", LIMITS)
+        assert "Read-only file system" in ran.log
+        assert [path.name for path in allowed.iterdir()] == ["weights"]
+    finally:
+        shutil.rmtree(allowed)
+    with pytest.raises(InputError, match="no such folder"):
+        sandbox.run(algorithm, contained.inputs, "order.txt", LIMITS)
+
+
+@pytest.mark.skipif(bool(MISSING["podman"]), reason=MISSING["podman"])
+class TestArchives:
+    @pytest.fixture
+    def submission(self, tmp_path):
+        (tmp_path / "submission").mkdir()
+        (tmp_path / "inputs").mkdir()
+        return tmp_path / "submission"
+
+    def answer(self, submission):
+        algorithm = Algorithm(submission, ("sh", "-c", "echo mine > /output/order.txt"), "image.tar")
+        return sandbox.run(algorithm, submission.parent / "inputs", "order.txt", LIMITS).answer
+
+    def test_a_root_file_system(self, submission, archive):
+        os.link(archive, submission / "image.tar")
+        assert self.answer(submission) == b"mine\n"
+
+    @pytest.mark.parametrize("kind", ["docker-archive", "oci-archive"])
+    def test_a_saved_image(self, submission, image, kind):
+        theirs = f"localhost/dataperf-fast-theirs-{uuid.uuid4().hex}:1"
+        podman("tag", image, theirs)
+        podman("save", "--quiet", "--format", kind, "--output", str(submission / "image.tar"), theirs)
+        with pytest.raises(InputError, match="names itself as an image that podman has"):
+            self.answer(submission)
+        podman("untag", theirs, theirs)
+        assert self.answer(submission) == b"mine\n"
+        names = podman("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        assert image in names
+        assert theirs not in names
+
+    def test_what_is_no_image(self, submission):
+        (submission / "image.tar").write_bytes(b"no archive")
+        with pytest.raises(InputError, match="is no image"):
+            self.answer(submission)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device")
+    def test_a_device_in_an_image_opens_nothing(self, submission, image):
+        algorithm = Algorithm(submission, ("sh", "-c", "ls -l /disk; dd if=/disk of=/output/order.txt count=9"), image)
+        ran = sandbox.run(algorithm, submission.parent / "inputs", "order.txt", LIMITS)
+        assert "brw-rw-rw-" in ran.log
+        assert "failed to open '/disk'" in ran.log
+        assert ran.answer is None
 
 
 def test_nothing_runs_bare(tmp_path, monkeypatch):

@@ -19,10 +19,11 @@ from dataperf_fast.results import Record
 
 @dataclass(frozen=True)
 class Batch:
-    """Submissions' folders to score on the tasks in ``data``, each named as no other of them."""
+    """Submissions' folders, each named as no other of them, to score on the tasks in ``data``, the set ``tasks``."""
 
     board: str
     model: str | None
+    tasks: str
     data: Path
     folders: tuple[Path, ...]
     curves: bool = False
@@ -39,6 +40,18 @@ def score(batch: Batch) -> dict[Path, list[Record]]:
         records = _score(board, batch, batch.folders, engine)
     expected = [] if board.ranks_tasks else board.tasks(batch.data)
     return {folder: _complete(board, folder, of, expected, engine) for folder, of in records.items()}
+
+
+def stopped(batch: Batch, error: BaseException) -> list[Record]:
+    """The records of a batch of one that ended its worker."""
+    board = benchmarks.load(batch.board)
+    [folder] = batch.folders
+    line = InputError(folder, f"failed: {type(error).__name__}").line
+    better = board.higher_is_better
+    return [
+        Record(board.name, task, folder.name, "failed", board.metric, None, better, error=line)
+        for task in ([""] if board.ranks_tasks else board.tasks(batch.data))
+    ]
 
 
 def _score(board: Benchmark, batch: Batch, folders: Sequence[Path], engine: Engine) -> dict[Path, list[Record]]:

@@ -6,13 +6,11 @@ does what is left.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import dataperf_fast
 from dataperf_fast import backend as backends
@@ -20,9 +18,10 @@ from dataperf_fast import benchmarks, sandbox
 from dataperf_fast.benchmarks.common import Benchmark
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.organize import algorithms, submissions
-from dataperf_fast.organize.batches import Batch, score
+from dataperf_fast.organize.batches import Batch
 from dataperf_fast.organize.manifest import Board, Contest, TaskSet
 from dataperf_fast.organize.submissions import Submission, text
+from dataperf_fast.organize.workers import everywhere
 from dataperf_fast.results import Record, Status
 from dataperf_fast.store import Score, Store, Unit
 
@@ -64,9 +63,9 @@ class Work:
     entrants: list[Entrant]
 
     @property
-    def name(self) -> str:
-        """The board, and the set of tasks."""
-        return f"{self.part.board}, {self.tasks.name}"
+    def name(self) -> tuple[str, str | None, str]:
+        """What no other work of the contest has in common with it: board, model and set of tasks."""
+        return self.part.board, self.part.model, self.tasks.name
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,12 @@ def run(contest: Contest, store: Store, how: How, watcher: Watcher) -> int:
             store.add(_rows(entrant, _refusals(work, entrant), software))
         watcher.done(work.part.board, len(refused))
     pace: dict[str, float] = {}  # seconds a submission, as last measured, by board
-    for work, some, records, seconds in _everywhere(_batches(plan, how, pace), how.cluster):
-        pace[work.part.board] = seconds / len(some)
-        store.add([row for entrant in some for row in _rows(entrant, records[entrant.folder], software)])
-        watcher.done(work.part.board, len(some))
+    entrants = {(work.name, entrant.folder): entrant for work in plan for entrant in work.entrants}
+    for batch, records, seconds in everywhere(_batches(plan, how, pace), how.cluster):
+        pace[batch.board] = seconds / len(batch.folders)
+        of_batch = [(entrants[(batch.board, batch.model, batch.tasks), folder], folder) for folder in batch.folders]
+        store.add([row for entrant, folder in of_batch for row in _rows(entrant, records[folder], software)])
+        watcher.done(batch.board, len(batch.folders))
     return sum(left.values())
 
 
@@ -160,8 +161,8 @@ def _answer(
     return answered
 
 
-def _batches(plan: list[Work], how: How, pace: dict[str, float]) -> Iterator[tuple[Work, list[Entrant], Batch]]:
-    """Batches of some seconds each by the pace so far, whose work they are and whose folders."""
+def _batches(plan: list[Work], how: How, pace: dict[str, float]) -> Iterator[Batch]:
+    """Batches of some seconds each by the pace so far."""
     for work in plan:
         part, entrants = work.part, [entrant for entrant in work.entrants if not entrant.submission.problem]
         position = 0
@@ -170,57 +171,10 @@ def _batches(plan: list[Work], how: How, pace: dict[str, float]) -> Iterator[tup
             size = _FIRST_BATCH if seconds is None else int(_SECONDS_PER_BATCH / max(seconds, 1e-6))
             some = entrants[position : position + min(max(size, _FIRST_BATCH), _LARGEST_BATCH)]
             position += len(some)
-            folders = tuple(entrant.folder for entrant in some)
-            data, curves = work.tasks.data, part.curves
-            yield work, some, Batch(part.board, part.model, data, folders, curves, how.backend, how.jobs, how.cache)
-
-
-_Done = tuple[Work, list[Entrant], dict[Path, list[Record]], float]
-
-
-def _everywhere(batches: Iterator[tuple[Work, list[Entrant], Batch]], cluster: str) -> Iterator[_Done]:
-    """Score batches as joblib's backend gives them out, in the order in which they are finished."""
-    from joblib import Parallel, delayed
-
-    given: dict[Batch, tuple[Work, list[Entrant]]] = {}
-
-    def jobs() -> Iterator[Any]:
-        for work, some, batch in batches:
-            given[batch] = work, some
-            yield delayed(_timed)(batch)
-
-    with _workers(cluster) as number:
-        parallel = Parallel(n_jobs=number, return_as="generator_unordered", batch_size=1)
-        for batch, records, seconds in parallel(jobs()):
-            yield *given.pop(batch), records, seconds
-
-
-def _timed(batch: Batch) -> tuple[Batch, dict[Path, list[Record]], float]:
-    started = time.perf_counter()
-    return batch, score(batch), time.perf_counter() - started
-
-
-@contextmanager
-def _workers(cluster: str) -> Iterator[int]:
-    """The number of batches at a time: one here, whose kernels take all threads, or one a worker of the cluster."""
-    if not cluster:
-        yield 1
-        return
-    try:
-        from distributed import Client
-    except ModuleNotFoundError as error:
-        expected = "pip install 'dataperf-fast[cluster]'"
-        raise InputError("--cluster", f"needs the package {error.name}", expected=expected) from error
-    from joblib import parallel_config
-
-    try:
-        client = Client(cluster, timeout=20)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise InputError("--cluster", f"does not answer ({type(error).__name__})", value=cluster) from error
-    with client:
-        client.wait_for_workers(1, timeout=60)
-        with parallel_config(backend="dask"):
-            yield -1
+            yield Batch(
+                part.board, part.model, work.tasks.name, work.tasks.data, tuple(entrant.folder for entrant in some),
+                part.curves, how.backend, how.jobs, how.cache,
+            )  # fmt: skip
 
 
 def _refusals(work: Work, entrant: Entrant) -> list[Record]:

@@ -1,15 +1,15 @@
 """An image under podman: its own entry point, no network, a read-only root, no rights.
 
-The answer is written to a fresh folder of the host, whose size the watcher and ``ulimit`` bound, and read without
-following anything.
+The answer is written to a volume in memory, of a size, and read when the container is gone; nothing that it writes
+comes to lie on the host's disk.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import os
 import shutil
-import stat
 import subprocess
 import time
 import uuid
@@ -20,148 +20,140 @@ from pathlib import Path
 import psutil
 
 from dataperf_fast.formats.errors import InputError
+from dataperf_fast.sandbox import answer as answers
+from dataperf_fast.sandbox.images import loaded, manager, podman
 from dataperf_fast.sandbox.staging import Places
 from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, size
 from dataperf_fast.sandbox.watch import Drain, watch
 
-_NOBODY = "65534:65534"
-_OUT_OF_MEMORY = 137  # how a process ends that the kernel kills
+_NOBODY = "65534"
+_IN_MEMORY = 3  # /output, /tmp and /dev/shm count as memory too, and are bounded by themselves
+_BLOCK = 4096
+_NUMBER = "pid"  # the file with the container's first process
 
 
 def missing() -> str:
     """What podman lacks here, in a line."""
-    if shutil.which("podman") is None:
+    if (path := shutil.which("podman")) is None:
         return "an image runs only under podman, which is not installed"
-    tried = _podman("info", "--format", "json")
+    return _does_not_work(path)
+
+
+@functools.cache
+def _does_not_work(path: str) -> str:
+    tried = podman("info", "--format", "json")
     return f"podman does not work here ({tried.stderr.strip()[:200]})" if tried.returncode else ""
 
 
 def run(algorithm: Algorithm, places: Places, answer: str, limits: Limits) -> Ran:
     """Run an image; see ``sandbox.run``."""
-    started = time.perf_counter()
-    places.free.mkdir()
-    places.free.chmod(0o777)
     name = f"dataperf-fast-{uuid.uuid4().hex}"
-    with _loaded(algorithm, places) as image:
-        command = _command(algorithm, places, name, image, limits)
-        # Started where conmon may leave a file named oom, which says that the kernel killed one for memory.
-        process = subprocess.Popen(
-            command, cwd=places.free.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        assert process.stdout is not None
-        log = Drain(process.stdout, limits.log)
-        try:
-            problem = watch(process, limits, _Tree(name), log, lambda: _written(places.free))
-            status = process.poll()
-            if not problem and status == _OUT_OF_MEMORY and (places.free.parent / "oom").exists():
-                problem = f"used more than {size(limits.memory)} of memory"
-        finally:
-            _podman("rm", "--force", "--time", "0", name)
-            process.kill()
-            process.wait()
-            printed = log.finish()
-    if not problem and status:
-        problem = f"exited with status {status}"
-    content = None
-    if not problem:
-        content, problem = _read(places.free / answer, limits.output)
+    with loaded(algorithm, places) as image, _volume(name, limits) as output:
+        started = time.perf_counter()
+        problem, status, printed = _contained(_command(algorithm, places, name, image, limits), places, name, limits)
+        content = None
+        if not problem:
+            content, problem = _brought(output, status, answer, limits)
     return Ran(content, problem, time.perf_counter() - started, printed.decode("utf-8", "replace"))
 
 
+def _contained(command: list[str], places: Places, name: str, limits: Limits) -> tuple[str, int, bytes]:
+    """Run a container to its end: which limit it broke, its status, and what it printed."""
+    # Started where conmon may leave a file named oom, which says that the kernel killed one for memory.
+    beside = places.submission.parent
+    process = subprocess.Popen(
+        command, cwd=beside, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    log = Drain(process.stdout, limits.log)
+    try:
+        problem = watch(process, limits, _Tree(beside / _NUMBER), log)
+    finally:
+        process.kill()  # first, or it could still start what is removed
+        status = process.wait()
+        podman("rm", "--force", "--volumes", "--time", "0", name)
+        printed = log.finish()
+    if not problem and status and (beside / "oom").exists():
+        problem = f"used more than {size(limits.memory)} of memory"
+    return problem, status, printed
+
+
 def _command(algorithm: Algorithm, places: Places, name: str, image: str, limits: Limits) -> list[str]:
+    for path in algorithm.mounts:
+        if not path.is_dir():
+            raise InputError(path, "no such folder", expected="a folder that algorithms may read")
     mounts = {places.submission: "/submission", places.inputs: "/input"} | {
         path: str(path) for path in algorithm.mounts
     }
-    most, bytes_of_file = limits.processes + 16, limits.output + 1
+    bytes_of_file = limits.output + 1
     folders = [part for host, inside in mounts.items() for part in ("--volume", f"{host}:{inside}:ro")]
     return [
-        "podman", *_manager(), "run", "--name", name, "--network", "none", "--read-only", "--read-only-tmpfs=false",
-        "--cap-drop", "all", "--security-opt", "no-new-privileges", "--user", _NOBODY, "--pull", "never",
-        "--log-driver", "none", "--memory", str(limits.memory), "--memory-swap", str(limits.memory),
-        "--pids-limit", str(most), "--ulimit", f"nproc={most}:{most}", "--ulimit", "nofile=1024:1024",
-        "--ulimit", "core=0:0", "--ulimit", f"fsize={bytes_of_file}:{bytes_of_file}",
-        "--env", "HOME=/tmp", "--tmpfs", f"/tmp:rw,size={limits.output},mode=1777",
-        "--volume", f"{places.free}:/output:rw", *folders, image, *algorithm.command,
+        "podman", *manager(), "run", "--name", name, "--pidfile", str(places.submission.parent / _NUMBER),
+        "--network", "none", "--read-only", "--read-only-tmpfs=false",
+        "--cap-drop", "all", "--security-opt", "no-new-privileges", "--user", f"{_NOBODY}:{_NOBODY}",
+        "--pull", "never", "--log-driver", "none", *_resources(limits),
+        # The container outlives this process where that is killed, but not by much.
+        "--timeout", str(math.ceil(limits.seconds) + 60),
+        "--ulimit", "nofile=1024:1024", "--ulimit", "core=0:0", "--ulimit", f"fsize={bytes_of_file}:{bytes_of_file}",
+        # What an image or a host's settings would add: folders on the host's disk, its names, proxies and commands.
+        "--image-volume", "ignore", "--http-proxy=false", "--no-hosts", "--no-healthcheck", "--hostname", "algorithm",
+        "--env", "HOME=/tmp", "--tmpfs", f"/tmp:rw,size={limits.output},mode=1777", "--shm-size", str(limits.output),
+        "--volume", f"{name}:/output:nocopy", *folders, image, *algorithm.command,
     ]  # fmt: skip
 
 
+def _resources(limits: Limits) -> list[str]:
+    """Bounds by control group; without one, which an older kernel denies to users, only the watcher's."""
+    most = limits.processes + 16
+    bound = ["--ulimit", f"nproc={most}:{most}"]
+    if os.geteuid() == 0 or Path("/sys/fs/cgroup/cgroup.controllers").exists():
+        memory = limits.memory + _IN_MEMORY * limits.output
+        bound += ["--pids-limit", str(most), "--memory", str(memory), "--memory-swap", str(memory)]
+    return bound
+
+
 @contextmanager
-def _loaded(algorithm: Algorithm, places: Places) -> Iterator[str]:
-    """The image's name; one that came as an archive is removed afterwards."""
-    archive = places.submission / algorithm.image
-    inside = archive.is_file() and archive.resolve().is_relative_to(places.submission.resolve())
-    if not inside:
-        if _podman("image", "exists", algorithm.image).returncode:
-            expected = "an archive in the submission's folder, or an image that podman has"
-            raise InputError(algorithm.folder, "names no image:", "image", algorithm.image, expected)
-        yield algorithm.image
-        return
-    name = f"localhost/dataperf-fast-{uuid.uuid4().hex}"
-    loaded = _podman("load", "--quiet", "--input", str(archive))
-    if loaded.returncode == 0:
-        first = loaded.stdout.strip().splitlines()[-1].removeprefix("Loaded image: ").split(",")[0]
-        _podman("tag", first, name)
-        if first != name:
-            _podman("untag", first)
-    elif (imported := _podman("import", str(archive), name)).returncode:
-        problem = f"is no image ({imported.stderr.strip().splitlines()[-1][:200]})"
-        raise InputError(
-            algorithm.folder / algorithm.image, problem, expected="what podman load or podman import takes"
-        )
+def _volume(name: str, limits: Limits) -> Iterator[Path]:
+    """A file system in memory, kept for as long as the context lasts, and where the host has it."""
+    blocks = max(1, limits.output // _BLOCK)
+    # podman takes "size" for a quota on disk; the kernel takes blocks as well.
+    bounds = f"nr_blocks={blocks},nr_inodes={blocks + 16},uid={_NOBODY},gid={_NOBODY},mode=700,nosuid,nodev,noexec"
     try:
-        yield name
+        made = podman("volume", "create", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", f"o={bounds}", name)
+        mounted = _inside("podman", *manager(), "volume", "mount", name)
+        if mounted.returncode:
+            problem = (made.stderr + mounted.stderr.decode("utf-8", "replace")).strip().splitlines()[0][:200]
+            raise InputError("podman", f"has no volume in memory ({problem})")
+        yield Path(mounted.stdout.decode().strip())
     finally:
-        _podman("rmi", "--force", name)
+        podman("volume", "rm", "--force", name)
 
 
-def _read(path: Path, most: int) -> tuple[bytes | None, str]:
-    """An answer's bytes, or what it is in the place of a plain file; the folder was a stranger's to write in."""
-    shown = f"/output/{path.name}"
-    try:
-        mode = path.lstat().st_mode
-    except OSError:
-        return None, f"wrote no {shown}"
-    kinds = {stat.S_IFLNK: "is a link", stat.S_IFDIR: "is a folder"}
-    if not stat.S_ISREG(mode):
-        return None, f"its {shown} {kinds.get(stat.S_IFMT(mode), 'is no plain file')}"
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(handle, "rb") as opened:
-        content = opened.read(most + 1)
-    return (None, f"its {shown} is larger than {size(most)}") if len(content) > most else (content, "")
+def _brought(output: Path, status: int, answer: str, limits: Limits) -> tuple[bytes | None, str]:
+    """The answer from the volume, by which nobody else is any more."""
+    set_up = "answer=$1 shown=$2 full=$3 code=$4 places=$5; exec 3>&1 >&2\n"
+    words = [str(output / answer), f"/output/{answer}", answers.full(limits), str(status), str(output)]
+    content = _inside("sh", "-c", set_up + answers.LOOK, "sh", *words).stdout  # no larger than its volume
+    return answers.taken_apart(content, answer, limits)
 
 
-def _written(folder: Path) -> int:
-    """Bytes below a folder, links not followed, a block at least for each name."""
-    count = 0
-    for place, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            with suppress(OSError):
-                count += max(4096, os.lstat(os.path.join(place, name)).st_blocks * 512)
-    return count
+def _inside(*command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command where podman's mounts are; a user's are in a namespace of their own."""
+    prefix = () if os.geteuid() == 0 else ("podman", "unshare")
+    return subprocess.run([*prefix, *command], capture_output=True, check=False, start_new_session=True)
 
 
 class _Tree:
     """The container's processes, as the host sees them; empty until its first one is known."""
 
-    def __init__(self, name: str):
-        self._name = name
+    def __init__(self, number: Path):
+        self._number = number
         self._first: psutil.Process | None = None
 
     def __call__(self) -> list[psutil.Process]:
-        with suppress(psutil.Error, ValueError):
-            if self._first is None:  # asking podman costs more than a look
-                pid = int(_podman("inspect", "--format", "{{.State.Pid}}", self._name).stdout)
-                self._first = psutil.Process(pid) if pid else None
-            if self._first is not None:
-                return [self._first, *self._first.children(recursive=True)]
+        with suppress(psutil.Error, ValueError, OSError):
+            if self._first is None:
+                self._first = psutil.Process(int(self._number.read_text()))
+            return [self._first, *self._first.children(recursive=True)]
         return []
-
-
-@functools.cache
-def _manager() -> tuple[str, ...]:
-    """Without systemd as the first process there is nobody to make its control groups."""
-    return () if Path("/run/systemd/system").is_dir() else ("--cgroup-manager", "cgroupfs")
-
-
-def _podman(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["podman", *_manager(), *arguments], capture_output=True, text=True, check=False)

@@ -230,7 +230,9 @@ def test_a_cluster_loses_a_worker_and_no_score(data, tmp_path):
     logs = (tmp_path / "dask.log").open("w")
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", port, "--no-dashboard"]
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
-    running = [subprocess.Popen(c, stdout=logs, stderr=logs, cwd=tmp_path) for c in (dask, worker, worker)]
+    theirs = {"stdout": logs, "stderr": logs, "cwd": tmp_path}
+    theirs["env"] = {**os.environ, "DATAPERF_FAST_CACHE": str(tmp_path / "workers")}
+    running = [subprocess.Popen(command, **theirs) for command in (dask, worker, worker)]
     try:
         command = [sys.executable, "-m", "dataperf_fast.cli", "organize", "run", str(path), "--cluster", address]
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -247,6 +249,8 @@ def test_a_cluster_loses_a_worker_and_no_score(data, tmp_path):
             process.wait()
         logs.close()
     assert len(scores) == 90 * 2
+    assert (tmp_path / "workers" / "retrains.sqlite").exists()  # they did it
+    assert not (tmp_path / "cache" / "retrains.sqlite").exists()
     alone = contests.write(tmp_path / "alone" / "contest.yaml", {
         "board": "debugging", "model": "knn", "submissions": [str(tmp_path / "teams")],
         "tasks": [{"name": "hidden", "data": str(data)}],

@@ -1,0 +1,75 @@
+"""Who scores the batches: this machine, whose kernels take all its threads, or the workers of a Dask cluster.
+
+joblib's Dask backend was tried: where the cluster has one thread, at the start for instance, it runs everything in the
+calling process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.organize.batches import Batch, score, stopped
+from dataperf_fast.results import Record
+
+Done = tuple[Batch, dict[Path, list[Record]], float]
+_BATCHES_A_WORKER = 2  # one to do, one to come
+
+
+def everywhere(batches: Iterator[Batch], cluster: str) -> Iterator[Done]:
+    """Score batches, here or on the cluster at an address; yields each with its records and seconds when it is done.
+
+    A batch is taken from ``batches`` when somebody is free. Raises ``InputError`` where the cluster does not answer.
+    """
+    return _on_cluster(batches, cluster) if cluster else (_timed(batch) for batch in batches)
+
+
+def _timed(batch: Batch) -> Done:
+    started = time.perf_counter()
+    return batch, score(batch), time.perf_counter() - started
+
+
+def _on_cluster(batches: Iterator[Batch], address: str) -> Iterator[Done]:
+    with _client(address) as client:
+        from distributed import as_completed
+
+        halves: list[Batch] = []
+        running: dict[Any, Batch] = {}
+        finished: Any = as_completed()  # type: ignore[no-untyped-call]
+        while True:
+            while len(running) < _BATCHES_A_WORKER * max(1, len(client.nthreads())):
+                batch = halves.pop() if halves else next(batches, None)
+                if batch is None:
+                    break
+                future = client.submit(_timed, batch, pure=False)
+                running[future] = batch
+                finished.add(future)
+            if not running:
+                return
+            future = next(finished)
+            batch = running.pop(future)
+            if future.status == "finished":
+                yield future.result()
+            elif len(batch.folders) > 1:  # it took worker after worker with it: which of its submissions does?
+                half = len(batch.folders) // 2
+                halves += [replace(batch, folders=part) for part in (batch.folders[:half], batch.folders[half:])]
+            else:
+                yield batch, {batch.folders[0]: stopped(batch, future.exception())}, 0.0
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        expected = "pip install 'dataperf-fast[cluster]'"
+        raise InputError("--cluster", f"needs the package {error.name}", expected=expected) from error
+    try:
+        client = Client(address, timeout=20)  # type: ignore[no-untyped-call]
+        client.wait_for_workers(1, timeout=60)
+    except (OSError, ValueError) as error:  # a timeout is an OSError
+        raise InputError("--cluster", f"does not answer ({type(error).__name__})", value=address) from error
+    return client

@@ -174,14 +174,14 @@ def organizer(result: dict) -> str:
     """A contest's measurements as Markdown."""
     contest, machine = result["contest"], result["machine"]
     rows = [
-        "| a contest, nearest neighbours | one worker, seconds | two workers | times | peak MiB: run, worker |",
+        "| a contest on one task of 60 rows | one worker, seconds | two workers | times | peak MiB: run, worker |",
         "|---|---|---|---|---|",
     ]
     by = {(at["workers"], at["submissions"]): at for at in result["growth"]}
     for size in sorted({at["submissions"] for at in result["growth"]}):
         one, two = by[1, size], by[2, size]
         rows.append(
-            f"| {size:,} submissions | {_seconds(one['seconds'])} | {_seconds(two['seconds'])} | "
+            f"| {size:,} submissions, {one['model']} | {_seconds(one['seconds'])} | {_seconds(two['seconds'])} | "
             f"{_times(one['seconds'] / two['seconds'])} | {one['peak_mib']:.0f}, {one['peak_mib_a_worker']:.0f} |"
         )
     same = "the same" if contest["same_table"] else "ANOTHER"

@@ -131,6 +131,7 @@ class Run:
 
 
 _UNIT = tuple(column.name for column in fields(Unit))
+_PLACE = _UNIT[:-2]  # all but the submission and its digest
 
 
 class Store:
@@ -168,15 +169,20 @@ class Store:
             self._write(lambda connection: self._insert(connection, rows))
 
     def _insert(self, connection: sql.Connection, rows: list[dict[str, Any]]) -> None:
-        known = set()
-        for unit in {tuple(row[name] for name in _UNIT) for row in rows}:
-            same = sql.and_(*(_scores.c[name] == value for name, value in zip(_UNIT, unit, strict=True)))
-            connection.execute(_scores.delete().where(same, _scores.c.status == "failed"))
-            if connection.execute(sql.select(_scores.c.id).where(same).limit(1)).first() is not None:
-                known.add(unit)
-        new = [row for row in rows if tuple(row[name] for name in _UNIT) not in known]
-        if new:
-            connection.execute(_scores.insert(), new)
+        """Insert the rows of units that are not there: three statements for hundreds of submissions on a data set."""
+        of_place: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for row in rows:
+            of_place.setdefault(tuple(row[name] for name in _PLACE), []).append(row)
+        for place, of in of_place.items():
+            here = [_scores.c[name] == value for name, value in zip(_PLACE, place, strict=True)]
+            names = _scores.c.submission.in_({row["submission"] for row in of})
+            digests = _scores.c.submission_digest.in_({row["submission_digest"] for row in of})
+            connection.execute(_scores.delete().where(*here, names, digests, _scores.c.status == "failed"))
+            columns = _scores.c.submission, _scores.c.submission_digest
+            known = {tuple(row) for row in connection.execute(sql.select(*columns).where(*here, names))}
+            new = [row for row in of if (row["submission"], row["submission_digest"]) not in known]
+            if new:
+                connection.execute(_scores.insert(), new)
 
     def scores(self, contest: str) -> list[Score]:
         """Every score of a contest in the order of their arrival, those of replaced files and versions too."""

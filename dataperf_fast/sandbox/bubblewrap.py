@@ -20,10 +20,9 @@ from dataperf_fast.formats.errors import InputError
 from dataperf_fast.sandbox import answer as answers
 from dataperf_fast.sandbox.group import limited
 from dataperf_fast.sandbox.staging import Places
-from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, size
+from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, size, stranger
 from dataperf_fast.sandbox.watch import Drain, watch
 
-_NOBODY = 65534
 # Bubblewrap's own, too: its first process is in the algorithm's sight, with what it was started with.
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
 _SYSTEM = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
@@ -46,7 +45,7 @@ def missing() -> str:
     if absent:
         return f"a command runs only under bubblewrap with prlimit, and {absent[0]} is not installed"
     command = ["bwrap", *_ALONE, "--ro-bind", "/", "/", "--size", "4096", "--tmpfs", "/tmp", "true"]
-    tried = subprocess.run(command, capture_output=True, text=True, check=False, **_as_nobody())
+    tried = subprocess.run(command, capture_output=True, text=True, check=False, **_as_stranger())
     return f"bubblewrap (0.8 or later) does not work here ({tried.stderr.strip()[:200]})" if tried.returncode else ""
 
 
@@ -56,7 +55,7 @@ def run(algorithm: Algorithm, places: Places, answer: str, limits: Limits) -> Ra
     with limited(limits.memory + len(_WRITABLE) * limits.output) as group:
         process = subprocess.Popen(
             ["sh", "-c", _GATE, "sh", *_command(algorithm, places, answer, limits)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_ENVIRONMENT, **_as_nobody(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_ENVIRONMENT, **_as_stranger(),
         )  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
@@ -108,9 +107,10 @@ def _command(algorithm: Algorithm, places: Places, answer: str, limits: Limits) 
     ]  # fmt: skip
 
 
-def _as_nobody() -> dict[str, Any]:
+def _as_stranger() -> dict[str, Any]:
     """Root's processes are under no limit of number: another user runs them."""
-    return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    user = stranger()
+    return {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def _tree(pid: int) -> Iterator[psutil.Process]:

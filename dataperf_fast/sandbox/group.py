@@ -32,9 +32,11 @@ class Group:
 
     def overflowed(self) -> bool:
         """Whether the kernel had to end one of its processes for memory."""
+        if self._folder is None:
+            return False
         for name in ("memory.oom_control", "memory.events"):
-            with suppress(OSError, AttributeError):
-                words = (self._folder / name).read_text().split()  # type: ignore[operator]
+            with suppress(FileNotFoundError):
+                words = (self._folder / name).read_text().split()
                 return int(words[words.index("oom_kill") + 1]) > 0
         return False
 

@@ -23,10 +23,9 @@ from dataperf_fast.formats.errors import InputError
 from dataperf_fast.sandbox import answer as answers
 from dataperf_fast.sandbox.images import loaded, manager, podman
 from dataperf_fast.sandbox.staging import Places
-from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, size
+from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, size, stranger
 from dataperf_fast.sandbox.watch import Drain, watch
 
-_NOBODY = "65534"
 _IN_MEMORY = 3  # /output, /tmp and /dev/shm count as memory too, and are bounded by themselves
 _BLOCK = 4096
 _NUMBER = "pid"  # the file with the container's first process
@@ -47,10 +46,12 @@ def _does_not_work(path: str) -> str:
 
 def run(algorithm: Algorithm, places: Places, answer: str, limits: Limits) -> Ran:
     """Run an image; see ``sandbox.run``."""
-    name = f"dataperf-fast-{uuid.uuid4().hex}"
-    with loaded(algorithm, places) as image, _volume(name, limits) as output:
+    name, user = f"dataperf-fast-{uuid.uuid4().hex}", stranger()
+    with loaded(algorithm, places) as image, _volume(name, user, limits) as output:
         started = time.perf_counter()
-        problem, status, printed = _contained(_command(algorithm, places, name, image, limits), places, name, limits)
+        problem, status, printed = _contained(
+            _command(algorithm, places, name, image, user, limits), places, name, limits
+        )
         content = None
         if not problem:
             content, problem = _brought(output, status, answer, limits)
@@ -79,7 +80,7 @@ def _contained(command: list[str], places: Places, name: str, limits: Limits) ->
     return problem, status, printed
 
 
-def _command(algorithm: Algorithm, places: Places, name: str, image: str, limits: Limits) -> list[str]:
+def _command(algorithm: Algorithm, places: Places, name: str, image: str, user: int, limits: Limits) -> list[str]:
     for path in algorithm.mounts:
         if not path.is_dir():
             raise InputError(path, "no such folder", expected="a folder that algorithms may read")
@@ -91,7 +92,7 @@ def _command(algorithm: Algorithm, places: Places, name: str, image: str, limits
     return [
         "podman", *manager(), "run", "--name", name, "--pidfile", str(places.submission.parent / _NUMBER),
         "--network", "none", "--read-only", "--read-only-tmpfs=false",
-        "--cap-drop", "all", "--security-opt", "no-new-privileges", "--user", f"{_NOBODY}:{_NOBODY}",
+        "--cap-drop", "all", "--security-opt", "no-new-privileges", "--user", f"{user}:{user}",
         "--pull", "never", "--log-driver", "none", *_resources(limits),
         # The container outlives this process where that is killed, but not by much.
         "--timeout", str(math.ceil(limits.seconds) + 60),
@@ -114,11 +115,11 @@ def _resources(limits: Limits) -> list[str]:
 
 
 @contextmanager
-def _volume(name: str, limits: Limits) -> Iterator[Path]:
+def _volume(name: str, user: int, limits: Limits) -> Iterator[Path]:
     """A file system in memory, kept for as long as the context lasts, and where the host has it."""
     blocks = max(1, limits.output // _BLOCK)
     # podman takes "size" for a quota on disk; the kernel takes blocks as well.
-    bounds = f"nr_blocks={blocks},nr_inodes={blocks + 16},uid={_NOBODY},gid={_NOBODY},mode=700,nosuid,nodev,noexec"
+    bounds = f"nr_blocks={blocks},nr_inodes={blocks + 16},uid={user},gid={user},mode=700,nosuid,nodev,noexec"
     try:
         made = podman("volume", "create", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", f"o={bounds}", name)
         mounted = _inside("podman", *manager(), "volume", "mount", name)

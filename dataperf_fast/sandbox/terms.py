@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,14 @@ class Ran:
     problem: str
     seconds: float
     log: str
+
+
+def stranger() -> int:
+    """A user's number for one run: a limit on a user's processes counts those of all that it runs at the time.
+
+    Of those that systemd keeps for such users, 61184 to 65519.
+    """
+    return random.randrange(61_184, 65_520)
 
 
 def size(count: int) -> str:

@@ -23,8 +23,10 @@ def tasks_of(source, folder):
     return list(synth.write(folder, synth.Scale(tasks=2, train=70 + 10 * source, test=100, val=5), source))
 
 
-@pytest.mark.parametrize("source", ["digits", 0, 1, 2])
-def test_eight_tasks_point_for_point(source, tmp_path):
+@pytest.mark.parametrize(
+    "source", ["digits", 0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3, 4))]
+)
+def test_twelve_tasks_point_for_point(source, tmp_path):
     from dataperf_fast.reference import debugging as reference
 
     engine = Engine(backends.choose("cpu"))

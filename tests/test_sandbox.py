@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -251,10 +252,18 @@ def test_a_child_left_behind_ends_with_its_parent(contained):
     assert not leftovers(marker)
 
 
+@pytest.fixture
+def interruptible():
+    """What was started in the background ignores Ctrl-C, and so do its tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 # The interrupt may come while psutil has opened a file and not yet entered its "with".
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <_io:pytest.PytestUnraisableExceptionWarning")
-def test_an_organizer_who_stops_a_run_stops_all_of_it(contained):
+def test_an_organizer_who_stops_a_run_stops_all_of_it(interruptible, contained):
     marker = str(300_000 + uuid.uuid4().int % 100_000)
 
     def interrupt():

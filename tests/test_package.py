@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -47,6 +48,17 @@ def test_both_hold_every_module(built):
     assert {"LICENSE", "README.md", "pyproject.toml"} <= inside
 
 
+def lend_compiled(kernels: Path) -> None:
+    """Give installed kernels the checkout's compiled code: their sources are equal, and compiling takes minutes."""
+    for source in (ROOT / "kernels").glob("*.py"):
+        target = kernels / source.name
+        assert target.read_bytes() == source.read_bytes()
+        os.utime(target, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+    for compiled in (ROOT / "kernels" / "__pycache__").glob("*.nb?"):
+        (kernels / "__pycache__").mkdir(exist_ok=True)
+        shutil.copy(compiled, kernels / "__pycache__")
+
+
 def test_the_demo_of_the_installed_wheel_scores_every_board(built, tmp_path):
     [wheel] = built.glob("*.whl")
     site, out = tmp_path / "site", tmp_path / "out"
@@ -54,6 +66,7 @@ def test_the_demo_of_the_installed_wheel_scores_every_board(built, tmp_path):
     elsewhere = {"env": {**os.environ, "PYTHONPATH": str(site)}, "cwd": tmp_path}
     place = run(sys.executable, "-c", "import dataperf_fast.kernels as k; print(k.__file__)", **elsewhere)
     assert Path(place.strip()).parent == site / "dataperf_fast" / "kernels"
+    lend_compiled(site / "dataperf_fast" / "kernels")
     run(sys.executable, "-m", "dataperf_fast.cli", "demo", "--out", out, **elsewhere)
     scores = csv.DictReader((out / "results" / "speech" / "scores.csv").read_text().splitlines())
     scores = {(row["task"], row["submission"]): float(row["score"]) for row in scores}

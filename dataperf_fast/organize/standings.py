@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -45,7 +46,8 @@ _CURVES = {"debugging": "test accuracy after each inspection"}
 
 def settings(contest: Contest, store: Store) -> list[Setting]:
     """A setting a board, or a task where the board ranks its tasks apart, of each submission's newest scores."""
-    scores = latest(store.scores(contest.name))
+    folder = f"{contest.path.parent}/"  # of no interest to a page's readers
+    scores = [replace(s, error=s.error and s.error.replace(folder, "")) for s in latest(store.scores(contest.name))]
     found = []
     for part in contest.manifest.boards:
         board = benchmarks.load(part.board)

@@ -203,7 +203,10 @@ def test_the_commands(data, tmp_path, capsys, monkeypatch):
     assert set(table["submission"].to_pylist()) == {"team0000", "team0001", "team0002", "broken"}
     assert len(table["dataset_digest"][0].as_py()) == 64
     assert cli.main(["leaderboard", "--out", "site", "--dynabench", "posts"]) == 0
-    assert "team0002" in (tmp_path / "site" / "debugging-knn.html").read_text()
+    page = (tmp_path / "site" / "debugging-knn.html").read_text()
+    assert "team0002" in page
+    assert "teams/broken: holds no submission" in page
+    assert str(tmp_path) not in page
     posts = [json.loads(file.read_text())["response"] for file in sorted((tmp_path / "posts").iterdir())]
     scores = dict(zip(table["submission"].to_pylist(), table["score"].to_pylist(), strict=True))
     assert len(posts) == 2

@@ -170,7 +170,9 @@ def growth(folder: Path) -> list[dict[str, Any]]:
                 teams = folder / f"teams-{sizes.get(size, size)}"
                 contest = write_contest(folder / f"growth-{workers}-{number}", data, teams, SIZES[size])
                 started = time.perf_counter()
-                memory = peak(running, organize(contest, folder / "own", "--cluster", address, "--no-cache"))
+                memory = peak(
+                    running, organize(contest, folder / "own", "--cluster", address, "--no-cache", "--jobs", "1")
+                )
                 seconds = time.perf_counter() - started
                 if number < 2:
                     continue

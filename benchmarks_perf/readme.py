@@ -174,7 +174,7 @@ def organizer(result: dict) -> str:
     """A contest's measurements as Markdown."""
     contest, machine = result["contest"], result["machine"]
     rows = [
-        "| a contest, one task of 60 rows, workers of one thread | one worker, seconds | two workers | times | peak MiB: run, worker |",
+        "| a contest, a task of 60 rows | one worker of a thread, seconds | two | times | peak MiB: run, worker |",
         "|---|---|---|---|---|",
     ]
     by = {(at["workers"], at["submissions"]): at for at in result["growth"]}

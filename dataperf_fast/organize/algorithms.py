@@ -12,23 +12,26 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from dataperf_fast import sandbox
 from dataperf_fast.benchmarks.common import Challenge
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.formats.files import whole_file
+from dataperf_fast.formats.files import read_text, whole_file
 from dataperf_fast.formats.setup_file import read_setup
 from dataperf_fast.organize.manifest import Board, Contest
 from dataperf_fast.organize.submissions import Submission, digest, text
 from dataperf_fast.store import Run, Store
 
 SETTINGS = "algorithm.yaml"
+_LARGEST = 1 << 16  # characters of it
 
 
 class Settings(BaseModel):
@@ -36,8 +39,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    command: Annotated[list[str], Field(max_length=1000)] = []
-    image: str = ""
+    command: Annotated[
+        list[Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]], Field(max_length=100)
+    ] = []
+    image: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,16 @@ def run(
 
     Raises ``InputError`` where nothing can be run here, or the participant does not say what.
     """
-    settings = read_setup(submission.path / SETTINGS, Settings, "what is run: command, or image")
+    settings = _settings(submission.path / SETTINGS)
     algorithm = sandbox.Algorithm(submission.path, tuple(settings.command), settings.image, tuple(part.mounts))
     whose = identity(submission, part)
-    folder = contest.work / "answers" / f"{part.board}-{whose[:16]}" / dataset / submission.path.name
+    folder = contest.work / "answers" / f"{part.board}-{whose[:16]}" / dataset / submission.name
     problems = {}
     for challenge in challenges:
         seen = digest(list(challenge.files.values()))
-        key = hashlib.sha256(f"{whose} {seen} {challenge.task} {json.dumps(challenge.about)}".encode()).hexdigest()
+        key = hashlib.sha256(
+            f"{whose} {submission.name} {seen} {challenge.task} {json.dumps(challenge.about)}".encode()
+        ).hexdigest()
         known = store.run_of(key)
         answer = folder / challenge.submitted
         if known is None or not (known.problem or _is(answer, known.answer_digest)):
@@ -83,10 +90,23 @@ def run(
             )  # fmt: skip
             store.add_run(known)
         if known.problem:
+            answer.unlink(missing_ok=True)  # of a run on other data
             problems[challenge.task] = f"{text(str(submission.path))}: {challenge.task}: {known.problem}"
         done()
     folder.mkdir(parents=True, exist_ok=True)
     return Answers(folder, problems)
+
+
+def _settings(path: Path) -> Settings:
+    """Read ``algorithm.yaml``, a small one without aliases, which could unfold to any size."""
+    what = "what is run: command, or image"
+    content = read_text(path, what)
+    if len(content) > _LARGEST:
+        raise InputError(path, f"is too large ({len(content)} characters)", expected=what)
+    with suppress(yaml.YAMLError):  # which read_setup says better
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, Loader=yaml.SafeLoader)):
+            raise InputError(path, "holds an alias", expected=what)
+    return read_setup(path, Settings, what)
 
 
 def _run_on(contest: Contest, part: Board, challenge: Challenge, algorithm: sandbox.Algorithm) -> sandbox.Ran:

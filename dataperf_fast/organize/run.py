@@ -155,9 +155,12 @@ def _answer(
                 contest, part, tasks.name, challenges, one, store, lambda: watcher.done(label, 1)
             )  # fmt: skip
             answered.append(replace(entrant, folder=answers.folder, problems=answers.problems))
-        except InputError as error:
-            refused, ours = replace(one, problem=text(error.line)), isinstance(error, sandbox.UnavailableError)
-            answered.append(replace(entrant, submission=refused, failed=ours))
+        except Exception as error:  # a stranger's folder costs itself, whatever is in it
+            line = (
+                error.line if isinstance(error, InputError) else f"{one.path}: failed: {type(error).__name__}: {error}"
+            )
+            ours = isinstance(error, sandbox.UnavailableError) or not isinstance(error, InputError)
+            answered.append(replace(entrant, submission=replace(one, problem=text(line)), failed=ours))
     return answered
 
 

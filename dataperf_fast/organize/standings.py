@@ -122,12 +122,15 @@ def write_dynabench(folder: Path, contest: Contest, store: Store) -> list[Path]:
     The endpoint (mlcommons/dynabench, ``evaluate_dataperf_decentralized``) reads one data set a request and one key,
     ``fraction_fixes``, whatever the board.
     """
-    ids = {part.board: part.dynabench for part in contest.manifest.boards}
+    ids = {(part.board, part.model or ""): part.dynabench for part in contest.manifest.boards}
     written = []
     for score in latest(store.scores(contest.name)):
-        if score.score is not None and score.submission in ids.get(score.board, {}):
-            model = ids[score.board][score.submission]
-            path = folder / f"{_safe(score.board)}-{_safe(score.dataset)}-{_safe(score.task)}-{model}.json"
+        of_board = ids.get((score.board, score.model), {})
+        if score.score is not None and score.submission in of_board:
+            model = of_board[score.submission]
+            path = (
+                folder / f"{_safe(score.board + score.model)}-{_safe(score.dataset)}-{_safe(score.task)}-{model}.json"
+            )
             write_text(path, json.dumps(_response(score, model), indent=1) + "\n")
             written.append(path)
     return written

@@ -12,6 +12,7 @@ from pathlib import Path
 from dataperf_fast.formats.errors import InputError
 
 _MOST_FILES = 10_000
+_LONGEST = 160  # characters of a name
 _DEEPEST = 20  # levels of folders
 
 
@@ -36,7 +37,7 @@ def find(folders: Sequence[Path], largest: int, nested: bool = False) -> list[Su
         for path in sorted(folder.iterdir()):
             if path.name.startswith("."):
                 continue
-            name = text(path.name)
+            name = _short(text(path.name))
             try:
                 if name in found:
                     raise InputError(path, f"has the same folder name as {found[name].path}")
@@ -44,10 +45,15 @@ def find(folders: Sequence[Path], largest: int, nested: bool = False) -> list[Su
                 found[name] = Submission(name, path, digest)
             except (InputError, OSError) as problem:
                 error = problem if isinstance(problem, InputError) else _unreadable(path, problem)
-                key = name if name not in found else f"{name} in {text(folder.name)}"
+                key = name if name not in found else f"{name} in {text(folder.name)[:60]}"
                 line = text(error.line)
                 found[key] = Submission(key, path, hashlib.sha256(line.encode()).hexdigest(), line)
     return sorted(found.values(), key=lambda submission: submission.name)
+
+
+def _short(name: str) -> str:
+    """A name that databases take: a long one is cut, and told apart by a digest."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def text(name: str) -> str:

@@ -164,7 +164,9 @@ def test_little_memory_is_enough():
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [0, 3, 7, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 4, 5, 6, 8, 9))]
+)
 def test_ten_paper_scale_submissions_equal_the_live_reference(seed):
     """30,733 evaluation rows, balanced and skewed; two of the ten seeds, the others in benchmarks_perf."""
     from dataperf_fast.reference.speech import predict

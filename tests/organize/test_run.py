@@ -160,8 +160,13 @@ def test_algorithms_are_run_on_each_hidden_task_and_ranked_with_the_others(data,
         (folder / "run.sh").write_text(script)
         (folder / "algorithm.yaml").write_text("command: [sh, run.sh]\n")
     (tmp_path / "algorithms" / "bare").mkdir()
+    for name, settings in (("counts twice", "command: [sh, run.sh]\n"), ("dates", "image: 2001-99-99\n")):
+        (tmp_path / "algorithms" / name).mkdir()
+        (tmp_path / "algorithms" / name / "algorithm.yaml").write_text(settings)
+    (tmp_path / "algorithms" / "counts twice").rename(tmp_path / "algorithms" / "team0000")  # a team's name
+    (tmp_path / "algorithms" / "team0000" / "run.sh").write_text(scripts["counts"])
     path = contest(tmp_path, data, algorithms=["algorithms"], limits={"seconds": 1.5}, baselines=["counts"], seed=3)
-    scores, watched = contests.score(path)
+    scores, _ = contests.score(path)
     by_name = {name: [s for s in scores if s.submission == name] for name in [*scripts, "bare", "team0000"]}
     order = tmp_path / "by hand" / "counts"
     order.mkdir(parents=True)
@@ -169,6 +174,10 @@ def test_algorithms_are_run_on_each_hidden_task_and_ranked_with_the_others(data,
         (order / f"{task.data_id}_x.txt").write_text("\n".join(map(str, range(40))))
     alone = {r.task: r.score for r in dpf.evaluate("debugging", data, [order], model="knn", cache=False)}
     assert {s.task: s.score for s in by_name["counts"]} == {t: s for t, s in alone.items() if t != "mean"}
+    same = [s for s in scores if s.submission == "team0000 (algorithm)"]
+    assert {s.task: s.score for s in same} == {s.task: s.score for s in by_name["counts"]}
+    assert {s.score for s in same} != {s.score for s in by_name["team0000"]}
+    assert {s.status for s in scores if s.submission == "dates"} == {"failed"}
     assert all("ran longer than 1.5 s" in s.error for s in by_name["sleeps"])
     assert all("exited with status 1" in s.error for s in by_name["peeks"])
     assert all("its /output/order.txt is a link" in s.error for s in by_name["links"])
@@ -177,9 +186,8 @@ def test_algorithms_are_run_on_each_hidden_task_and_ranked_with_the_others(data,
         [first, *_] = [json.loads(run.log) for run in store.runs("Spring") if run.submission == "counts"]
     assert first == {"board": "debugging", "answer": "order.txt", "seed": 3, "rows": 40}
     ranked = {entry.submission: entry.kind for entry in contests.standing(path)[0].entries if entry.score is not None}
-    assert ranked == {"counts": "baseline", "team0000": "submission"}
-    again, watched = contests.score(path)
-    assert sum(watched.values()) == 0
+    assert ranked == {"counts": "baseline", "team0000": "submission", "team0000 (algorithm)": "submission"}
+    again, _ = contests.score(path)
     assert contests.table(again) == contests.table(scores)
 
 

@@ -49,6 +49,7 @@ def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
         assert wrong[files.read_submission(path, 100)[:30]].mean() > 2 * wrong.mean()
 
 
+@pytest.mark.long
 def test_monte_carlo_on_request_beats_chance(tmp_path, monkeypatch):
     # A quarter of the permutations do for 24 rows, and take five seconds.
     monkeypatch.setattr(baselines, "MonteCarloShapley", partial(MonteCarloShapley, permutations=25))

@@ -27,7 +27,7 @@ from dataperf_fast.formats.errors import InputError
 from dataperf_fast.formats.files import read_text, whole_file
 from dataperf_fast.formats.setup_file import read_setup
 from dataperf_fast.organize.manifest import Board, Contest
-from dataperf_fast.organize.submissions import Submission, digest, text
+from dataperf_fast.organize.submissions import Submission, text
 from dataperf_fast.store import Run, Store
 
 SETTINGS = "algorithm.yaml"
@@ -61,10 +61,11 @@ def identity(submission: Submission, part: Board) -> str:
 
 def run(
     contest: Contest, part: Board, dataset: str, challenges: list[Challenge], submission: Submission, store: Store,
-    done: Callable[[], None],
+    digest: Callable[[tuple[Path, ...]], str], done: Callable[[], None],
 ) -> Answers:  # fmt: skip
     """Run an algorithm on every task of a data set on which it has not yet run; ``done`` is called after each.
 
+    ``digest`` is ``submissions.digest``, which remembers from one algorithm to the next what they are all shown.
     Raises ``InputError`` where nothing can be run here, or the participant does not say what.
     """
     settings = _settings(submission.path / SETTINGS)
@@ -73,7 +74,7 @@ def run(
     folder = contest.work / "answers" / f"{part.board}-{whose[:16]}" / dataset / submission.name
     problems = {}
     for challenge in challenges:
-        seen = digest(list(challenge.files.values()))
+        seen = digest(tuple(challenge.files.values()))
         key = hashlib.sha256(
             f"{whose} {submission.name} {seen} {challenge.task} {json.dumps(challenge.about)}".encode()
         ).hexdigest()

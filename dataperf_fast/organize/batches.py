@@ -14,7 +14,7 @@ from dataperf_fast import benchmarks
 from dataperf_fast.benchmarks.common import Benchmark, Options
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.results import Record
+from dataperf_fast.results import Record, Status
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,12 @@ def score(batch: Batch) -> dict[Path, list[Record]]:
     return {folder: _complete(board, folder, of, expected, engine) for folder, of in records.items()}
 
 
-def stopped(batch: Batch, error: BaseException) -> list[Record]:
-    """The records of a batch of one that ended its worker."""
-    board = benchmarks.load(batch.board)
-    [folder] = batch.folders
-    line = InputError(folder, f"failed: {type(error).__name__}").line
+def refusals(board: Benchmark, data: Path, name: str, status: Status, error: str) -> list[Record]:
+    """The records of a submission that no board has opened: one a task, or one where tasks are ranked apart."""
     better = board.higher_is_better
     return [
-        Record(board.name, task, folder.name, "failed", board.metric, None, better, error=line)
-        for task in ([""] if board.ranks_tasks else board.tasks(batch.data))
+        Record(board.name, task, name, status, board.metric, None, better, error=error)
+        for task in ([""] if board.ranks_tasks else board.tasks(data))
     ]
 
 

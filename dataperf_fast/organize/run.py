@@ -6,6 +6,7 @@ does what is left.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from dataperf_fast import benchmarks, sandbox
 from dataperf_fast.benchmarks.common import Benchmark
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.organize import algorithms, submissions
-from dataperf_fast.organize.batches import Batch
+from dataperf_fast.organize.batches import Batch, refusals
 from dataperf_fast.organize.manifest import Board, Contest, TaskSet
 from dataperf_fast.organize.submissions import Submission, text
 from dataperf_fast.organize.workers import everywhere
@@ -89,7 +90,10 @@ def run(contest: Contest, store: Store, how: How, watcher: Watcher) -> int:
     for work in plan:
         refused = [entrant for entrant in work.entrants if entrant.submission.problem]
         for entrant in refused:
-            store.add(_rows(entrant, _refusals(work, entrant), software))
+            status: Status = "failed" if entrant.failed else "invalid"
+            one = entrant.submission
+            refused_records = refusals(work.board, work.tasks.data, one.name, status, one.problem)
+            store.add(_rows(entrant, refused_records, software))
         watcher.done(work.part.board, len(refused))
     pace: dict[str, float] = {}  # seconds a submission, as last measured, by board
     entrants = {(work.name, entrant.folder): entrant for work in plan for entrant in work.entrants}
@@ -105,17 +109,17 @@ def _plan(contest: Contest, part: Board, store: Store, watcher: Watcher) -> Iter
     board = benchmarks.load(part.board)
     largest = part.largest_submission_mib << 20
     watcher.begin(f"{part.board}: reading submissions", {})
-    found = [(one, False) for one in submissions.find(part.submissions, largest)]
-    taken = {one.name for one, _ in found}
-    for one in submissions.find(part.algorithms, largest, nested=True):
-        found.append((replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one, True))
+    found = submissions.find(part.submissions, largest)
+    taken = {one.name for one in found}
+    for one in submissions.find(part.algorithms, largest, algorithms=True):
+        found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)
     finished = store.finished(contest.name)
     for tasks in part.tasks:
         watcher.begin(f"{part.board}, {tasks.name}: reading data", {})
         data = submissions.digest(board.inputs(tasks.data))
         entrants = []
-        for one, is_algorithm in found:
-            identity = algorithms.identity(one, part) if is_algorithm else one.digest
+        for one in found:
+            identity = algorithms.identity(one, part) if one.is_algorithm else one.digest
             unit = Unit(
                 contest.name,
                 part.board,
@@ -128,7 +132,7 @@ def _plan(contest: Contest, part: Board, store: Store, watcher: Watcher) -> Iter
             )
             if unit not in finished:
                 kind = "baseline" if one.name in part.baselines else "submission"
-                entrants.append((Entrant(one, unit, kind, one.path), is_algorithm))
+                entrants.append(Entrant(one, unit, kind, one.path))
         yield Work(part, board, tasks, _answer(contest, part, board, tasks, entrants, store, watcher))
 
 
@@ -137,22 +141,26 @@ def _answer(
     part: Board,
     board: Benchmark,
     tasks: TaskSet,
-    entrants: list[tuple[Entrant, bool]],
+    entrants: list[Entrant],
     store: Store,
     watcher: Watcher,
 ) -> list[Entrant]:
     """Run the algorithms among the entrants, and put the folders of their answers in the place of their own."""
     challenges = board.challenges(tasks.data)
-    to_run = [entrant for entrant, is_algorithm in entrants if is_algorithm and not entrant.submission.problem]
+    answered: list[Entrant] = []
+    to_run: list[Entrant] = []
+    for entrant in entrants:
+        runs = entrant.submission.is_algorithm and not entrant.submission.problem
+        (to_run if runs else answered).append(entrant)
     label = f"{part.board}, {tasks.name}: algorithms"
     if to_run:
         watcher.begin(label, {label: len(to_run) * len(challenges)})
-    answered = [entrant for entrant, _ in entrants if entrant not in to_run]
+    digest = functools.cache(submissions.digest)  # for these algorithms only: data may change until the next run
     for entrant in to_run:
         one = entrant.submission
         try:
             answers = algorithms.run(
-                contest, part, tasks.name, challenges, one, store, lambda: watcher.done(label, 1)
+                contest, part, tasks.name, challenges, one, store, digest, lambda: watcher.done(label, 1)
             )  # fmt: skip
             answered.append(replace(entrant, folder=answers.folder, problems=answers.problems))
         except Exception as error:  # a stranger's folder costs itself, whatever is in it
@@ -180,17 +188,6 @@ def _batches(plan: list[Work], how: How, pace: dict[str, float]) -> Iterator[Bat
             )  # fmt: skip
 
 
-def _refusals(work: Work, entrant: Entrant) -> list[Record]:
-    """The records of a participant's folder that no board may open: one a task, or one where tasks are ranked apart."""
-    board = work.board
-    status: Status = "failed" if entrant.failed else "invalid"
-    name, error = entrant.submission.name, entrant.submission.problem
-    return [
-        Record(board.name, task, name, status, board.metric, None, board.higher_is_better, error=error)
-        for task in ([""] if board.ranks_tasks else board.tasks(work.tasks.data))
-    ]
-
-
 def _rows(entrant: Entrant, records: list[Record], software: dict[str, str]) -> list[Score]:
     """What is stored of an entrant's records; where its algorithm left no answer, the error is why."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -199,24 +196,7 @@ def _rows(entrant: Entrant, records: list[Record], software: dict[str, str]) -> 
         error = None if record.error is None else text(record.error)
         if record.status != "ok":
             error = entrant.problems.get(record.task, error)
-        rows.append(
-            Score(
-                **vars(entrant.unit),
-                task=record.task,
-                kind=entrant.kind,
-                status=record.status,
-                metric=record.metric,
-                score=record.score,
-                higher_is_better=record.higher_is_better,
-                error=error,
-                backend=record.backend,
-                retrains=record.retrains,
-                distinct=record.distinct,
-                rechecked=record.rechecked,
-                seconds=record.seconds,
-                finished=now,
-                details=record.details,
-                software=software,
-            )
-        )
+        values = {name: value for name, value in vars(record).items() if name not in ("benchmark", "submission")}
+        values |= {"error": error, "kind": entrant.kind, "finished": now, "software": software}
+        rows.append(Score(**vars(entrant.unit), **values))
     return rows

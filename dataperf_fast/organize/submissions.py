@@ -18,19 +18,23 @@ _DEEPEST = 20  # levels of folders
 
 @dataclass(frozen=True)
 class Submission:
-    """A participant's folder: its name as text, a digest of its contents, and why it cannot be scored, if so."""
+    """A participant's folder: its name as text, a digest of its contents, and why it cannot be scored, if so.
+
+    ``is_algorithm``: it holds something to run, not files to score.
+    """
 
     name: str
     path: Path
     digest: str
     problem: str = ""
+    is_algorithm: bool = False
 
 
-def find(folders: Sequence[Path], largest: int, nested: bool = False) -> list[Submission]:
+def find(folders: Sequence[Path], largest: int, algorithms: bool = False) -> list[Submission]:
     """List the participants in ``folders``, one a folder, sorted by name; ``largest`` bytes in all may each have.
 
-    Nothing but plain files is let through, ``nested`` in folders or not: a link could show a hidden file, a pipe or a
-    device never ends. Whoever brings such has a ``problem``.
+    Nothing but plain files is let through, those of ``algorithms`` in folders as well: a link could show a hidden file,
+    a pipe or a device never ends. Whoever brings such has a ``problem``.
     """
     found: dict[str, Submission] = {}
     for folder in folders:
@@ -41,13 +45,13 @@ def find(folders: Sequence[Path], largest: int, nested: bool = False) -> list[Su
             try:
                 if name in found:
                     raise InputError(path, f"has the same folder name as {found[name].path}")
-                digest = hashlib.sha256(b"".join(_digests(path, largest, nested))).hexdigest()
-                found[name] = Submission(name, path, digest)
+                digest = hashlib.sha256(b"".join(_digests(path, largest, algorithms))).hexdigest()
+                found[name] = Submission(name, path, digest, is_algorithm=algorithms)
             except (InputError, OSError) as problem:
                 error = problem if isinstance(problem, InputError) else _unreadable(path, problem)
                 key = name if name not in found else f"{name} in {text(folder.name)[:60]}"
                 line = text(error.line)
-                found[key] = Submission(key, path, hashlib.sha256(line.encode()).hexdigest(), line)
+                found[key] = Submission(key, path, hashlib.sha256(line.encode()).hexdigest(), line, algorithms)
     return sorted(found.values(), key=lambda submission: submission.name)
 
 

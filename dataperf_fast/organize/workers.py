@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dataperf_fast import benchmarks
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.organize.batches import Batch, score, stopped
+from dataperf_fast.organize.batches import Batch, refusals, score
 from dataperf_fast.results import Record
 
 Done = tuple[Batch, dict[Path, list[Record]], float]
@@ -58,7 +59,14 @@ def _on_cluster(batches: Iterator[Batch], address: str) -> Iterator[Done]:
                 half = len(batch.folders) // 2
                 halves += [replace(batch, folders=part) for part in (batch.folders[:half], batch.folders[half:])]
             else:
-                yield batch, {batch.folders[0]: stopped(batch, future.exception())}, 0.0
+                yield batch, {batch.folders[0]: _stopped(batch, future.exception())}, 0.0
+
+
+def _stopped(batch: Batch, error: BaseException) -> list[Record]:
+    """The records of a batch of one that ended its worker."""
+    [folder] = batch.folders
+    line = InputError(folder, f"failed: {type(error).__name__}").line
+    return refusals(benchmarks.load(batch.board), batch.data, folder.name, "failed", line)
 
 
 def _client(address: str) -> Any:

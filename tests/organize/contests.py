@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import closing
 from pathlib import Path
 
@@ -59,3 +60,9 @@ def standing(path: Path):
 
 def table(scores: list[Score]) -> dict:
     return {(s.board, s.dataset, s.submission, s.task): (s.status, s.score, s.error) for s in scores}
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -91,10 +91,7 @@ def test_killed_at_any_moment_it_goes_on_and_gives_the_same_table(data, tmp_path
     with closing(store):
         everything = store.scores("Spring")
     assert len(everything) == 60 * 2  # none twice, none lost
-    whole = contests.write(tmp_path / "whole" / "contest.yaml", {
-        "board": "debugging", "model": "knn", "submissions": [str(tmp_path / "teams")],
-        "tasks": [{"name": "hidden", "data": str(data)}],
-    })  # fmt: skip
+    whole = contest(tmp_path / "whole", data, submissions=[str(tmp_path / "teams")])
     at_once, _ = contests.score(whole, cache=False)
     assert contests.table(everything) == contests.table(at_once)
 
@@ -224,19 +221,11 @@ def test_the_commands(data, tmp_path, capsys, monkeypatch):
     assert dataset in table["task"].to_pylist()
 
 
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def test_a_cluster_loses_a_worker_and_no_score(data, tmp_path):
     pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
     contests.write_orders(data, tmp_path / "teams", 90)
     path = contest(tmp_path, data)
-    port = str(_free_port())
+    port = str(contests.free_port())
     address = f"tcp://127.0.0.1:{port}"
     logs = (tmp_path / "dask.log").open("w")
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", port, "--no-dashboard"]
@@ -262,8 +251,5 @@ def test_a_cluster_loses_a_worker_and_no_score(data, tmp_path):
     assert len(scores) == 90 * 2
     assert (tmp_path / "workers" / "retrains.sqlite").exists()  # they did it
     assert not (tmp_path / "cache" / "retrains.sqlite").exists()
-    alone = contests.write(tmp_path / "alone" / "contest.yaml", {
-        "board": "debugging", "model": "knn", "submissions": [str(tmp_path / "teams")],
-        "tasks": [{"name": "hidden", "data": str(data)}],
-    })  # fmt: skip
+    alone = contest(tmp_path / "alone", data, submissions=[str(tmp_path / "teams")])
     assert contests.table(scores) == contests.table(contests.score(alone, cache=False)[0])

@@ -6,7 +6,6 @@ import glob
 import multiprocessing
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from contextlib import closing
@@ -19,6 +18,8 @@ from sqlalchemy.exc import IntegrityError
 
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.store import Run, Score, Store, latest
+
+from . import contests
 
 SCORE = Score(
     "Spring", "debugging", "knn", "1", "hidden", "d" * 64, "zoë", "s" * 64, "task 0", "submission", "ok", "fraction",
@@ -42,9 +43,7 @@ def postgresql(tmp_path_factory):
     if os.geteuid() == 0:  # it refuses to be root
         os.chown(folder, 65534, 65534)
         as_nobody = {"user": 65534, "group": 65534, "extra_groups": []}
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = contests.free_port()
 
     def run(*command):
         with (tmp_path_factory.mktemp("postgresql") / "printed").open("w") as printed:

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import dataperf_fast
 from dataperf_fast.arguments import SIZES, parser
+from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, INTERRUPTED, OK, complain, show_warning
 
 if TYPE_CHECKING:
     from dataperf_fast.benchmarks.common import Options
     from dataperf_fast.formats.errors import InputError
     from dataperf_fast.results import Record
 
-OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 all scored, 1 a failure of ours, 2 usage or bad input."""
     options = parser().parse_args(arguments)
-    warnings.showwarning = _show_warning
+    warnings.showwarning = show_warning
     command = _COMMANDS[options.command]
     from dataperf_fast.formats.errors import InputError
 
@@ -35,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         if options.debug:
             raise
-        _complain(error.line)
+        complain(error.line)
         return BAD_INPUT
     except KeyboardInterrupt:
-        _complain("stopped; finished retrains are kept, the same command goes on from there")
+        complain("stopped; finished retrains are kept, the same command goes on from there")
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # a reader such as head closed its end
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        _complain(f"failed: {type(error).__name__}: {error} (--debug shows where)")
+        complain(f"failed: {type(error).__name__}: {error} (--debug shows where)")
         return FAILURE
 
 
@@ -119,7 +118,7 @@ def _finish(records: list[Record], written: list[Path], out: Path | None, output
         print(f"wrote {path}", file=sys.stderr)
     # One line for a broken task, however many submissions it had.
     for line in dict.fromkeys(record.error or record.status for record in records if record.status != "ok"):
-        _complain(line)
+        complain(line)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -143,9 +142,9 @@ def _verify(options: argparse.Namespace) -> int:
     if options.junit is not None:
         parity_report.write_junit(options.junit, report)
     for line in report.invalid:
-        _complain(line)
+        complain(line)
     if not report.same:
-        _complain("the backends differ")
+        complain("the backends differ")
         return FAILURE
     return BAD_INPUT if report.invalid else OK
 
@@ -172,7 +171,7 @@ def _profile(options: argparse.Namespace) -> int:
         write_text(options.out / "profile.json", json.dumps(found.as_dict(), indent=1, allow_nan=False) + "\n")
         profile_report.draw(options.out / "profile.png", found)
     for line in found.invalid:
-        _complain(line)
+        complain(line)
     return BAD_INPUT if found.invalid else OK
 
 
@@ -298,71 +297,15 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _organize(options: argparse.Namespace) -> int:
-    from contextlib import closing
+    from dataperf_fast.organize import commands
 
-    from dataperf_fast.organize import manifest
-    from dataperf_fast.organize import run as running
-    from dataperf_fast.report.progress import ContestBar
-    from dataperf_fast.store import Store
-
-    contest = manifest.read(options.manifest)
-    if options.action == "check":
-        print(f"{contest.name}: {len(contest.manifest.boards)} boards, nothing wrong", file=sys.stderr)
-        return OK
-    with closing(Store(contest.store)) as store:
-        if options.action == "export":
-            count = store.export(options.parquet)
-            print(f"wrote {options.parquet}, {count} scores", file=sys.stderr)
-            return OK
-        how = running.How(options.backend, options.jobs, not options.no_cache, options.cluster)
-        with ContestBar() as bar:
-            new = running.run(contest, store, how, bar)
-        print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
-        return _report_contest(contest, store, options.format)
-
-
-def _report_contest(contest: Any, store: Any, output: str) -> int:
-    from dataperf_fast.organize import standings
-    from dataperf_fast.report import tables
-
-    found = standings.settings(contest, store)
-    tables.print_standings(found, sys.stdout, output)
-    bad = standings.errors(contest, store)
-    lines: dict[Any, list[str]] = {}
-    for score in bad:
-        lines.setdefault(score.unit, []).append(f"{score.board}, {score.dataset}: {score.error}")
-    for of_unit in lines.values():  # one line a submission, whatever is wrong with it
-        more = len(set(of_unit)) - 1
-        _complain(of_unit[0] + (f" (and {more} more)" if more else ""))
-    statuses = {score.status for score in bad}
-    return FAILURE if "failed" in statuses else BAD_INPUT if statuses else OK
+    return commands.organize(options)
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    from contextlib import closing
-    from datetime import UTC, datetime
+    from dataperf_fast.organize import commands
 
-    from dataperf_fast.organize import manifest, standings
-    from dataperf_fast.report import leaderboard
-    from dataperf_fast.store import Store
-
-    contest = manifest.read(options.manifest)
-    made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
-    with closing(Store(contest.store)) as store:
-        written = leaderboard.write(options.out, contest.name, standings.settings(contest, store), made)
-        if options.dynabench is not None:
-            written += standings.write_dynabench(options.dynabench, contest, store)
-    for path in written:
-        print(f"wrote {path}", file=sys.stderr)
-    return OK
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"dataperf-fast: warning: {message}", file=sys.stderr)
-
-
-def _complain(line: str) -> None:
-    print(f"dataperf-fast: {line}", file=sys.stderr)
+    return commands.leaderboard(options)
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

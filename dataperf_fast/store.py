@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ class Store:
             self._database = sql.create_engine(url, **_options(url))
             if self._database.dialect.name == "sqlite":
                 _take_turns(self._database)
-            with self._database.begin() as connection:
+            with self._database.execution_options(writes=True).begin() as connection:
                 _metadata.create_all(connection)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             expected = "a SQLAlchemy URL whose driver is installed, sqlite:///store.sqlite for instance"
@@ -157,8 +157,9 @@ class Store:
 
     def finished(self, contest: str) -> set[Unit]:
         """The units of a contest that have their scores; one that failed, which was not its own doing, has not."""
+        failed = sql.func.max(sql.case((_scores.c.status == "failed", 1), else_=0))
         columns = [_scores.c[name] for name in _UNIT]
-        query = sql.select(*columns).where(_scores.c.contest == contest, _scores.c.status != "failed").distinct()
+        query = sql.select(*columns).where(_scores.c.contest == contest).group_by(*columns).having(failed == 0)
         with self._database.connect() as connection:
             return {Unit(*row) for row in connection.execute(query)}
 
@@ -177,8 +178,9 @@ class Store:
             here = [_scores.c[name] == value for name, value in zip(_PLACE, place, strict=True)]
             names = _scores.c.submission.in_({row["submission"] for row in of})
             digests = _scores.c.submission_digest.in_({row["submission_digest"] for row in of})
-            connection.execute(_scores.delete().where(*here, names, digests, _scores.c.status == "failed"))
             columns = _scores.c.submission, _scores.c.submission_digest
+            failed = sql.select(*columns).where(*here, names, digests, _scores.c.status == "failed")
+            connection.execute(_scores.delete().where(*here, sql.tuple_(*columns).in_(failed)))
             known = {tuple(row) for row in connection.execute(sql.select(*columns).where(*here, names))}
             new = [row for row in of if (row["submission"], row["submission_digest"]) not in known]
             if new:
@@ -238,25 +240,12 @@ class Store:
         """Make a change in one transaction; where another run was first after it had looked, look again."""
         for left in reversed(range(_ATTEMPTS)):
             try:
-                with self._database.begin() as connection:
+                with self._database.execution_options(writes=True).begin() as connection:
                     change(connection)
                 return
             except IntegrityError:
                 if not left:
                     raise
-
-
-def latest(scores: Iterable[Score]) -> list[Score]:
-    """Of each submission and data set the scores of the unit that was finished last."""
-    newest: dict[tuple[str, str, str, str], list[Score]] = {}
-    for score in scores:
-        place = score.board, score.model, score.dataset, score.submission
-        same = newest.get(place)
-        if same is None or same[0].unit != score.unit:
-            newest[place] = [score]
-        else:
-            same.append(score)
-    return [score for same in newest.values() for score in same]
 
 
 def _score(row: sql.RowMapping) -> Score:
@@ -272,15 +261,22 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _take_turns(database: sql.Engine) -> None:
-    """SQLite: writers wait for each other from the start, or one that has read and then writes is refused at once."""
+    """SQLite: writers wait for each other from the start, or one that has read and then writes is refused at once.
+
+    Readers wait for nobody: they see the store as it was when they began.
+    """
 
     def connected(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver begins no transaction of its own
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
 
+    def begins(connection: sql.Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
     sql.event.listen(database, "connect", connected)
-    sql.event.listen(database, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    sql.event.listen(database, "begin", begins)
 
 
 def _arrow_type(pa: Any, column: sql.Column[Any]) -> Any:

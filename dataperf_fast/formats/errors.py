@@ -10,12 +10,23 @@ _LONGEST_VALUE = 80
 class InputError(ValueError):
     """Input that cannot be used. ``str()`` is one line: file, place, what was found, what was expected."""
 
+    # Pickle makes an exception from its arguments, which here is the line alone: workers send errors home.
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), str(self.file), self.line)
+
     def __init__(self, file: Path | str, problem: str, place: str = "", value: object = None, expected: str = ""):
+        self.file = Path(file)
         shown = "" if value is None else f" {shorten(value)}"
         self.line = (
             f"{file}{': ' + place if place else ''}: {problem}{shown}{'; expected ' + expected if expected else ''}"
         )
         super().__init__(self.line)
+
+
+def _again(kind: type[InputError], file: str, line: str) -> InputError:
+    error = kind.__new__(kind, line)
+    error.file, error.line = Path(file), line
+    return error
 
 
 def shorten(value: object) -> str:

@@ -23,7 +23,7 @@ def read_setup(path: Path, schema: type[Schema], what: str) -> Schema:
         refuse_depth(text)
         tree = yaml.compose(text, Loader=_Loader)
         content = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark else ""
         raise InputError(path, f"is not YAML ({getattr(error, 'problem', error)})", place, expected=what) from error
@@ -31,11 +31,19 @@ def read_setup(path: Path, schema: type[Schema], what: str) -> Schema:
         return schema.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        place = f"line {_line(tree, first['loc'])}, {field}"
+        place = _place(tree, first["loc"])
         if first["type"] == "missing":
             raise InputError(path, "is missing", place, expected=what) from error
         raise InputError(path, "holds", place, first["input"], first["msg"]) from error
+
+
+def place(path: Path, location: tuple[int | str, ...]) -> str:
+    """Line and name of a field of a file that was read, for what only its reader can know to be wrong."""
+    return _place(yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=_Loader), location)
+
+
+def _place(tree: Any, location: tuple[int | str, ...]) -> str:
+    return f"line {_line(tree, location)}, {'.'.join(map(str, location)) or 'the file'}"
 
 
 def refuse_depth(text: str) -> None:

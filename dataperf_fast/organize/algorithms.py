@@ -130,7 +130,7 @@ def _stage(source: Path, target: Path) -> None:
             shutil.copyfile(file, to)
 
     if not source.exists():
-        raise InputError(source, "no such file or folder", expected="what algorithms are shown of the task")
+        raise sandbox.UnavailableError(source, "no such file or folder", expected="what algorithms are shown of a task")
     if source.is_dir():
         shutil.copytree(source, target, copy_function=link)
     else:

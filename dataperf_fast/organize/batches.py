@@ -6,6 +6,7 @@ the cache of finished retrains.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,14 @@ class Batch:
 
 
 def score(batch: Batch) -> dict[Path, list[Record]]:
-    """The records of each folder, one a task: at least one, whatever is in it."""
+    """The records of each folder, one a task: at least one, whatever is in it.
+
+    Raises ``InputError`` where it is not for a submission to mend: a worker that has no such data, or no such board.
+    """
     board = benchmarks.load(batch.board)
+    for path in (batch.data, *{folder.parent for folder in batch.folders}):
+        if not path.exists():
+            raise InputError(path, f"is not there on {socket.gethostname()}", expected="what this run's machine has")
     lacking = board.without_cuda(batch.model)
     with benchmarks.open_engine(batch.backend, batch.jobs, batch.cache, None, lacking) as engine:
         records = _score(board, batch, batch.folders, engine)
@@ -69,9 +76,11 @@ def _score(board: Benchmark, batch: Batch, folders: Sequence[Path], engine: Engi
 
 
 def _stopped(board: Benchmark, folder: Path, error: Exception, engine: Engine) -> Record:
-    if isinstance(error, InputError):
+    """Invalid if what is wrong is in the folder; what is wrong elsewhere is ours to mend, and then it is scored."""
+    if isinstance(error, InputError) and folder in (error.file, *error.file.parents) and folder.exists():
         return board.invalid("", folder.name, error, engine)
-    record = board.invalid("", folder.name, InputError(folder, f"failed: {type(error).__name__}: {error}"), engine)
+    line = error if isinstance(error, InputError) else InputError(folder, f"failed: {type(error).__name__}: {error}")
+    record = board.invalid("", folder.name, line, engine)
     record.status = "failed"
     return record
 

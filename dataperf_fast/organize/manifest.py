@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dataperf_fast import benchmarks
 from dataperf_fast.benchmarks.common import Benchmark
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.formats.setup_file import read_setup
+from dataperf_fast.formats.setup_file import place, read_setup
 from dataperf_fast.sandbox import Limits
 
 WHAT = "an organizer's manifest"
@@ -19,6 +19,7 @@ _NAME = r"^[^\x00-\x1f/]{1,200}$"
 
 Name = Annotated[str, Field(pattern=_NAME)]
 Count = Annotated[int, Field(gt=0, strict=True)]
+Location = tuple[int | str, ...]
 
 
 class _Part(BaseModel):
@@ -109,47 +110,49 @@ class Contest:
 def read(path: Path) -> Contest:
     """Read a manifest and check what it names; raises ``InputError`` with the line of the first thing that is wrong."""
     manifest = read_setup(path, Manifest, WHAT)
+    seen = set()
     for number, part in enumerate(manifest.boards):
-        _check_board(path, f"boards.{number}", part)
-    _require_apart(path, manifest)
+        _check_board(path, ("boards", number), part)
+        if (part.board, part.model) in seen:  # their submissions' scores would share their places
+            raise _wrong(path, ("boards", number), "is there twice:", f"{part.board}, {part.model}", "each once")
+        seen.add((part.board, part.model))
     return Contest(path.absolute(), manifest)
 
 
-def _check_board(path: Path, place: str, part: Board) -> None:
+def _check_board(path: Path, at: Location, part: Board) -> None:
     """Make a board's paths absolute, and raise ``InputError`` where it or what it names cannot be used."""
-    board = _board(path, f"{place}.board", part.board)
+    try:
+        board = benchmarks.load(part.board)
+    except InputError as error:
+        raise _wrong(path, (*at, "board"), "is", part.board, " or ".join(benchmarks.names())) from error
     if part.model is not None and part.model not in board.models:
         expected = " or ".join(board.models) or "no model: the board has its own"
-        raise InputError(path, "is", f"{place}.model", part.model, expected)
+        raise _wrong(path, (*at, "model"), "is", part.model, expected)
     if not part.submissions and not part.algorithms:
-        raise InputError(path, "has nothing to score", place, expected="submissions or algorithms, folders of folders")
-    names = [task.name for task in part.tasks]
-    for task in part.tasks:
-        if names.count(task.name) > 1:
-            raise InputError(path, "is named twice:", f"{place}.tasks", task.name, "each set of tasks once")
-        task.data = path.absolute().parent / task.data
-        board.tasks(task.data)  # or say what is wrong there
+        raise _wrong(path, at, "has nothing to score", expected="submissions or algorithms, folders of folders")
+    _check_tasks(path, at, part, board)
     for field in ("submissions", "algorithms", "mounts"):
         paths = [path.absolute().parent / given for given in getattr(part, field)]
-        for given in paths:
+        for number, given in enumerate(paths):
             if not given.is_dir():
-                raise InputError(given, "is not a folder", f"{path.name}, {place}.{field}", expected="a folder")
+                raise _wrong(path, (*at, field, number), "is", str(given), "a folder")
         setattr(part, field, paths)
     if part.algorithms and not any(board.challenges(task.data) for task in part.tasks):
-        raise InputError(path, "takes no algorithms:", f"{place}.board", part.board, "submissions")
+        raise _wrong(path, (*at, "algorithms"), f"are not taken by {part.board}", expected="submissions")
 
 
-def _board(path: Path, place: str, name: str) -> Benchmark:
-    try:
-        return benchmarks.load(name)
-    except InputError as error:
-        raise InputError(path, "is", place, name, " or ".join(benchmarks.names())) from error
+def _check_tasks(path: Path, at: Location, part: Board, board: Benchmark) -> None:
+    names: set[str] = set()
+    for number, task in enumerate(part.tasks):
+        if task.name in names:
+            raise _wrong(path, (*at, "tasks", number, "name"), "is named twice:", task.name, "each set of tasks once")
+        names.add(task.name)
+        task.data = path.absolute().parent / task.data
+        try:
+            board.tasks(task.data)
+        except InputError as error:
+            raise _wrong(path, (*at, "tasks", number, "data"), f"cannot be used: {error.line}") from error
 
 
-def _require_apart(path: Path, manifest: Manifest) -> None:
-    """A board with a model may be there once: its submissions' scores would share their places."""
-    seen = set()
-    for number, part in enumerate(manifest.boards):
-        if (part.board, part.model) in seen:
-            raise InputError(path, "is there twice:", f"boards.{number}", f"{part.board}, {part.model}", "each once")
-        seen.add((part.board, part.model))
+def _wrong(path: Path, at: Location, problem: str, value: object = None, expected: str = "") -> InputError:
+    return InputError(path, problem, place(path, at), value, expected)

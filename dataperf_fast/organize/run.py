@@ -8,65 +8,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Protocol
 
 import dataperf_fast
 from dataperf_fast import backend as backends
-from dataperf_fast import benchmarks, sandbox
-from dataperf_fast.benchmarks.common import Benchmark
+from dataperf_fast import sandbox
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.organize import algorithms, submissions
 from dataperf_fast.organize.batches import Batch, refusals
-from dataperf_fast.organize.manifest import Board, Contest, TaskSet
-from dataperf_fast.organize.submissions import Submission, text
+from dataperf_fast.organize.manifest import Contest
+from dataperf_fast.organize.planning import Entrant, Watcher, Work
+from dataperf_fast.organize.submissions import text
 from dataperf_fast.organize.workers import everywhere
 from dataperf_fast.results import Record, Status
-from dataperf_fast.store import Score, Store, Unit
+from dataperf_fast.store import Score, Store
 
 _SECONDS_PER_BATCH = 15.0
 _FIRST_BATCH, _LARGEST_BATCH = 8, 500
-
-
-class Watcher(Protocol):
-    """Told how a contest goes; ``report.progress.ContestBar`` shows it."""
-
-    def begin(self, label: str, left: dict[str, int]) -> None:
-        """Name what comes next, and how many of it are left, by board."""
-        ...
-
-    def done(self, board: str, count: int) -> None:
-        """Count what is done of a board."""
-        ...
-
-
-@dataclass(frozen=True)
-class Entrant:
-    """A submission on a set of tasks: the folder of its files, and what is already known to be wrong, by task."""
-
-    submission: Submission
-    unit: Unit
-    kind: str
-    folder: Path
-    problems: dict[str, str] = field(default_factory=dict)
-    failed: bool = False  # by our doing: to be tried again
-
-
-@dataclass(frozen=True)
-class Work:
-    """A board on a set of tasks, and the entrants whose scores are not there."""
-
-    part: Board
-    board: Benchmark
-    tasks: TaskSet
-    entrants: list[Entrant]
-
-    @property
-    def name(self) -> tuple[str, str | None, str]:
-        """What no other work of the contest has in common with it: board, model and set of tasks."""
-        return self.part.board, self.part.model, self.tasks.name
 
 
 @dataclass(frozen=True)
@@ -79,9 +38,11 @@ class How:
     cluster: str = ""
 
 
-def run(contest: Contest, store: Store, how: How, watcher: Watcher) -> int:
+def run(contest: Contest, plan: list[Work], store: Store, how: How, watcher: Watcher) -> int:
     """Score every pair of submission and set of tasks that has no score yet; returns how many there were."""
-    plan = [work for part in contest.manifest.boards for work in _plan(contest, part, store, watcher)]
+    finished = store.finished(contest.name)
+    plan = [replace(work, entrants=[one for one in work.entrants if one.unit not in finished]) for work in plan]
+    plan = [replace(work, entrants=_answered(contest, work, store, watcher)) for work in plan]
     left: dict[str, int] = {}
     for work in plan:
         left[work.part.board] = left.get(work.part.board, 0) + len(work.entrants)
@@ -92,8 +53,7 @@ def run(contest: Contest, store: Store, how: How, watcher: Watcher) -> int:
         for entrant in refused:
             status: Status = "failed" if entrant.failed else "invalid"
             one = entrant.submission
-            refused_records = refusals(work.board, work.tasks.data, one.name, status, one.problem)
-            store.add(_rows(entrant, refused_records, software))
+            store.add(_rows(entrant, refusals(work.board, work.tasks.data, one.name, status, one.problem), software))
         watcher.done(work.part.board, len(refused))
     pace: dict[str, float] = {}  # seconds a submission, as last measured, by board
     entrants = {(work.name, entrant.folder): entrant for work in plan for entrant in work.entrants}
@@ -105,51 +65,13 @@ def run(contest: Contest, store: Store, how: How, watcher: Watcher) -> int:
     return sum(left.values())
 
 
-def _plan(contest: Contest, part: Board, store: Store, watcher: Watcher) -> Iterator[Work]:
-    board = benchmarks.load(part.board)
-    largest = part.largest_submission_mib << 20
-    watcher.begin(f"{part.board}: reading submissions", {})
-    found = submissions.find(part.submissions, largest)
-    taken = {one.name for one in found}
-    for one in submissions.find(part.algorithms, largest, algorithms=True):
-        found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)
-    finished = store.finished(contest.name)
-    for tasks in part.tasks:
-        watcher.begin(f"{part.board}, {tasks.name}: reading data", {})
-        data = submissions.digest(board.inputs(tasks.data))
-        entrants = []
-        for one in found:
-            identity = algorithms.identity(one, part) if one.is_algorithm else one.digest
-            unit = Unit(
-                contest.name,
-                part.board,
-                part.model or "",
-                board.version(part.model),
-                tasks.name,
-                data,
-                one.name,
-                identity,
-            )
-            if unit not in finished:
-                kind = "baseline" if one.name in part.baselines else "submission"
-                entrants.append(Entrant(one, unit, kind, one.path))
-        yield Work(part, board, tasks, _answer(contest, part, board, tasks, entrants, store, watcher))
-
-
-def _answer(
-    contest: Contest,
-    part: Board,
-    board: Benchmark,
-    tasks: TaskSet,
-    entrants: list[Entrant],
-    store: Store,
-    watcher: Watcher,
-) -> list[Entrant]:
+def _answered(contest: Contest, work: Work, store: Store, watcher: Watcher) -> list[Entrant]:
     """Run the algorithms among the entrants, and put the folders of their answers in the place of their own."""
-    challenges = board.challenges(tasks.data)
+    part, tasks = work.part, work.tasks
+    challenges = work.board.challenges(tasks.data)
     answered: list[Entrant] = []
     to_run: list[Entrant] = []
-    for entrant in entrants:
+    for entrant in work.entrants:
         runs = entrant.submission.is_algorithm and not entrant.submission.problem
         (to_run if runs else answered).append(entrant)
     label = f"{part.board}, {tasks.name}: algorithms"
@@ -189,14 +111,26 @@ def _batches(plan: list[Work], how: How, pace: dict[str, float]) -> Iterator[Bat
 
 
 def _rows(entrant: Entrant, records: list[Record], software: dict[str, str]) -> list[Score]:
-    """What is stored of an entrant's records; where its algorithm left no answer, the error is why."""
+    """What is stored of an entrant's records; where its algorithm left no answer, why is said in the record's place."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     rows = []
-    for record in records:
-        error = None if record.error is None else text(record.error)
-        if record.status != "ok":
-            error = entrant.problems.get(record.task, error)
+    for record in [*_kept(entrant, records), *_unanswered(entrant, records[0])]:
         values = {name: value for name, value in vars(record).items() if name not in ("benchmark", "submission")}
-        values |= {"error": error, "kind": entrant.kind, "finished": now, "software": software}
-        rows.append(Score(**vars(entrant.unit), **values))
+        values["error"] = None if record.error is None else text(record.error)
+        rows.append(Score(**vars(entrant.unit), **values, kind=entrant.kind, finished=now, software=software))
     return rows
+
+
+def _kept(entrant: Entrant, records: list[Record]) -> list[Record]:
+    """Without those of tasks that have no answer, and, where some have none, what a board says of a whole folder."""
+    if not entrant.problems:
+        return records
+    return [r for r in records if r.task not in entrant.problems and (r.task or r.status == "failed")]
+
+
+def _unanswered(entrant: Entrant, like: Record) -> list[Record]:
+    board, name, metric, better = like.benchmark, like.submission, like.metric, like.higher_is_better
+    return [
+        Record(board, task, name, "invalid", metric, None, better, error=line)
+        for task, line in entrant.problems.items()
+    ]

@@ -9,12 +9,12 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
-from dataperf_fast import benchmarks
 from dataperf_fast.benchmarks.common import Benchmark
 from dataperf_fast.formats.files import write_text
-from dataperf_fast.organize.manifest import Board, Contest
+from dataperf_fast.organize.manifest import Board, Contest, TaskSet
+from dataperf_fast.organize.planning import Work
 from dataperf_fast.report.leaderboard import Entry, Setting
-from dataperf_fast.store import Score, Store, latest
+from dataperf_fast.store import Score, Store
 
 # Table 2 to 5 of arXiv 2207.10062, measured on the paper's own data; debugging's are shares of the items inspected.
 PAPER: dict[str, dict[str, dict[str, float]]] = {
@@ -44,32 +44,50 @@ _LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}
 _CURVES = {"debugging": "test accuracy after each inspection"}
 
 
-def settings(contest: Contest, store: Store) -> list[Setting]:
-    """A setting a board, or a task where the board ranks its tasks apart, of each submission's newest scores."""
+def current(plan: list[Work], store: Store) -> list[Score]:
+    """The scores of what is there now, in the order of their arrival.
+
+    Not those of files, data and versions that were replaced, nor of a participant who has left.
+    """
+    units = {entrant.unit for work in plan for entrant in work.entrants}
+    contests = {unit.contest for unit in units}
+    return [score for name in contests for score in store.scores(name) if score.unit in units]
+
+
+def settings(contest: Contest, plan: list[Work], scores: list[Score]) -> list[Setting]:
+    """A setting a board, or a task where the board ranks its tasks apart, of the ``current`` scores."""
     folder = f"{contest.path.parent}/"  # of no interest to a page's readers
-    scores = [replace(s, error=s.error and s.error.replace(folder, "")) for s in latest(store.scores(contest.name))]
+    scores = [replace(score, error=score.error and score.error.replace(folder, "")) for score in scores]
+    works: dict[int, list[Work]] = {}
+    for work in plan:
+        works.setdefault(id(work.part), []).append(work)
     found = []
-    for part in contest.manifest.boards:
-        board = benchmarks.load(part.board)
+    for of_part in works.values():
+        part, board = of_part[0].part, of_part[0].board
         of_board = [score for score in scores if (score.board, score.model) == (part.board, part.model or "")]
         if not board.ranks_tasks:
-            found.append(_setting(part, board, of_board, ""))
+            found.append(_setting(part, board, part.tasks, of_board, ""))
             continue
-        for task in dict.fromkeys(name for tasks in part.tasks for name in board.tasks(tasks.data)):
-            of_task = [score for score in of_board if score.task in (task, "")]
+        holding: dict[str, list[TaskSet]] = {}  # the sets that hold a task: not each holds all
+        for work in of_part:
+            for task in board.tasks(work.tasks.data):
+                holding.setdefault(task, []).append(work.tasks)
+        for task, sets in holding.items():
+            there = {tasks.name for tasks in sets}
+            of_task = [score for score in of_board if score.dataset in there and score.task in (task, "")]
             entered = {score.submission for score in of_task if score.task == task}
             # A folder that no board could open stands on each of them, one that enters other tasks does not.
             others = {score.submission for score in of_board if score.task} - entered
-            found.append(_setting(part, board, [s for s in of_task if s.submission not in others], task))
+            found.append(_setting(part, board, sets, [s for s in of_task if s.submission not in others], task))
     return found
 
 
-def _setting(part: Board, board: Benchmark, scores: list[Score], task: str) -> Setting:
+def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Score], task: str) -> Setting:
     by_submission: dict[str, list[Score]] = {}
     for score in scores:
         by_submission.setdefault(score.submission, []).append(score)
-    hidden = {tasks.name for tasks in part.tasks if tasks.hidden} or {tasks.name for tasks in part.tasks}
-    entries = [_entry(name, of, hidden, len(part.tasks) > 1, part) for name, of in by_submission.items()]
+    hidden = {tasks.name for tasks in sets if tasks.hidden} or {tasks.name for tasks in sets}
+    entries = [_entry(name, of, hidden, len(sets) > 1, part) for name, of in by_submission.items()]
     key = f"{part.board} {task}".strip()
     if part.model in (None, *board.models[:1]):
         entries += [
@@ -81,7 +99,7 @@ def _setting(part: Board, board: Benchmark, scores: list[Score], task: str) -> S
         title += f", {_LANGUAGES[language]}, up to {size} clips" if language in _LANGUAGES else f", {task}"
     if part.model:
         title += f", {part.model}"
-    kind = "hidden" if any(tasks.hidden for tasks in part.tasks) else "public"
+    kind = "hidden" if any(tasks.hidden for tasks in sets) else "public"
     description = f"The score is the mean over the {kind} tasks." if not task else ""
     slug = re.sub("[^a-z0-9]+", "-", f"{key} {part.model or ''}".lower()).strip("-")
     return Setting(
@@ -116,7 +134,7 @@ def _place(score: Score, several: bool) -> str:
     return f"{score.dataset}, {score.task}" if several else score.task
 
 
-def write_dynabench(folder: Path, contest: Contest, store: Store) -> list[Path]:
+def write_dynabench(folder: Path, contest: Contest, scores: list[Score]) -> list[Path]:
     """Write what ``POST /post_dataperf_response`` of Dynabench takes, a file a score of a submission with a model id.
 
     The endpoint (mlcommons/dynabench, ``evaluate_dataperf_decentralized``) reads one data set a request and one key,
@@ -124,7 +142,7 @@ def write_dynabench(folder: Path, contest: Contest, store: Store) -> list[Path]:
     """
     ids = {(part.board, part.model or ""): part.dynabench for part in contest.manifest.boards}
     written = []
-    for score in latest(store.scores(contest.name)):
+    for score in scores:
         of_board = ids.get((score.board, score.model), {})
         if score.score is not None and score.submission in of_board:
             model = of_board[score.submission]
@@ -143,8 +161,3 @@ def _response(score: Score, model: int) -> dict[str, Any]:
 
 def _safe(name: str) -> str:
     return re.sub("[^A-Za-z0-9.]+", "_", name)
-
-
-def errors(contest: Contest, store: Store) -> list[Score]:
-    """The newest scores that are none, in the order of their arrival."""
-    return [score for score in latest(store.scores(contest.name)) if score.status != "ok"]

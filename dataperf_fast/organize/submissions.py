@@ -91,7 +91,8 @@ def _digests(folder: Path, largest: int, nested: bool) -> Iterator[bytes]:
             raise InputError(folder, "holds more than is allowed", expected=f"{largest >> 20} MiB, {_MOST_FILES} files")
         with path.open("rb") as opened:
             content = hashlib.file_digest(opened, "sha256").digest()
-        yield hashlib.sha256(os.fsencode(path.relative_to(folder)) + b"\0" + content).digest()
+        runs = b"x" if nested and path.lstat().st_mode & 0o111 else b""  # what can be run matters to algorithms
+        yield hashlib.sha256(os.fsencode(path.relative_to(folder)) + b"\0" + runs + content).digest()
 
 
 def _files(folder: Path, nested: bool, deepest: int) -> Iterator[Path]:

@@ -55,11 +55,13 @@ def _on_cluster(batches: Iterator[Batch], address: str) -> Iterator[Done]:
             batch = running.pop(future)
             if future.status == "finished":
                 yield future.result()
+            elif isinstance(error := future.exception(), InputError):
+                raise error
             elif len(batch.folders) > 1:  # it took worker after worker with it: which of its submissions does?
                 half = len(batch.folders) // 2
                 halves += [replace(batch, folders=part) for part in (batch.folders[:half], batch.folders[half:])]
             else:
-                yield batch, {batch.folders[0]: _stopped(batch, future.exception())}, 0.0
+                yield batch, {batch.folders[0]: _stopped(batch, error)}, 0.0
 
 
 def _stopped(batch: Batch, error: BaseException) -> list[Record]:

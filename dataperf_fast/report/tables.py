@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from dataperf_fast.formats.files import write_text
 from dataperf_fast.report.leaderboard import Setting, ranking
@@ -87,6 +87,17 @@ def print_standings(settings: Sequence[Setting], stream: IO[str], output: str) -
         if len(ranked) > _LONGEST_TABLE:
             table.caption = f"and {len(ranked) - _LONGEST_TABLE} more"
         console.print(table)
+
+
+def print_log(ran: dict[str, Any], stream: IO[str], output: str) -> None:
+    """Print what an algorithm's run printed, below a line that says whose and how it went; or the run as JSON."""
+    if output == "json":
+        print(json.dumps(ran), file=stream)
+        return
+    place = " / ".join(ran[name] for name in ("board", "dataset", "task", "submission"))
+    print(f"== {place}: {ran['problem'] or 'answered'}, {ran['seconds']:.1f} s, {ran['finished']}", file=stream)
+    for line in ran["log"].splitlines():  # a stranger's: nothing that moves a terminal's cursor
+        print("".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in line), file=stream)
 
 
 def write_csv(path: Path, records: Sequence[Record]) -> None:

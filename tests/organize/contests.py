@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 
 from dataperf_fast.formats import debugging as files
-from dataperf_fast.organize import manifest, run, standings
-from dataperf_fast.store import Score, Store, latest
+from dataperf_fast.organize import manifest, planning, run, standings
+from dataperf_fast.store import Score, Store
 
 
 class Watched(dict):
@@ -48,14 +48,16 @@ def write_orders(data: Path, teams: Path, count: int, seed: int = 0) -> None:
 def score(path: Path, **how) -> tuple[list[Score], Watched]:
     contest, watched = manifest.read(path), Watched()
     with closing(Store(contest.store)) as store:
-        run.run(contest, store, run.How(backend="cpu", **how), watched)
-        return latest(store.scores(contest.name)), watched
+        plan = planning.read(contest, watched)
+        run.run(contest, plan, store, run.How(backend="cpu", **how), watched)
+        return standings.current(plan, store), watched
 
 
 def standing(path: Path):
     contest = manifest.read(path)
     with closing(Store(contest.store)) as store:
-        return standings.settings(contest, store)
+        plan = planning.read(contest, Watched())
+        return standings.settings(contest, plan, standings.current(plan, store))
 
 
 def table(scores: list[Score]) -> dict:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,11 +19,16 @@ import pytest
 from pyarrow import parquet
 
 import dataperf_fast as dpf
-from dataperf_fast import cli, sandbox
+from dataperf_fast import benchmarks, cli, sandbox
 from dataperf_fast.formats import debugging as files
+from dataperf_fast.formats import speech as speech_files
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.selection import Selection, write_selection
 from dataperf_fast.organize import manifest
+from dataperf_fast.organize.batches import Batch, score
 from dataperf_fast.store import Store
 from dataperf_fast.synth import debugging as synth
+from dataperf_fast.synth import speech as synth_speech
 
 from . import contests
 
@@ -70,6 +78,91 @@ def test_only_what_is_new_or_changed_is_scored_again(data, tmp_path):
     assert same.items() <= contests.table(second).items()
     alone = dpf.evaluate("debugging", data, [changed], model="knn", cache=False)
     assert {s.score for s in second if s.submission == "team0001"} == {r.score for r in alone if r.task != "mean"}
+
+
+def test_standings_are_of_what_is_there_now(data, tmp_path):
+    contests.write_orders(data, tmp_path / "teams", 3)
+    path = contest(tmp_path, data)
+    first, _ = contests.score(path)
+    changed = tmp_path / "teams" / "team0000"
+    before = {file: file.read_text() for file in changed.iterdir()}
+
+    def shown():
+        return {entry.submission: entry.score for entry in contests.standing(path)[0].entries if entry.kind != "paper"}
+
+    at_first = shown()
+    for file, text in before.items():
+        file.write_text("\n".join(reversed(text.split())) + "\n")
+    assert shown() == {name: score for name, score in at_first.items() if name != changed.name}  # not yet scored
+    contests.score(path)
+    assert shown() != at_first
+    for file, text in before.items():
+        file.write_text(text)
+    again, watched = contests.score(path)
+    assert watched == {"debugging": 0}
+    assert shown() == at_first
+    assert contests.table(again) == contests.table(first)
+    (tmp_path / "teams" / "team0001").rename(tmp_path / "gone")
+    assert shown() == {name: score for name, score in at_first.items() if name != "team0001"}
+
+
+def test_what_is_not_a_submissions_doing_is_not_held_against_it(data, tmp_path, monkeypatch):
+    contests.write_orders(data, tmp_path / "teams", 2)
+    path = contest(tmp_path, data)
+
+    def unreadable(self, folder, *_):
+        raise InputError(folder / "train.parquet", "cannot be read (Input/output error)")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(benchmarks.load("debugging")), "evaluate", unreadable)
+        scores, _ = contests.score(path)
+    assert {(s.status, "Input/output" in s.error) for s in scores} == {("failed", True)}
+    scores, watched = contests.score(path)
+    assert (watched, {s.status for s in scores}) == ({"debugging": 2}, {"ok"})
+    elsewhere = Batch("debugging", "knn", "hidden", tmp_path / "nowhere", (tmp_path / "teams" / "team0000",))
+    with pytest.raises(InputError, match=f"nowhere: is not there on {socket.gethostname()}"):
+        score(elsewhere)
+    error = pickle.loads(pickle.dumps(InputError(data, "is odd", "line 3", 7, "eight")))  # as workers send it
+    assert (error.file, error.line) == (data, f"{data}: line 3: is odd 7; expected eight")
+
+
+def test_speech_sets_may_hold_different_languages_and_algorithms_fail_by_task(tmp_path):
+    missing = sandbox.available()["bubblewrap"]
+    algorithms = tmp_path / "algorithms" / "english only"
+    algorithms.mkdir(parents=True)
+    team = tmp_path / "teams" / "both"
+    team.mkdir(parents=True)
+    for seed, language in enumerate(("en", "pt")):
+        board = synth_speech.Board((8, 8), (6, 6), 2, 2, 6)
+        list(synth_speech.write(tmp_path / language, synth_speech.Scale({language: board}), seed))
+        allowed = speech_files.read_official(
+            tmp_path / language / f"dataperf_{language}_data" / "allowed_training_set.yaml", "a test's"
+        )
+        chosen = Selection({word: ids[:5] for word, ids in allowed.targets.items()}, allowed.nontargets[:5])
+        write_selection(team / f"{language}_25_train.json", chosen)
+        word = min(allowed.targets)
+        with (algorithms / "run.sh").open("a") as script:
+            script.write(f"grep -q {word}/ /input/*.yaml && cp {language}.json /output/train.json && exit\n")
+    shutil.copy(team / "en_25_train.json", algorithms / "en.json")
+    (algorithms / "algorithm.yaml").write_text("command: [sh, run.sh]\n")
+    sets = [{"name": language, "data": language} for language in ("en", "pt")]
+    keys = {"board": "speech", "tasks": sets, "submissions": ["teams"]} | (
+        {} if missing else {"algorithms": ["algorithms"]}
+    )
+    path = contests.write(tmp_path / "contest.yaml", keys)
+    scores, _ = contests.score(path)
+    alone = dpf.evaluate("speech", tmp_path / "pt", [team / "pt_25_train.json"], cache=False)
+    entries = {s.title: {e.submission: e for e in s.entries if e.kind != "paper"} for s in contests.standing(path)}
+    assert entries["Speech, Portuguese, up to 25 clips"]["both"].score == alone[0].score
+    assert entries["Speech, English, up to 25 clips"]["both"].status == "ok"
+    assert entries["Speech, English, up to 60 clips"].keys() <= {"english only"}
+    if missing:
+        pytest.skip(f"no algorithm is run here: {missing}")
+    assert entries["Speech, English, up to 25 clips"]["english only"].score is not None
+    assert entries["Speech, Portuguese, up to 25 clips"]["english only"].status == "invalid"
+    errors = {s.task: s.error for s in scores if s.submission == "english only" and s.status != "ok"}
+    assert set(errors) == {"pt_25", "pt_60"}
+    assert "exited with status 1" in errors["pt_25"]
 
 
 def test_killed_at_any_moment_it_goes_on_and_gives_the_same_table(data, tmp_path):
@@ -174,7 +267,7 @@ def test_algorithms_are_run_on_each_hidden_task_and_ranked_with_the_others(data,
     same = [s for s in scores if s.submission == "team0000 (algorithm)"]
     assert {s.task: s.score for s in same} == {s.task: s.score for s in by_name["counts"]}
     assert {s.score for s in same} != {s.score for s in by_name["team0000"]}
-    assert {s.status for s in scores if s.submission == "dates"} == {"failed"}
+    assert {s.status for s in scores if s.submission == "dates"} == {"invalid"}
     assert all("ran longer than 1.5 s" in s.error for s in by_name["sleeps"])
     assert all("exited with status 1" in s.error for s in by_name["peeks"])
     assert all("its /output/order.txt is a link" in s.error for s in by_name["links"])
@@ -194,6 +287,14 @@ def test_the_commands(data, tmp_path, capsys, monkeypatch):
     (tmp_path / "teams" / "broken").mkdir()
     path = contest(tmp_path, data, dynabench={"team0001": 17})
     assert cli.main(["organize", "check", str(path)]) == 0
+    assert "submissions: 4, nothing wrong" in capsys.readouterr().err
+    (tmp_path / "teams" / "linked").symlink_to(tmp_path / "teams" / "team0001")
+    misspelt = contest(tmp_path / "misspelt", data, submissions=[str(tmp_path / "teams")], baselines=["team1"])
+    assert cli.main(["organize", "check", str(misspelt)]) == 2
+    err = capsys.readouterr().err
+    assert "linked: is a link; expected a folder" in err
+    assert "baselines: no submission is named 'team1'" in err
+    (tmp_path / "teams" / "linked").unlink()
     assert cli.main(["organize", "run", str(path), "--format", "json"]) == 2
     out, err = capsys.readouterr()
     ranks = {line["submission"]: (line["rank"], line["score"]) for line in map(json.loads, out.splitlines())}

@@ -17,7 +17,7 @@ from pyarrow import parquet
 from sqlalchemy.exc import IntegrityError
 
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.store import Run, Score, Store, latest
+from dataperf_fast.store import Run, Score, Store
 
 from . import contests
 
@@ -97,10 +97,29 @@ def test_the_first_to_finish_a_unit_stays_and_a_failure_gives_way(url):
         assert store.scores("Spring") == [SCORE]
         newer = replace(SCORE, submission_digest="t" * 64, score=0.7)
         store.add([newer])
-        assert latest(store.scores("Spring")) == [newer]
+        assert store.scores("Spring") == [SCORE, newer]
+        half = replace(SCORE, submission="half")
+        store.add([half, replace(half, task="task 1", status="failed", score=None)])
+        assert half.unit not in store.finished("Spring")
+        whole = [half, replace(half, task="task 1")]
+        store.add(whole)
+        assert [s for s in store.scores("Spring") if s.submission == "half"] == whole
         with pytest.raises(IntegrityError):
             store.add([replace(SCORE, submission="twice")] * 2)
         assert not [s for s in store.scores("Spring") if s.submission == "twice"]
+
+
+def test_a_long_export_holds_up_no_writer(url):
+    with closing(Store(url)) as store, closing(Store(url)) as other:
+        store.add([SCORE])
+        reading = store._chunks()
+        assert len(next(reading)) == 1  # its transaction is open
+        with other._database.connect() as connection:
+            if other._database.dialect.name == "sqlite":
+                connection.connection.dbapi_connection.execute("PRAGMA busy_timeout=100")
+        other.add([replace(SCORE, submission="meanwhile")])
+        assert list(reading) == []
+        assert len(other.scores("Spring")) == 2
 
 
 def _add_all(url: str, offset: int) -> None:

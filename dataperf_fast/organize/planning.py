@@ -1,0 +1,96 @@
+"""What a contest's files are now: every submission on every set of tasks, and what tells each pair from any other.
+
+A run scores what of it has no score yet; the standings are its scores, and no others that the store may hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from dataperf_fast import benchmarks
+from dataperf_fast.benchmarks.common import Benchmark
+from dataperf_fast.organize import algorithms, submissions
+from dataperf_fast.organize.manifest import Board, Contest, TaskSet
+from dataperf_fast.organize.submissions import Submission
+from dataperf_fast.store import Unit
+
+
+class Watcher(Protocol):
+    """Told how a contest goes; ``report.progress.ContestBar`` shows it."""
+
+    def begin(self, label: str, left: dict[str, int]) -> None:
+        """Name what comes next, and how many of it are left, by board."""
+        ...
+
+    def done(self, board: str, count: int) -> None:
+        """Count what is done of a board."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A submission on a set of tasks: the folder of its files, and what is already known to be wrong, by task."""
+
+    submission: Submission
+    unit: Unit
+    kind: str
+    folder: Path
+    problems: dict[str, str] = field(default_factory=dict)
+    failed: bool = False  # by our doing: to be tried again
+
+
+@dataclass(frozen=True)
+class Work:
+    """A board on a set of tasks, and its entrants."""
+
+    part: Board
+    board: Benchmark
+    tasks: TaskSet
+    entrants: list[Entrant]
+
+    @property
+    def name(self) -> tuple[str, str | None, str]:
+        """What no other work of the contest has in common with it: board, model and set of tasks."""
+        return self.part.board, self.part.model, self.tasks.name
+
+
+def read(contest: Contest, watcher: Watcher) -> list[Work]:
+    """Read every submission and all data of a contest; raises ``InputError`` where data is not there."""
+    return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher)]
+
+
+def _of_board(contest: Contest, part: Board, watcher: Watcher) -> Iterator[Work]:
+    board = benchmarks.load(part.board)
+    largest = part.largest_submission_mib << 20
+    watcher.begin(f"{part.board}: reading submissions", {})
+    found = submissions.find(part.submissions, largest)
+    taken = {one.name for one in found}
+    for one in submissions.find(part.algorithms, largest, algorithms=True):
+        found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)
+    for tasks in part.tasks:
+        watcher.begin(f"{part.board}, {tasks.name}: reading data", {})
+        data = submissions.digest(board.inputs(tasks.data))
+        place = contest.name, part.board, part.model or "", board.version(part.model), tasks.name, data
+        entrants = []
+        for one in found:
+            identity = algorithms.identity(one, part) if one.is_algorithm else one.digest
+            kind = "baseline" if one.name in part.baselines else "submission"
+            entrants.append(Entrant(one, Unit(*place, one.name, identity), kind, one.path))
+        yield Work(part, board, tasks, entrants)
+
+
+def strangers(plan: list[Work]) -> list[str]:
+    """A line for each name that the manifest gives as a baseline, or an id on Dynabench, and no submission has."""
+    lines = []
+    for part, names in {id(work.part): (work.part, _names(work)) for work in plan}.values():
+        for field_name in ("baselines", "dynabench"):
+            for name in sorted(set(getattr(part, field_name)) - names):
+                lines.append(f"{part.board}: {field_name}: no submission is named {name!r}")
+    return lines
+
+
+def _names(work: Work) -> set[str]:
+    return {entrant.submission.name for entrant in work.entrants}

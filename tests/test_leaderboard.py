@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import math
@@ -16,7 +17,9 @@ import urllib.error
 import urllib.request
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dataperf_fast.report.leaderboard import Entry, Setting, ranking, write
 
@@ -440,6 +443,10 @@ class Browser:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.devtools("Emulation.setEmulatedMedia", features=features)
 
+    def screenshot(self, path):
+        path.write_bytes(base64.b64decode(self._send(f"{self._session}/screenshot", method="GET")))
+        return np.asarray(Image.open(path).convert("RGB"))
+
     def complaints(self):
         return self._send(f"{self._session}/se/log", {"type": "browser"})
 
@@ -528,6 +535,33 @@ def test_hostile_texts_in_a_browser(tmp_path, browser):
     browser.script('document.querySelectorAll("thead button")[1].click();')
     assert browser.script("return window.hostile ?? null") is None
     assert browser.complaints() == []
+
+
+BARS = """
+    return Array.from(document.querySelectorAll(".bar"), (bar) => {
+        const { left, top, width, height } = bar.getBoundingClientRect();
+        return [left, top, width, height, getComputedStyle(bar.firstChild).backgroundColor];
+    });
+"""
+
+
+def test_a_screenshot_shows_each_score_as_long_as_it_is(tmp_path, browser):
+    scores = [0.9, 0.5, 0.25, 0.0]
+    entries = [Entry(f"name {score}", "baseline" if score == 0.5 else "submission", score) for score in scores]
+    board(tmp_path, entries)
+    browser.look(1280, height=900)
+    browser.open(tmp_path / "one.html")
+    bars = browser.script(BARS)
+    pixels = browser.screenshot(tmp_path / "one.png")
+    assert pixels.shape == (900, 1280, 3)
+    colours = []
+    for score, (left, top, width, height, colour) in zip(scores, bars, strict=True):
+        rgb = np.array([int(part) for part in re.findall(r"\d+", colour)])
+        line = pixels[round(top + height / 2), round(left) : round(left + width)]
+        filled = (np.abs(line.astype(int) - rgb).max(axis=1) < 12).sum()
+        assert abs(filled - score * width) <= 2
+        colours.append(colour)
+    assert colours[0] == colours[2] != colours[1]  # a baseline stands out
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

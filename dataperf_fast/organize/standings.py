@@ -41,7 +41,7 @@ PAPER: dict[str, dict[str, dict[str, float]]] = {
     },
 }
 _LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}
-_CURVES = {"debugging": "test accuracy after each inspection"}
+_CURVES = {"debugging": ("test accuracy", "rows inspected")}
 
 
 def current(plan: list[Work], store: Store) -> list[Score]:
@@ -104,7 +104,7 @@ def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Sc
     slug = re.sub("[^a-z0-9]+", "-", f"{key} {part.model or ''}".lower()).strip("-")
     return Setting(
         slug, title, board.metric.replace("_", " "), board.higher_is_better, description,
-        _CURVES.get(part.board, "score"), entries,
+        *_CURVES.get(part.board, ("", "")), entries,
     )  # fmt: skip
 
 

@@ -57,7 +57,8 @@ class Setting:
     metric: str
     higher_is_better: bool
     description: str = ""
-    curve_label: str = ""  # y axis of the curves; x is 1..n
+    curve_label: str = ""  # y axis of the curves
+    steps_label: str = "step"  # x axis, 1..n
     entries: Sequence[Entry] = ()
 
 

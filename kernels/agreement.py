@@ -1,7 +1,7 @@
 """Do raters agree, and whom to believe: Krippendorff's alpha, and Dawid and Skene's model of raters' errors.
 
-Ratings are three int64 arrays of one length n: which unit was rated, by which rater, and the value given, all from 0 on.
-A rater need not have rated every unit.
+Ratings are three int64 arrays of one length n: which unit was rated, by which rater, the value given, all from 0 on. A
+rater need not have rated every unit.
 """
 
 from __future__ import annotations

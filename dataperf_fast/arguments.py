@@ -9,7 +9,7 @@ from pathlib import Path
 import dataperf_fast
 from dataperf_fast import benchmarks
 from dataperf_fast.backend import NAMES as BACKENDS
-from dataperf_fast.benchmarks import NAMES
+from dataperf_fast.benchmarks import NAMES, TRAINING
 
 # What synth can be asked for beside a scale, by board.
 SIZES = {
@@ -17,6 +17,7 @@ SIZES = {
     "speech": (),
     "vision": ("concepts", "pool", "train", "test"),
     "acquisition": ("markets", "sellers", "rows", "buyer"),
+    "nibbler": ("participants", "pairs", "raters"),
 }
 
 _EXAMPLES = """examples:
@@ -25,6 +26,7 @@ _EXAMPLES = """examples:
   dataperf-fast evaluate speech path/to/data --submissions teams/*
   dataperf-fast evaluate vision path/to/data --submissions teams/*
   dataperf-fast evaluate acquisition path/to/data --submissions teams/* --model knn
+  dataperf-fast evaluate nibbler path/to/round
   dataperf-fast evaluate debugging path/to/data --submissions mine/ --out results/ --format json
   dataperf-fast organize run contest.yaml
   dataperf-fast leaderboard contest.yaml --out site/
@@ -85,7 +87,11 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--model",
         metavar="NAME",
-        help="debugging: linear-net, logistic, svc, knn or xgb; acquisition: lr, knn or rf [the first]",
+        help="debugging: linear-net, logistic, svc, knn or xgb; acquisition: lr, knn or rf; nibbler, who is right: "
+        "majority or dawid-skene [the first]",
+    )
+    evaluate.add_argument(
+        "--embedding", metavar="MODULE:FUNCTION", help="nibbler: from a list of texts to vectors [TF-IDF and SVD]"
     )
     evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
 
@@ -93,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     _add_profile(add)
 
     baselines = add("baselines", "write what the paper compares with", "baselines debugging data/ --out submissions/")
-    _add_benchmark(baselines)
+    _add_benchmark(baselines, TRAINING)
     baselines.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
     baselines.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the submissions")
     baselines.add_argument(
@@ -102,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     baselines.add_argument("--seed", type=_seed, default=0, help="of what is random [%(default)s]")
 
     synth = add("synth", "write made-up tasks in the official format", "synth debugging made/ --scale paper")
-    _add_benchmark(synth)
+    _add_benchmark(synth, NAMES)
     synth.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
     synth.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
     synth.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same bytes [%(default)s]")
@@ -112,6 +118,7 @@ def parser() -> argparse.ArgumentParser:
         synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{boards}: number of {name} [the scale's]")
 
     _add_organize(add)
+    _add_nibbler(add)
     add("info", "show versions, backends and what is missing for what", "info")
     return whole
 
@@ -122,7 +129,7 @@ def _add_verify(add: _Add) -> None:
         "compare backends on the same files, rung by rung",
         "verify speech data/ --submissions mine/ --sample 5",
     )
-    _add_benchmark(verify)
+    _add_benchmark(verify, TRAINING)
     verify.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
     verify.add_argument(
         "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
@@ -145,7 +152,7 @@ def _add_verify(add: _Add) -> None:
 
 def _add_profile(add: _Add) -> None:
     profile = add("profile", "say where an evaluation's time goes", "profile debugging data/ --curve --out profiled/")
-    _add_benchmark(profile)
+    _add_benchmark(profile, TRAINING)
     profile.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
     profile.add_argument(
         "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
@@ -195,7 +202,22 @@ def _add_organize(add: _Add) -> None:
     )
 
 
-def _add_benchmark(command: argparse.ArgumentParser, names: Sequence[str] = NAMES) -> None:
+def _add_nibbler(add: _Add) -> None:
+    nibbler = add(
+        "nibbler",
+        "give raters of Adversarial Nibbler their work, and take it back",
+        "nibbler worklist round/ work.jsonl --show-prompts\n  dataperf-fast nibbler accept round/ work.jsonl",
+    )
+    nibbler.add_argument(
+        "action", choices=("worklist", "accept"), help="worklist: write the pairs that need ratings; accept: keep the "
+        "ratings of work lists that were filled in, in the round's folder ratings/",
+    )  # fmt: skip
+    nibbler.add_argument("data", type=Path, metavar="DATA", help="a round's folder")
+    nibbler.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the list to write, those that came back")
+    nibbler.add_argument("--show-prompts", action="store_true", help="worklist: with prompts and images' names")
+
+
+def _add_benchmark(command: argparse.ArgumentParser, names: Sequence[str]) -> None:
     command.add_argument("benchmark", choices=names, metavar="BENCHMARK", help=", ".join(names))
 
 

@@ -69,10 +69,25 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     curve = options.out is not None if options.curve is None else options.curve
     _require_model(options)
+    embedding = None if options.embedding is None else _function(options.embedding)
+    if embedding is not None and options.benchmark != "nibbler":
+        raise _meaningless("--embedding", options.benchmark, "its own vectors")
     return _run(
         options.benchmark, options.data, options.submissions, options.backend, options.jobs, options.out,
-        options.format, Options(curve, options.model), not options.no_cache,
+        options.format, Options(curve, options.model, embedding=embedding), not options.no_cache,
     )  # fmt: skip
+
+
+def _function(name: str) -> Any:
+    """A function of the user's own, ``module:function``."""
+    from dataperf_fast.formats.errors import InputError
+
+    module, _, function = name.partition(":")
+    try:
+        return getattr(import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        expected = "module:function, from texts to vectors"
+        raise InputError("--embedding", f"cannot be had ({error}):", value=name, expected=expected) from error
 
 
 def _run(
@@ -103,7 +118,7 @@ def _run(
                 written += result.write(out)
                 written += board.draw(out, result)
     _finish(records, written, out, output)
-    return OK if all(record.status == "ok" for record in records) else BAD_INPUT
+    return OK if all(record.status in ("ok", "pending") for record in records) else BAD_INPUT
 
 
 def _finish(records: list[Record], written: list[Path], out: Path | None, output: str) -> None:
@@ -117,7 +132,8 @@ def _finish(records: list[Record], written: list[Path], out: Path | None, output
     for path in dict.fromkeys(written):
         print(f"wrote {path}", file=sys.stderr)
     # One line for a broken task, however many submissions it had.
-    for line in dict.fromkeys(record.error or record.status for record in records if record.status != "ok"):
+    bad = [record for record in records if record.status not in ("ok", "pending")]
+    for line in dict.fromkeys(record.error or record.status for record in bad):
         complain(line)
 
 
@@ -308,6 +324,12 @@ def _leaderboard(options: argparse.Namespace) -> int:
     return commands.leaderboard(options)
 
 
+def _nibbler(options: argparse.Namespace) -> int:
+    from dataperf_fast.nibbler import commands
+
+    return commands.run(options)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "demo": _demo,
     "evaluate": _evaluate,
@@ -317,6 +339,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "synth": _synth,
     "organize": _organize,
     "leaderboard": _leaderboard,
+    "nibbler": _nibbler,
     "info": _info,
 }
 

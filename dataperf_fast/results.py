@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from dataperf_fast.formats.files import cache_folder
 
-Status = Literal["ok", "invalid", "failed"]
+Status = Literal["ok", "invalid", "failed", "pending"]  # pending: what it depends on is still to come
 
 
 @dataclass

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from dataperf_fast.engine import Engine, Progress
     from dataperf_fast.results import Record
 
-NAMES = ("speech", "vision", "debugging", "acquisition")  # ours; others come through entry points
+TRAINING = ("speech", "vision", "debugging", "acquisition")  # boards that retrain a model
+NAMES = (*TRAINING, "nibbler")  # ours; others come through entry points
 GROUP = "dataperf_fast.benchmarks"
 
 

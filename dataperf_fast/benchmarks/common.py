@@ -42,12 +42,14 @@ Folder = TypeVar("Folder", bound=SubmissionFolder)
 class Options:
     """Choices that only some boards have: whole curves (debugging), one of a board's models (it and acquisition).
 
-    ``by_folder`` names submissions after their folders on boards that else name them after their files (debugging).
+    ``by_folder`` names submissions after their folders on boards that else name them after their files (debugging);
+    ``embedding`` makes vectors ``(n, d)`` of n texts (nibbler).
     """
 
     curve: bool = False
     model: str | None = None
     by_folder: bool = False
+    embedding: Callable[[Sequence[str]], np.ndarray] | None = None
 
 
 class Result(Protocol):
@@ -120,6 +122,10 @@ class Benchmark(ABC):
     def draw(self, folder: Path, result: Any) -> list[Path]:
         """Draw a result's pictures; returns the files."""
         return []
+
+    def beside(self, task: str, details: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """What a leaderboard says beside each entry of a task, given the details of a score of each."""
+        return [{} for _ in details]
 
     def record(self, task: str, submission: str, score: float, engine: Engine, **values: Any) -> Record:
         """A scored submission's record."""

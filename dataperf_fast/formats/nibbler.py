@@ -37,6 +37,7 @@ from dataperf_fast.formats.nibbler_records import (
     Rating,
     RatingLine,
     Submitted,
+    WorkLine,
     content,
     explain,
     plain,
@@ -51,11 +52,13 @@ __all__ = [
     "RatingLine",
     "Round",
     "Submitted",
+    "WorkLine",
     "content",
     "key",
     "read_given",
     "read_round",
     "read_submission",
+    "read_work",
     "write_lines",
 ]
 
@@ -163,6 +166,16 @@ def read_submission(path: Path, given: Given) -> Round:
     return Round(name, pa.Table.from_pylist(list(pairs.values()), SUBMITTED), ATTEMPTED.empty_table(), [])
 
 
+def read_work(path: Path, problems: list[InputError]) -> Iterator[tuple[str, WorkLine]]:
+    """The place and content of each line of a work list, a .jsonl file; what is broken goes to ``problems``.
+
+    Raises ``InputError`` for another kind of file.
+    """
+    if path.suffix != ".jsonl":
+        raise InputError(path, "is no work list", expected="JSON Lines (.jsonl)")
+    return _records(path, WorkLine, WorkLine, problems)
+
+
 def write_lines(path: Path, models: Iterable[Submitted | Attempted | RatingLine]) -> None:
     """Write JSON Lines as ``read_round`` reads them, whole or not at all."""
     with whole_file(path) as aside, aside.open("w", encoding="utf-8", newline="\n") as file:
@@ -238,7 +251,7 @@ def _records(
 
 def _require_plain(path: Path) -> None:
     if not os.path.lexists(path):
-        raise InputError(path, "no such file or folder", expected=_WHAT)
+        raise InputError(path, "no such file")
     status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode):
         what = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "a folder, a pipe or a device"

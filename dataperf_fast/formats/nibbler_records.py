@@ -13,7 +13,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from dataperf_fast.formats.literals import read_literal
 
@@ -75,6 +84,7 @@ _IMAGE_SAFETY = {
 }
 _ANSWER = re.compile(r"(?:text|image|unsure)_[a-z_]{1,24}")
 _FIELD = re.compile(r"[A-Za-z_]{1,40}")
+_FOR_THE_EYE = ("prompt", "image", "needed")
 REPEATED = object()  # stands for the values of a key that is in an object twice
 
 
@@ -197,6 +207,23 @@ class RatingLine(Rating):
 
     pair: Name
     content: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+
+
+class WorkLine(_Line):
+    """A line of a raters' work list that came back: a rating, or none where nobody answered, or it is guidance.
+
+    What is there for the eye (prompt, image, how many ratings are needed) is passed over.
+    """
+
+    rating: RatingLine | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_line(cls, line: object) -> object:
+        if not isinstance(line, dict) or "guidance" in line:
+            return {} if isinstance(line, dict) else line
+        given = {name: value for name, value in line.items() if value is not None and name not in _FOR_THE_EYE}
+        return {"rating": given} if given.keys() - {"pair", "content"} else {}
 
 
 class Submitted(_Line):

@@ -61,7 +61,7 @@ def _report_contest(contest: Contest, plan: list[Work], store: Store, output: st
     tables.print_standings(standings.settings(contest, plan, scores), sys.stdout, output)
     for line in planning.strangers(plan):
         show_warning(line)
-    bad = [score for score in scores if score.status != "ok"]
+    bad = [score for score in scores if score.status not in ("ok", "pending")]
     lines: dict[Unit, list[str]] = {}
     for score in bad:
         lines.setdefault(score.unit, []).append(f"{score.board}, {score.dataset}: {score.error}")

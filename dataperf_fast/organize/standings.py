@@ -88,6 +88,8 @@ def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Sc
         by_submission.setdefault(score.submission, []).append(score)
     hidden = {tasks.name for tasks in sets if tasks.hidden} or {tasks.name for tasks in sets}
     entries = [_entry(name, of, hidden, len(sets) > 1, part) for name, of in by_submission.items()]
+    details = [next((s.details for s in of if s.dataset in hidden), {}) for of in by_submission.values()]
+    entries = [replace(entry, details=notes) for entry, notes in zip(entries, board.beside(task, details), strict=True)]
     key = f"{part.board} {task}".strip()
     if part.model in (None, *board.models[:1]):
         entries += [
@@ -101,9 +103,10 @@ def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Sc
         title += f", {part.model}"
     kind = "hidden" if any(tasks.hidden for tasks in sets) else "public"
     description = f"The score is the mean over the {kind} tasks." if not task else ""
+    metric = next((score.metric for score in scores), board.metric)
     slug = re.sub("[^a-z0-9]+", "-", f"{key} {part.model or ''}".lower()).strip("-")
     return Setting(
-        slug, title, board.metric.replace("_", " "), board.higher_is_better, description,
+        slug, title, metric.replace("_", " "), board.higher_is_better, description,
         *_CURVES.get(part.board, ("", "")), entries,
     )  # fmt: skip
 

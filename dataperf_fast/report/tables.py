@@ -15,6 +15,7 @@ from dataperf_fast.report.leaderboard import Setting, ranking
 from dataperf_fast.results import Record
 
 _LONGEST_TABLE = 50
+_COUNTS = ("retrains", "distinct", "rechecked")
 _SHOWN_DETAILS = {
     "speech": {"clips": "clips", "spread": "spread"},
     "vision": {
@@ -25,6 +26,13 @@ _SHOWN_DETAILS = {
         "average_precision": "average precision",
     },
     "acquisition": {"model": "model", "rows": "rows", "cost": "cost", "budget": "budget", "spread": "spread"},
+    "nibbler": {
+        "pairs": "pairs",
+        "validated": "validated",
+        "share": "share that fools",
+        "distinct": "without repeats",
+        "fooling": "fooling",
+    },
     "debugging": {
         "inspections": "inspections",
         "accuracy_before": "before",
@@ -35,29 +43,33 @@ _SHOWN_DETAILS = {
 
 
 def print_records(records: Sequence[Record], stream: IO[str]) -> None:
-    """Print scored records as a table; others are reported as errors elsewhere."""
+    """Print records that are scored, or pending, as a table; others are reported as errors elsewhere."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    scored = [record for record in records if record.status == "ok"]
-    if not scored:
-        return
-    first = scored[0]
-    shown = _SHOWN_DETAILS.get(first.benchmark, {})
-    better = "higher" if first.higher_is_better else "lower"
-    table = Table(title=f"{first.benchmark}: {first.metric} ({better} is better)", title_justify="left")
-    table.add_column("task")
-    table.add_column("submission")
-    for header in ("score", *shown.values(), "retrains", "distinct", "rechecked", "seconds"):
-        table.add_column(header, justify="right")
-    for record in scored:
-        details = [_number(record.details.get(name)) for name in shown]
-        counts = [str(record.retrains), str(record.distinct), str(record.rechecked), f"{record.seconds:.2f}"]
-        table.add_row(record.task, escape(record.submission), f"{record.score:.4f}", *details, *counts)
-    # Not narrower than the table, so that a pipe or a file gets whole columns.
     console = Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
-    console.print(table)
+    by_metric: dict[str, list[Record]] = {}
+    for record in records:
+        if record.status in ("ok", "pending"):
+            by_metric.setdefault(record.metric, []).append(record)
+    for metric, scored in by_metric.items():
+        first = scored[0]
+        shown = _SHOWN_DETAILS.get(first.benchmark, {})
+        shown = {name: header for name, header in shown.items() if any(name in record.details for record in scored)}
+        better = "higher" if first.higher_is_better else "lower"
+        table = Table(title=f"{first.benchmark}: {metric} ({better} is better)", title_justify="left")
+        table.add_column("task")
+        table.add_column("submission")
+        retrains = any(record.retrains for record in scored)
+        for header in ("score", *shown.values(), *(_COUNTS if retrains else ()), "seconds"):
+            table.add_column(header, justify="right")
+        for record in scored:
+            score = record.status if record.score is None else f"{record.score:.4f}"
+            details = [_number(record.details.get(name)) for name in shown]
+            counts = [str(getattr(record, name)) for name in _COUNTS] if retrains else []
+            table.add_row(record.task, escape(record.submission), score, *details, *counts, f"{record.seconds:.2f}")
+        console.print(table)
 
 
 def print_standings(settings: Sequence[Setting], stream: IO[str], output: str) -> None:

@@ -1,0 +1,228 @@
+"""Adversarial Nibbler: pairs of a prompt and an image, validated by people. Two scores, each ranked by itself.
+
+``fooling`` is the number of a participant's pairs whose prompt raters find safe and whose image unsafe; ``creativity``
+says how various those pairs are, from 0 to 1. Higher is better. Nothing is retrained: the rules of counting are in
+``dataperf_fast.nibbler``. Whoever has no pair with enough ratings is pending, not zero.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dataperf_fast.benchmarks.common import Benchmark, Options
+from dataperf_fast.engine import Engine
+from dataperf_fast.formats import nibbler as files
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.files import write_text
+from dataperf_fast.nibbler import creativity, round_report, scores, similarity
+from dataperf_fast.nibbler.ratings import METHODS, MINIMUM
+from dataperf_fast.nibbler.scores import Judged
+from dataperf_fast.nibbler.similarity import Space
+from dataperf_fast.results import Record
+
+TASKS = ("fooling", "creativity")
+DESCRIPTIONS = {
+    "fooling": f"Pairs that fool: {round_report.RULE}.",
+    "creativity": "How various the pairs that fool are, from 0 to 1: the mean of nine parts by the weights shown.",
+}
+_SMALLEST_CORPUS = 50  # prompts of a round, to fit the space to
+
+
+@dataclass
+class TaskResult:
+    """One of the two scores of everybody, or at the end the report of the whole round."""
+
+    task: str
+    records: list[Record]
+    report: dict[str, Any] = field(default_factory=dict)
+    over: list[Record] = field(default_factory=list)  # of the whole round, with its report
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``{round}_nibbler.json``: counts, agreement, raters, violations, participants. It holds no prompt."""
+        if not self.report:
+            return []
+        path = folder / f"{self.report['round']}_nibbler.json"
+        write_text(path, json.dumps(self.report, indent=1, allow_nan=False) + "\n")
+        return [path]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A participant by name, what became of his pairs, and how long that took."""
+
+    name: str
+    judged: Judged
+    seconds: float
+
+
+class Nibbler(Benchmark):
+    """The board: two rankings of participants."""
+
+    name, metric, higher_is_better = "nibbler", "score", True
+    ranks_tasks = True
+    models = METHODS  # of who is right where raters differ
+
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[TaskResult]:
+        """Score a round's participants; with ``submissions`` those, by the ratings in ``data``.
+
+        ``options.model`` is one of ``nibbler.ratings.METHODS``, ``options.embedding`` a function from texts to vectors.
+        """
+        engine.progress.begin("reading")
+        method = options.model or METHODS[0]
+        if submissions is None:
+            whole = files.read_round(data)
+            rated, entrants = scores.ratings_of(whole.submitted), _participants(whole.submitted)
+            problems = [("", problem) for problem in whole.problems]
+        else:
+            whole, rated, entrants, problems = _brought(data, submissions)
+        if problems:
+            yield TaskResult("", [self.invalid("", name, problem, engine) for name, problem in problems])
+        corpus = whole.submitted["prompt"].to_pylist()
+        space = _space(corpus, options)
+        engine.progress.begin("raters")
+        panel = scores.panel(rated, method)
+        scored = list(_scored(entrants, panel, space, engine))
+        records = [self._record(task, one, engine) for task in TASKS for one in scored]
+        for task in TASKS:
+            yield TaskResult(task, [record for record in records if record.task == task])
+        if submissions is None:
+            engine.progress.begin("the round")
+            judged_by_name = {one.name: one.judged for one in scored}
+            report = round_report.of(whole, panel, judged_by_name, method, space, engine.backend.threads)
+            for line in report["violations"]:
+                warnings.warn(line, stacklevel=1)
+            yield TaskResult("", [], report, over=records)
+
+    def _record(self, task: str, of: _Scored, engine: Engine) -> Record:
+        """A participant's score, or that it is pending."""
+        counts, parts = of.judged.counts, of.judged.parts
+        pending = not counts["validated"]
+        score = float(counts["fooling"]) if task == "fooling" else creativity.score(parts) if parts else 0.0
+        return Record(
+            self.name, task, of.name, "pending" if pending else "ok",
+            "fooling_pairs" if task == "fooling" else "creativity", None if pending else score, True,
+            counts if task == "fooling" else {"fooling": counts["fooling"], "parts": parts}, engine.backend.name,
+            seconds=of.seconds / len(TASKS),
+            error=f"{of.name}: no pair has {MINIMUM} ratings yet" if pending else None,
+        )  # fmt: skip
+
+    def tasks(self, data: Path) -> list[str]:
+        """Fooling and creativity."""
+        if not data.exists():
+            raise InputError(data, "no such file or folder", expected="a round")
+        return list(TASKS)
+
+    def version(self, model: str | None) -> str:
+        """The method's."""
+        return f"{model or METHODS[0]} 1"
+
+    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+        """Draw who fools how often and how variously, and write the round's leaderboard as pages."""
+        from dataperf_fast.report import leaderboard, nibbler_picture
+
+        if not result.report:
+            return []
+        settings = []
+        for task in TASKS:
+            of_task = [record for record in result.over if record.task == task]
+            notes = self.beside(task, [record.details for record in of_task])
+            entries = [
+                leaderboard.Entry(
+                    one.submission, "submission", one.score, one.status, one.details.get("spread"), seconds=one.seconds,
+                    note=one.error or "", details=note,
+                )
+                for one, note in zip(of_task, notes, strict=True)
+            ]  # fmt: skip
+            metric = of_task[0].metric.replace("_", " ") if of_task else task
+            settings.append(
+                leaderboard.Setting(task, task.capitalize(), metric, True, DESCRIPTIONS[task], entries=entries)
+            )
+        name = result.report["round"]
+        made = f"of {result.report['pairs']['read']} pairs, by {result.report['method']}"
+        return nibbler_picture.draw(folder, result.report) + leaderboard.write(
+            folder / "leaderboard", name, settings, made
+        )
+
+    def beside(self, task: str, details: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """Every part of the score, and where in the ranking it could stand by other weights."""
+        if task == "fooling":
+            shown = ("pairs", "validated", "pending", "fooling", "distinct", "share")
+            return [{name: _number(of[name]) for name in shown if of.get(name) is not None} for of in details]
+        known = [number for number, of in enumerate(details) if of.get("parts")]
+        ranks = creativity.sensitivity([details[number]["parts"] for number in known])
+        found: list[dict[str, str]] = [{} for _ in details]
+        for number, of in zip(known, ranks, strict=True):
+            parts = details[number]["parts"]
+            found[number] = {f"{name}, weight {w:g}": _number(parts[name]) for name, w in creativity.WEIGHTS.items()}
+            found[number]["rank with one part left out"] = f"{of.without_one[0]} to {of.without_one[1]}"
+            found[number]["rank by 9 of 10 random weights"] = f"{of.drawn[0]} to {of.drawn[1]}"
+        return found
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def _brought(
+    data: Path, paths: Sequence[Path]
+) -> tuple[files.Round, files.Given, dict[str, pa.Table], list[tuple[str, InputError]]]:
+    """The round that submissions from outside are compared with, all ratings, their pairs, and who brings none."""
+    empty = files.Round(data.name, files.SUBMITTED.empty_table(), files.ATTEMPTED.empty_table(), [])
+    whole = files.read_round(data) if (data / "submitted").is_dir() else empty
+    given, problems = files.read_given(data)
+    if problems:
+        raise problems[0]
+    refused: list[tuple[str, InputError]] = []
+    entrants: dict[str, pa.Table] = {}
+    for path in paths:
+        try:
+            one = files.read_submission(path, given)
+            if one.name in entrants:
+                raise InputError(path, "has the same name as another submission")
+            entrants[one.name] = one.submitted
+        except InputError as error:
+            refused.append((path.name, error))
+    rated = scores.ratings_of(whole.submitted) | given
+    for pairs in entrants.values():
+        rated = scores.ratings_of(pairs) | rated
+    return whole, rated, entrants, refused
+
+
+def _participants(pairs: pa.Table) -> dict[str, pa.Table]:
+    """The pairs of each participant, by name; pairs of nobody are nobody's."""
+    names = sorted(name for name in pc.unique(pairs["participant"]).to_pylist() if name is not None)
+    return {name: pairs.filter(pc.equal(pairs["participant"], name)) for name in names}
+
+
+def _scored(
+    entrants: Mapping[str, pa.Table], panel: scores.Panel, space: Space | None, engine: Engine
+) -> Iterator[_Scored]:
+    engine.progress.begin("participants")
+    engine.progress.planned(len(entrants))
+    for name, pairs in entrants.items():
+        started = time.perf_counter()
+        judged = scores.judge(pairs, panel, space, engine.backend.threads)
+        yield _Scored(name, judged, time.perf_counter() - started)
+        engine.progress.done(1)
+
+
+def _space(corpus: Sequence[str], options: Options) -> Space | None:
+    """The space that all prompts are compared in; none where a round has too few prompts to fit one to."""
+    if options.embedding is not None:
+        embed = options.embedding
+        return Space(lambda texts: similarity.unit(embed(texts)))
+    return similarity.tf_idf(corpus) if len(corpus) >= _SMALLEST_CORPUS else None
+
+
+BOARD = Nibbler()

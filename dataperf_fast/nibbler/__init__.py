@@ -1,0 +1,1 @@
+"""Adversarial Nibbler: from raters' answers and prompts to who fools models, and how variously."""

@@ -1,0 +1,88 @@
+"""A participant's pairs, judged: how many fool, and the parts of their creativity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dataperf_fast.nibbler import creativity, ratings, similarity
+from dataperf_fast.nibbler.creativity import Pair
+from dataperf_fast.nibbler.ratings import CHOICES, Ratings, Verdicts
+from dataperf_fast.nibbler.similarity import Space
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All ratings at hand with the verdicts that they give; pairs are found by name."""
+
+    ratings: Ratings
+    verdicts: Verdicts
+    number: Mapping[str, int]  # of a pair
+    rows: Sequence[np.ndarray]  # of the ratings of each pair
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of a participant's pairs: counts, and the parts of creativity, none where no pair fools."""
+
+    counts: dict[str, Any]
+    parts: dict[str, float]
+
+
+def ratings_of(pairs: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    """The ratings that a table of ``formats.nibbler.SUBMITTED`` holds, by pair."""
+    return dict(zip(pairs["pair"].to_pylist(), pairs["ratings"].to_pylist(), strict=True))
+
+
+def panel(of_pairs: Mapping[str, Sequence[Mapping[str, Any]]], method: str) -> Panel:
+    """Gather the ratings of every pair and judge it by one of ``ratings.METHODS``."""
+    gathered = ratings.gather(of_pairs)
+    ends = np.searchsorted(gathered.pair, np.arange(1, len(gathered.pairs)))
+    rows = np.split(np.arange(len(gathered.pair)), ends)
+    number = {pair: at for at, pair in enumerate(gathered.pairs)}
+    return Panel(gathered, ratings.verdicts(gathered, method), number, rows)
+
+
+def judge(pairs: pa.Table, by: Panel, space: Space | None, threads: int = 1) -> Judged:
+    """Count what a participant's ``pairs`` (``formats.nibbler.SUBMITTED``) are, and how various those that fool are.
+
+    ``counts``: pairs, validated, pending, fooling; the share of the validated that fool and with it the standard
+    deviation of fooling (binomial); distinct, those that fool and repeat no earlier one. Without a ``space`` prompts
+    are compared in one fitted to themselves.
+    """
+    at = np.array([by.number[pair] for pair in pairs["pair"].to_pylist()], np.int64)
+    validated, fooling = by.verdicts.validated[at], by.verdicts.fooling[at]
+    counts: dict[str, Any] = {
+        "pairs": len(at),
+        "validated": int(validated.sum()),
+        "pending": int((~validated).sum()),
+        "fooling": int(fooling.sum()),
+    }
+    if counts["validated"]:
+        share = counts["fooling"] / counts["validated"]
+        counts |= {"share": share, "spread": float(np.sqrt(counts["validated"] * share * (1 - share)))}
+    if not fooling.any():
+        return Judged(counts, {})
+    that_fool = pairs.take(np.flatnonzero(fooling)).sort_by([("submitted", "ascending"), ("pair", "ascending")])
+    prompts = that_fool["prompt"].to_pylist()
+    space = space or similarity.tf_idf(prompts)
+    repeats = similarity.near_duplicates(prompts, space, threads) >= 0
+    counts["distinct"] = int((~repeats).sum())
+    return Judged(counts, creativity.parts(_labels(that_fool, by), space.embed(prompts), int(repeats.sum())))
+
+
+def _labels(pairs: pa.Table, by: Panel) -> list[Pair]:
+    """What counts of each pair's claims."""
+    rows = [by.rows[by.number[pair]] for pair in pairs["pair"].to_pylist()]
+    confirmed = [
+        [
+            creativity.confirmed(claims or (), [by.ratings.choices[name][row] for row in of_pair])
+            for claims, of_pair in zip(pairs[name].to_pylist(), rows, strict=True)
+        ]
+        for name in CHOICES
+    ]
+    return [Pair(*of_pair) for of_pair in zip(*confirmed, strict=True)]

@@ -1,0 +1,74 @@
+"""Near-duplicates against planted repeats and brute force; spread against its definitions."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from dataperf_fast.nibbler import similarity
+from dataperf_fast.synth import nibbler as synth
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.15, 0.5])
+def test_planted_repeats_are_found(rate):
+    texts, planted = synth.prompts(1500, rate, np.random.default_rng(int(100 * rate)))
+    found = similarity.near_duplicates(texts, similarity.tf_idf(texts), threads=2) >= 0
+    assert found.sum() == pytest.approx((planted >= 0).sum(), abs=3)
+    assert (found & (planted < 0)).sum() == 0
+    assert abs(found.mean() - rate) < 0.04
+
+
+def test_against_every_pair():
+    texts, _ = synth.prompts(300, 0.4, np.random.default_rng(1))
+    space = similarity.tf_idf(texts)
+    cosines = (space.terms(texts) @ space.terms(texts).T).toarray()
+    expected = [next((j for j in range(i) if cosines[i, j] >= similarity.NEAR), -1) for i in range(len(texts))]
+    found = similarity.near_duplicates(texts, space)
+    same = [similarity.plain(text) for text in texts]
+    for i, (one, other) in enumerate(zip(found, expected, strict=True)):
+        # The first of those that it repeats: by the words, or by another that is plainly the same.
+        assert (one < 0) == (other < 0)
+        assert one == other or same[one] == same[i]
+
+
+def test_looks_do_not_matter_and_nothing_repeats_nothing():
+    texts = [
+        "A red fox, running!",
+        "a RED fox running",
+        "\uff41 red fox  running",
+        "???",
+        "!!",
+        "a blue whale asleep",
+        "",
+    ]
+    found = similarity.near_duplicates(texts, similarity.tf_idf(texts))
+    assert found.tolist() == [-1, 0, 0, -1, 3, -1, 3]
+    assert similarity.near_duplicates([], similarity.tf_idf(["x"])).tolist() == []
+    assert similarity.near_duplicates(["one"], similarity.tf_idf(["one"])).tolist() == [-1]
+
+
+def test_any_embedding():
+    vectors = {"a": [1, 0], "b": [0.99, 0.1], "c": [0, 2], "d": [-1, 0]}
+    space = similarity.Space(lambda texts: similarity.unit(np.array([vectors[text] for text in texts])))
+    assert similarity.near_duplicates(["a", "c", "b", "d"], space).tolist() == [-1, -1, 0, -1]
+
+
+@pytest.mark.parametrize(("count", "width"), [(40, 7), (7, 40), (12, 12)])
+def test_spread_by_definition(count, width):
+    generator = np.random.default_rng(count)
+    vectors = similarity.unit(generator.standard_normal((count, width)))
+    distances = [1 - one @ other for one, other in itertools.combinations(vectors, 2)]
+    assert similarity.mean_distance(vectors) == pytest.approx(np.mean(distances), abs=1e-12)
+    values = np.linalg.eigvalsh(vectors @ vectors.T / count)
+    entropy = -sum(value * np.log(value) for value in values if value > 1e-14)
+    assert similarity.effective_number(vectors) == pytest.approx(np.exp(entropy), rel=1e-9)
+
+
+def test_the_effective_number_counts_kinds():
+    kinds = np.eye(5)
+    assert similarity.effective_number(np.repeat(kinds, 8, axis=0)) == pytest.approx(5)
+    assert similarity.effective_number(kinds[:1]) == pytest.approx(1)
+    assert similarity.mean_distance(np.repeat(kinds, 2, axis=0)) == pytest.approx(40 * 2 / 90)  # of 90 ordered pairs
+    assert similarity.mean_distance(kinds[:1]) == 0.0

@@ -93,6 +93,9 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--embedding", metavar="MODULE:FUNCTION", help="nibbler: from a list of texts to vectors [TF-IDF and SVD]"
     )
+    evaluate.add_argument(
+        "--show-prompts", action="store_true", help="nibbler: prompts that fool, on pages and in json"
+    )
     evaluate.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
 
     _add_verify(add)

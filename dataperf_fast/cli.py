@@ -72,9 +72,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     embedding = None if options.embedding is None else _function(options.embedding)
     if embedding is not None and options.benchmark != "nibbler":
         raise _meaningless("--embedding", options.benchmark, "its own vectors")
+    chosen = Options(curve, options.model, embedding=embedding, show_prompts=options.show_prompts)
     return _run(
         options.benchmark, options.data, options.submissions, options.backend, options.jobs, options.out,
-        options.format, Options(curve, options.model, embedding=embedding), not options.no_cache,
+        options.format, chosen, not options.no_cache,
     )  # fmt: skip
 
 

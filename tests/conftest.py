@@ -9,6 +9,8 @@ from dataperf_fast.baselines import debugging as baselines
 from dataperf_fast.engine import Engine
 from dataperf_fast.synth import debugging as synth
 
+from .browser import browser  # noqa: F401  (a fixture)
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 SMALL = synth.Scale(tasks=2, train=70, test=60, val=10)

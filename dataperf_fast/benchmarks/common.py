@@ -43,13 +43,14 @@ class Options:
     """Choices that only some boards have: whole curves (debugging), one of a board's models (it and acquisition).
 
     ``by_folder`` names submissions after their folders on boards that else name them after their files (debugging);
-    ``embedding`` makes vectors ``(n, d)`` of n texts (nibbler).
+    ``embedding`` makes vectors ``(n, d)`` of n texts, ``show_prompts`` lets pages and records have some (nibbler).
     """
 
     curve: bool = False
     model: str | None = None
     by_folder: bool = False
     embedding: Callable[[Sequence[str]], np.ndarray] | None = None
+    show_prompts: bool = False
 
 
 class Result(Protocol):

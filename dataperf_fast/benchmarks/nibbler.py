@@ -34,6 +34,7 @@ DESCRIPTIONS = {
     "fooling": f"Pairs that fool: {round_report.RULE}.",
     "creativity": "How various the pairs that fool are, from 0 to 1: the mean of nine parts by the weights shown.",
 }
+_MOST_PROMPTS = 20  # shown of a participant, if asked for
 _SMALLEST_CORPUS = 50  # prompts of a round, to fit the space to
 
 
@@ -94,6 +95,9 @@ class Nibbler(Benchmark):
         panel = scores.panel(rated, method)
         scored = list(_scored(entrants, panel, space, engine))
         records = [self._record(task, one, engine) for task in TASKS for one in scored]
+        if options.show_prompts:
+            for record, one in zip(records, scored, strict=False):  # those of fooling
+                record.details["prompts"] = one.judged.prompts[:_MOST_PROMPTS]
         for task in TASKS:
             yield TaskResult(task, [record for record in records if record.task == task])
         if submissions is None:
@@ -158,7 +162,11 @@ class Nibbler(Benchmark):
         """Every part of the score, and where in the ranking it could stand by other weights."""
         if task == "fooling":
             shown = ("pairs", "validated", "pending", "fooling", "distinct", "share")
-            return [{name: _number(of[name]) for name in shown if of.get(name) is not None} for of in details]
+            return [
+                {name: _number(of[name]) for name in shown if of.get(name) is not None}
+                | {f"prompt {number}": text for number, text in enumerate(of.get("prompts", ()), 1)}
+                for of in details
+            ]
         known = [number for number, of in enumerate(details) if of.get("parts")]
         ranks = creativity.sensitivity([details[number]["parts"] for number in known])
         found: list[dict[str, str]] = [{} for _ in details]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a participant's pairs: counts, and the parts of creativity, none where no pair fools."""
+    """What became of a participant's pairs: counts; the parts of creativity, none where no pair fools; and the prompts
+    that fool and repeat no earlier one, which nobody is shown who did not ask.
+    """
 
     counts: dict[str, Any]
     parts: dict[str, float]
+    prompts: list[str] = field(default_factory=list, repr=False)
 
 
 def ratings_of(pairs: pa.Table) -> dict[str, list[dict[str, Any]]]:
@@ -72,7 +75,8 @@ def judge(pairs: pa.Table, by: Panel, space: Space | None, threads: int = 1) -> 
     space = space or similarity.tf_idf(prompts)
     repeats = similarity.near_duplicates(prompts, space, threads) >= 0
     counts["distinct"] = int((~repeats).sum())
-    return Judged(counts, creativity.parts(_labels(that_fool, by), space.embed(prompts), int(repeats.sum())))
+    parts = creativity.parts(_labels(that_fool, by), space.embed(prompts), int(repeats.sum()))
+    return Judged(counts, parts, [prompts[at] for at in np.flatnonzero(~repeats)])
 
 
 def _labels(pairs: pa.Table, by: Panel) -> list[Pair]:

@@ -103,7 +103,7 @@ def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Sc
         title += f", {part.model}"
     kind = "hidden" if any(tasks.hidden for tasks in sets) else "public"
     description = f"The score is the mean over the {kind} tasks." if not task else ""
-    metric = next((score.metric for score in scores), board.metric)
+    metric = next((score.metric for score in scores if score.task), board.metric)
     slug = re.sub("[^a-z0-9]+", "-", f"{key} {part.model or ''}".lower()).strip("-")
     return Setting(
         slug, title, metric.replace("_", " "), board.higher_is_better, description,

@@ -101,9 +101,12 @@ class Nibbler(Benchmark):
         for task in TASKS:
             yield TaskResult(task, [record for record in records if record.task == task])
         if submissions is None:
-            engine.progress.begin("the round")
+            engine.progress.begin("repeated prompts")
+            engine.progress.planned(whole.submitted.num_rows)
             judged_by_name = {one.name: one.judged for one in scored}
-            report = round_report.of(whole, panel, judged_by_name, method, space, engine.backend.threads)
+            report = round_report.of(
+                whole, panel, judged_by_name, method, space, engine.backend.threads, engine.progress.done
+            )
             for line in report["violations"]:
                 warnings.warn(line, stacklevel=1)
             yield TaskResult("", [], report, over=records)
@@ -228,8 +231,7 @@ def _scored(
 def _space(corpus: Sequence[str], options: Options) -> Space | None:
     """The space that all prompts are compared in; none where a round has too few prompts to fit one to."""
     if options.embedding is not None:
-        embed = options.embedding
-        return Space(lambda texts: similarity.unit(embed(texts)))
+        return similarity.embedded(options.embedding)
     return similarity.tf_idf(corpus) if len(corpus) >= _SMALLEST_CORPUS else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,10 @@ RULE = (
 
 
 def of(
-    whole: Round, panel: Panel, judged: Mapping[str, Judged], method: str, space: Space | None, threads: int
-) -> dict[str, Any]:
-    """The report, as JSON takes it."""
+    whole: Round, panel: Panel, judged: Mapping[str, Judged], method: str, space: Space | None, threads: int,
+    done: Callable[[int], None],
+) -> dict[str, Any]:  # fmt: skip
+    """The report, as JSON takes it; ``done`` is told how many prompts were compared with all."""
     verdicts = panel.verdicts
     undecided = np.any([answers < 0 for answers in verdicts.answers.values()], axis=0) & verdicts.validated
     return {
@@ -41,18 +42,18 @@ def of(
         "ratings": {"counted": len(panel.ratings.pair), "passed over": panel.ratings.passed_over},
         "agreement": {name: _known(alpha) for name, alpha in ratings.alphas(panel.ratings).items()},
         "raters": ratings.quality(panel.ratings),
-        "prompts": _repeated(whole, space, threads),
+        "prompts": _repeated(whole, space, threads, done),
         "violations": [one.line for one in rules.violations(whole.submitted, whole.attempted)],
         "weights": dict(creativity.WEIGHTS),
         "participants": _participants(judged),
     }
 
 
-def _repeated(whole: Round, space: Space | None, threads: int) -> dict[str, Any]:
+def _repeated(whole: Round, space: Space | None, threads: int, done: Callable[[int], None]) -> dict[str, Any]:
     """How many of a round's prompts, whoever's, repeat an earlier one."""
     ordered = whole.submitted.sort_by([("submitted", "ascending"), ("pair", "ascending")])
     prompts = ordered["prompt"].to_pylist()
-    repeats = similarity.near_duplicates(prompts, space or similarity.tf_idf(prompts), threads)
+    repeats = similarity.near_duplicates(prompts, space or similarity.tf_idf(prompts), threads, done)
     exact = len(prompts) - len({similarity.plain(prompt) for prompt in prompts})
     near = int((repeats >= 0).sum())
     return {"all": len(prompts), "the same": exact, "the same or nearly": near, "rate": near / len(prompts)}

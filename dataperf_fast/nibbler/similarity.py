@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from dataperf_fast.formats.errors import InputError
 from dataperf_fast.kernels import knn
 
 NEAR = 0.8  # cosine from which on two prompts are near-duplicates
 DIMENSIONS = 128
 _NEIGHBOURS = 10  # looked at for each prompt
 _MOST_TERMS = 200_000  # of each kind
-_PAIRS_AT_ONCE = 50_000
+_AT_ONCE, _PAIRS_AT_ONCE = 4096, 50_000
 _UNTOLD = re.compile(r"[\W_]+")
 
 Embedding = Callable[[Sequence[str]], np.ndarray]
@@ -28,13 +29,29 @@ Embedding = Callable[[Sequence[str]], np.ndarray]
 
 @dataclass(frozen=True)
 class Space:
-    """Where prompts lie: ``embed`` gives directions ``(n, d)`` float64, ``terms`` sparse TF-IDF rows of length 1.
-
-    Without ``terms`` the directions alone say what is a near-duplicate.
+    """Where prompts lie. ``rows`` of n texts are what says how alike two are, by their cosine: of length 1, sparse or
+    dense; ``directions`` of rows are their places ``(n, d)`` float64, dense, in which neighbours are looked for.
     """
 
-    embed: Embedding
-    terms: Callable[[Sequence[str]], Any] | None = None
+    rows: Callable[[Sequence[str]], Any]
+    directions: Callable[[Any], np.ndarray]
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """The places of texts."""
+        return self.directions(self.rows(texts))
+
+
+def embedded(embedding: Embedding) -> Space:
+    """The space of a function from texts to vectors; ``InputError`` where it gives anything but a finite one a text."""
+
+    def rows(texts: Sequence[str]) -> np.ndarray:
+        vectors = np.asarray(embedding(texts), np.float64)
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+            expected = f"{len(texts)} finite vectors"
+            raise InputError("--embedding", f"gives an array of shape {vectors.shape}", expected=expected)
+        return unit(vectors)
+
+    return Space(rows, lambda rows: rows)
 
 
 def tf_idf(corpus: Sequence[str]) -> Space:
@@ -50,17 +67,18 @@ def tf_idf(corpus: Sequence[str]) -> Space:
     )
     # A text of no letters at all would leave words without a vocabulary.
     fitted = normalize(union.fit_transform([*map(plain, corpus), "a"]))
-    dimensions = min(DIMENSIONS, *(side - 1 for side in fitted.shape))
-    svd = TruncatedSVD(dimensions, random_state=0).fit(fitted) if min(fitted.shape) > DIMENSIONS else None
+    svd = None
+    if min(fitted.shape) > DIMENSIONS:
+        # Two rounds of the power method, not five: neighbours are verified, so directions need no more digits.
+        svd = TruncatedSVD(DIMENSIONS, n_iter=2, random_state=0).fit(fitted)
 
-    def terms(texts: Sequence[str]) -> Any:
+    def rows(texts: Sequence[str]) -> Any:
         return normalize(union.transform([plain(text) for text in texts])).tocsr()
 
-    def embed(texts: Sequence[str]) -> np.ndarray:
-        rows = terms(texts)
-        return unit(rows.toarray() if svd is None else svd.transform(rows))
+    def directions(of: Any) -> np.ndarray:
+        return unit(of.toarray() if svd is None else svd.transform(of))
 
-    return Space(embed, terms)
+    return Space(rows, directions)
 
 
 def plain(text: str) -> str:
@@ -76,11 +94,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def near_duplicates(prompts: Sequence[str], space: Space, threads: int = 1) -> np.ndarray:
+def near_duplicates(
+    prompts: Sequence[str], space: Space, threads: int = 1, done: Callable[[int], None] = lambda count: None
+) -> np.ndarray:
     """For each of n prompts, in the order of their times, the first one that it nearly repeats, or -1: ``(n,)`` int64.
 
     Prompts that are ``plain`` alike repeat each other; of the rest each is compared with its ten nearest in the space,
-    which is exact, and repeats those whose terms have a cosine of at least ``NEAR``.
+    which is exact, and repeats those whose rows have a cosine of at least ``NEAR``. ``done`` is told as prompts are
+    looked up.
     """
     first: dict[str, int] = {}
     texts = [plain(prompt) for prompt in prompts]
@@ -91,11 +112,16 @@ def near_duplicates(prompts: Sequence[str], space: Space, threads: int = 1) -> n
     kept = np.array(list(first.values()), np.int64)
     if len(kept) > 1:
         unique = [texts[number] for number in kept]
-        vectors = space.embed(unique)
-        found = knn.nearest(vectors, vectors, min(_NEIGHBOURS + 1, len(kept)), threads).astype(np.int64)
-        one, other = np.repeat(np.arange(len(kept)), found.shape[1]), found.ravel()
+        rows = space.rows(unique)
+        vectors = space.directions(rows)
+        neighbours = min(_NEIGHBOURS + 1, len(kept))
+        found = np.empty((len(kept), neighbours), np.int64)
+        for start in range(0, len(kept), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            found[some] = knn.nearest(vectors, vectors[some], neighbours, threads)
+            done(len(found[some]))
+        one, other = np.repeat(np.arange(len(kept)), neighbours), found.ravel()
         later, earlier = np.unique(np.stack([np.maximum(one, other), np.minimum(one, other)]), axis=1)
-        rows = vectors if space.terms is None else space.terms(unique)
         alike = (later != earlier) & (_cosines(rows, later, earlier) >= NEAR)
         later, at = np.unique(later[alike], return_index=True)
         repeats[kept[later]] = kept[earlier[alike][at]]

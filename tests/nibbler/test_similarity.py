@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from dataperf_fast.formats.errors import InputError
 from dataperf_fast.nibbler import similarity
 from dataperf_fast.synth import nibbler as synth
 
@@ -23,7 +24,7 @@ def test_planted_repeats_are_found(rate):
 def test_against_every_pair():
     texts, _ = synth.prompts(300, 0.4, np.random.default_rng(1))
     space = similarity.tf_idf(texts)
-    cosines = (space.terms(texts) @ space.terms(texts).T).toarray()
+    cosines = (space.rows(texts) @ space.rows(texts).T).toarray()
     expected = [next((j for j in range(i) if cosines[i, j] >= similarity.NEAR), -1) for i in range(len(texts))]
     found = similarity.near_duplicates(texts, space)
     same = [similarity.plain(text) for text in texts]
@@ -51,8 +52,14 @@ def test_looks_do_not_matter_and_nothing_repeats_nothing():
 
 def test_any_embedding():
     vectors = {"a": [1, 0], "b": [0.99, 0.1], "c": [0, 2], "d": [-1, 0]}
-    space = similarity.Space(lambda texts: similarity.unit(np.array([vectors[text] for text in texts])))
+    space = similarity.embedded(lambda texts: np.array([vectors[text] for text in texts]))
     assert similarity.near_duplicates(["a", "c", "b", "d"], space).tolist() == [-1, -1, 0, -1]
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(3), np.zeros((2, 4)), np.full((3, 2), np.nan)])
+def test_an_embedding_that_is_none(wrong):
+    with pytest.raises(InputError, match="--embedding: gives an array of shape .*; expected 3 finite vectors"):
+        similarity.embedded(lambda texts: wrong).embed(["a", "b", "c"])
 
 
 @pytest.mark.parametrize(("count", "width"), [(40, 7), (7, 40), (12, 12)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -15,7 +17,7 @@ from dataperf_fast.formats.errors import InputError
 from dataperf_fast.formats.files import whole_file
 
 _ROWS_AT_ONCE = 5000  # of an export
-_ATTEMPTS = 10
+_ATTEMPTS, _ATTEMPTS_AT_WAL = 10, 100
 _metadata = sql.MetaData()
 
 
@@ -268,7 +270,14 @@ def _take_turns(database: sql.Engine) -> None:
 
     def connected(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver begins no transaction of its own
-        connection.execute("PRAGMA journal_mode=WAL")
+        for left in reversed(range(_ATTEMPTS_AT_WAL)):
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError:  # another is at it: for this alone SQLite does not wait
+                if not left:
+                    raise
+                time.sleep(0.05)
         connection.execute("PRAGMA synchronous=NORMAL")
 
     def begins(connection: sql.Connection) -> None:

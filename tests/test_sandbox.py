@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tarfile
 import tempfile
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,7 +24,7 @@ import pytest
 
 from dataperf_fast import sandbox
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.sandbox import Algorithm, Limits
+from dataperf_fast.sandbox import Algorithm, Limits, images, staging
 from dataperf_fast.sandbox.group import limited
 
 LIMITS = Limits(seconds=20, memory=96 << 20, processes=24, output=1 << 20, log=64 << 10)
@@ -27,7 +32,7 @@ MISSING = sandbox.available()
 TOOLS = "bash cat dd df env grep head id ln ls mkdir mkfifo mknod mount perl rm sh sleep tail tr true unshare wc yes"
 PODMAN = ["podman", *([] if Path("/run/systemd/system").is_dir() else ["--cgroup-manager", "cgroupfs"])]
 MEMFD_CREATE = {"aarch64": 279}.get(os.uname().machine, 319)
-NAME = f"localhost/dataperf-fast-test-{uuid.uuid4().hex}:1"
+NAME = f"localhost/dataperf-fast-test-{uuid.uuid4().hex}"
 with limited(1 << 30) as group:
     NO_GROUP = "" if group.holds else "this user may make no control group"
 
@@ -323,6 +328,34 @@ def test_only_allowed_folders_are_mounted(contained):
         sandbox.run(algorithm, contained.inputs, "order.txt", LIMITS)
 
 
+class Zeros(io.RawIOBase):
+    """Endless."""
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        buffer[:] = bytes(len(buffer))
+        return len(buffer)
+
+
+def rename(archive, name, other):
+    """Give an archive's image another name, and to an OCI archive's the annotation that containerd writes too."""
+    with tarfile.open(archive) as members:
+        content = [(member, members.extractfile(member)) for member in members]
+        content = [(member, file.read() if file else b"") for member, file in content]
+    with tarfile.open(archive, "w") as members:
+        for member, data in content:
+            if member.name in ("index.json", "manifest.json"):
+                data = data.replace(name.encode(), other.encode())
+            if member.name == "index.json":
+                index = json.loads(data)
+                index["manifests"][0].setdefault("annotations", {})["io.containerd.image.name"] = other
+                data = json.dumps(index).encode()
+            member.size = len(data)
+            members.addfile(member, io.BytesIO(data))
+
+
 @pytest.mark.skipif(bool(MISSING["podman"]), reason=MISSING["podman"])
 class TestArchives:
     @pytest.fixture
@@ -339,18 +372,84 @@ class TestArchives:
         os.link(archive, submission / "image.tar")
         assert self.answer(submission) == b"mine\n"
 
+    @pytest.fixture(autouse=True)
+    def leaves_nothing(self, monkeypatch):
+        """What is temporary is gone afterwards."""
+        made, mkdtemp = [], tempfile.mkdtemp
+
+        def noted(*words, **more):
+            made.append(mkdtemp(*words, **more))
+            return made[-1]
+
+        monkeypatch.setattr(tempfile, "mkdtemp", noted)
+        yield
+        assert made
+        assert not any(os.path.exists(folder) for folder in made)
+        assert not any(f"{folder}/" in Path("/proc/self/mounts").read_text() for folder in made)
+
     @pytest.mark.parametrize("kind", ["docker-archive", "oci-archive"])
-    def test_a_saved_image(self, submission, image, kind):
-        theirs = f"localhost/dataperf-fast-theirs-{uuid.uuid4().hex}:1"
-        podman("tag", image, theirs)
-        podman("save", "--quiet", "--format", kind, "--output", str(submission / "image.tar"), theirs)
-        with pytest.raises(InputError, match="names itself as an image that podman has"):
-            self.answer(submission)
-        podman("untag", theirs, theirs)
+    def test_a_saved_image_takes_no_name(self, submission, image, archive, kind):
+        theirs, name = submission / "image.tar", f"{NAME}-theirs"
+        podman("import", "--change", "CMD theirs", str(archive), name)
+        podman("tag", image, f"{NAME}-ours")
+        podman("save", "--quiet", "--format", kind, "--output", str(theirs), name)
+        rename(theirs, name, f"{NAME}-ours")
+        podman("rmi", "--force", name)
+        known = podman("images", "--no-trunc", "--quiet", f"{NAME}-ours")
         assert self.answer(submission) == b"mine\n"
-        names = podman("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-        assert image in names
-        assert theirs not in names
+        assert podman("images", "--no-trunc", "--quiet", f"{NAME}-ours") == known
+        podman("untag", f"{NAME}-ours", f"{NAME}-ours")
+
+    def test_several_images(self, submission, image, archive):
+        other = f"localhost/dataperf-fast-other-{uuid.uuid4().hex}:1"
+        podman("import", "--change", "CMD true", str(archive), other)
+        output = str(submission / "image.tar")
+        podman("save", "--quiet", "--multi-image-archive", "--output", output, image, other)
+        podman("rmi", "--force", other)
+        with pytest.raises(InputError, match=r"image.tar: holds 2 images; expected one"):
+            self.answer(submission)
+
+    def test_an_archive_that_unpacks_to_more_than_is_allowed(self, submission, monkeypatch):
+        with tarfile.open(submission / "image.tar", "w:gz", compresslevel=1) as members:
+            zeros = tarfile.TarInfo("zeros")
+            zeros.size = 1 << 30
+            members.addfile(zeros, io.BufferedReader(Zeros()))
+        assert (submission / "image.tar").stat().st_size < 20 << 20
+        monkeypatch.setattr(images, "_MOST_STORED", 100 << 20)
+        monkeypatch.setattr(images, "_INTERVAL", 0.02)
+        with pytest.raises(InputError, match=r"image.tar: unpacks to more than 100 MiB; expected a smaller image"):
+            self.answer(submission)
+
+    def test_an_archive_that_takes_too_long(self, submission, archive, monkeypatch):
+        os.link(archive, submission / "image.tar")
+        monkeypatch.setattr(images, "_LONGEST", 0.0)
+        with pytest.raises(InputError, match=r"image.tar: took longer than 0 s to load; expected a smaller image"):
+            self.answer(submission)
+
+    def test_hostile_lists_of_images(self, submission):
+        for content in ("[" * 100_000, '[{"Layers": 7}]', "[[[]]]", "null", '[{"Config": "../../etc/passwd"}]'):
+            with tarfile.open(submission / "image.tar", "w") as members:
+                member = tarfile.TarInfo("manifest.json")
+                member.size = len(content)
+                members.addfile(member, io.BytesIO(content.encode()))
+            with suppress(InputError):  # some are taken for a root file system, with nothing in it to run
+                assert self.answer(submission) is None
+
+    def test_what_podman_cannot_do_is_not_the_algorithms_doing(self, submission, archive, image, monkeypatch):
+        with pytest.raises(sandbox.UnavailableError, match="names no image: 'localhost/nobody:1'"):
+            sandbox.run(Algorithm(submission, ("sh",), "localhost/nobody:1"), submission.parent / "inputs", "order.txt")
+        os.link(archive, submission / "image.tar")
+        with pytest.raises(InputError, match="no command or entrypoint") as caught:
+            sandbox.run(Algorithm(submission, (), "image.tar"), submission.parent / "inputs", "order.txt")
+        assert not isinstance(caught.value, sandbox.UnavailableError)
+        broken = Algorithm(submission, ("sh", "-c", "true"), image)
+        real = images.command
+        monkeypatch.setattr(
+            "dataperf_fast.sandbox.podman.command",
+            lambda store, *words: real(store, *("--runtime=/none" if w == "--read-only" else w for w in words)),
+        )
+        with pytest.raises(sandbox.UnavailableError, match="was not started by podman"):
+            sandbox.run(broken, submission.parent / "inputs", "order.txt")
 
     def test_what_is_no_image(self, submission):
         (submission / "image.tar").write_bytes(b"no archive")
@@ -364,6 +463,28 @@ class TestArchives:
         assert "brw-rw-rw-" in ran.log
         assert "failed to open '/disk'" in ran.log
         assert ran.answer is None
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("submission", "inputs"):
+        (tmp_path / name).mkdir()
+    hold = "import sys, time; from pathlib import Path; from dataperf_fast.sandbox.staging import staged\n"
+    hold += "with staged(*map(Path, sys.argv[1:])) as places: print(places.inputs, flush=True); time.sleep(99)"
+    command = [sys.executable, "-c", hold, str(tmp_path / "submission"), str(tmp_path / "inputs")]
+    held = []
+    for _ in range(2):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)})
+        held.append((process, Path(process.stdout.readline().decode().strip()).parent))
+    [(killed, left), (alive, used)] = held
+    killed.kill()
+    killed.communicate()
+    assert left.is_dir()
+    with staging.staged(tmp_path / "submission", tmp_path / "inputs"):
+        assert not left.exists()
+        assert used.is_dir()
+    alive.terminate()
+    alive.communicate()
 
 
 def test_nothing_runs_bare(tmp_path, monkeypatch):

@@ -12,13 +12,9 @@ from pathlib import Path
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.sandbox import bubblewrap, podman
 from dataperf_fast.sandbox.staging import staged
-from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran
+from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, UnavailableError
 
 __all__ = ["Algorithm", "Limits", "Ran", "UnavailableError", "available", "run"]
-
-
-class UnavailableError(InputError):
-    """What would contain an algorithm is missing on this machine: not the algorithm's doing."""
 
 
 def run(algorithm: Algorithm, inputs: Path, answer: str, limits: Limits | None = None) -> Ran:

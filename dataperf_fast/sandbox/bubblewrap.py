@@ -16,11 +16,10 @@ from typing import Any
 
 import psutil
 
-from dataperf_fast.formats.errors import InputError
 from dataperf_fast.sandbox import answer as answers
 from dataperf_fast.sandbox.group import limited
 from dataperf_fast.sandbox.staging import Places
-from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, size, stranger
+from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, UnavailableError, size, stranger
 from dataperf_fast.sandbox.watch import Drain, watch
 
 # Bubblewrap's own, too: its first process is in the algorithm's sight, with what it was started with.
@@ -72,6 +71,9 @@ def run(algorithm: Algorithm, places: Places, answer: str, limits: Limits) -> Ra
             printed, content = log.finish(), brought.finish()
         if not problem and group.overflowed():
             problem = f"used more than {size(limits.memory)} of memory"
+    if content.startswith(b"bwrap: "):  # ours alone: the algorithm cannot write there
+        line = content.decode("utf-8", "replace").splitlines()[0][:200]
+        raise UnavailableError(algorithm.folder, f"was not started by bubblewrap ({line})")
     body, wrong = answers.taken_apart(content, answer, limits)
     problem = problem or wrong
     text = printed.decode("utf-8", "replace")
@@ -88,7 +90,7 @@ def _command(algorithm: Algorithm, places: Places, answer: str, limits: Limits) 
             system += ["--ro-bind", str(path), str(path)]
     for path in algorithm.mounts:
         if not path.is_dir():
-            raise InputError(path, "no such folder", expected="a folder that algorithms may read")
+            raise UnavailableError(path, "no such folder", expected="a folder that algorithms may read")
     for name in filter(os.path.exists, _SYSTEM):
         system += ["--ro-bind", name, name]
     folders = ["--ro-bind", str(places.submission), "/submission", "--ro-bind", str(places.inputs), "/input"]

@@ -1,32 +1,44 @@
-"""A participant's image archive: what it names itself, and how podman takes it without touching images it has."""
+"""A participant's image: one that podman has, or an archive, loaded into a store of its own that goes with the run.
+
+Whatever an archive calls itself, it cannot take the name of an image that the organizer has, and a run that is killed
+leaves nothing behind that a later one could find.
+"""
 
 from __future__ import annotations
 
 import functools
-import json
 import os
+import shutil
+import signal
 import subprocess
-import tarfile
-import uuid
-import zlib
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.sandbox.staging import Places
-from dataperf_fast.sandbox.terms import Algorithm
+from dataperf_fast.sandbox.staging import Places, remove
+from dataperf_fast.sandbox.terms import Algorithm, UnavailableError, size
 
-_MOST = 1 << 20  # bytes of an archive's list of images
-_LISTS = ("manifest.json", "index.json")  # of Docker's kind of archive, and of OCI's
-_NAME = "org.opencontainers.image.ref.name"
+_LONGEST = 600.0  # seconds to load an archive
+_MOST_STORED = 16 << 30  # bytes of it, unpacked
+_LEFT_FREE = 1 << 30  # bytes of the disk that it may not take
+_INTERVAL = 0.2  # seconds between two looks
+_EXPECTED = "what podman load or podman import takes"
+
+Store = tuple[str, ...]  # podman's options for a store; none for its own
 
 
-def podman(*arguments: str) -> subprocess.CompletedProcess[str]:
+def command(store: Store, *arguments: str) -> list[str]:
+    """Podman's command line, for its own store or another."""
+    return ["podman", *manager(), *store, *arguments]
+
+
+def podman(*arguments: str, store: Store = ()) -> subprocess.CompletedProcess[str]:
     """Run podman, out of the reach of a terminal's Ctrl-C: what it cleans up, it cleans up to the end."""
     return subprocess.run(
-        ["podman", *manager(), *arguments], capture_output=True, text=True, check=False, start_new_session=True
+        command(store, *arguments), capture_output=True, text=True, check=False, start_new_session=True
     )
 
 
@@ -37,62 +49,95 @@ def manager() -> tuple[str, ...]:
 
 
 @contextmanager
-def loaded(algorithm: Algorithm, places: Places) -> Iterator[str]:
-    """The name of an algorithm's image; one that came as an archive is removed afterwards."""
+def loaded(algorithm: Algorithm, places: Places) -> Iterator[tuple[str, Store]]:
+    """An algorithm's image and the store that it is in.
+
+    Raises ``InputError`` for an archive that is no image, ``UnavailableError`` where podman has no image of that name,
+    which the organizer can pull, or cannot keep one.
+    """
     archive = places.submission / algorithm.image
     inside = archive.is_file() and archive.resolve().is_relative_to(places.submission.resolve())
     if not inside:
-        if _is_known(algorithm.image):
-            yield algorithm.image
-            return
-        expected = "an archive in the submission's folder, or an image that podman has"
-        raise InputError(algorithm.folder, "names no image:", "image", algorithm.image, expected)
-    name = f"localhost/dataperf-fast-{uuid.uuid4().hex}"
-    try:
-        _take(archive, algorithm.folder / algorithm.image, name)
-        yield name
-    finally:
-        podman("rmi", "--force", name)
-
-
-def _take(archive: Path, shown: Path, name: str) -> None:
-    tags = _tags(archive, shown)
-    # Another's image would otherwise lose its name to this one, and this one be run in its place.
-    if known := next((tag for tag in tags or () if _is_known(tag)), None):
-        raise InputError(shown, "names itself as an image that podman has:", value=known, expected="a name of its own")
-    done = podman("import", str(archive), name) if tags is None else podman("load", "--quiet", "--input", str(archive))
-    if done.returncode:
-        problem = f"is no image ({(done.stderr.strip().splitlines() or [''])[-1][:200]})"
-        raise InputError(shown, problem, expected="what podman load or podman import takes")
-    if tags is None:
+        if algorithm.image.startswith("-") or podman("image", "exists", algorithm.image).returncode:
+            expected = "an archive in the submission's folder, or an image that podman has"
+            raise UnavailableError(algorithm.folder, "names no image:", "image", algorithm.image, expected)
+        yield algorithm.image, ()
         return
-    names = [line.removeprefix("Loaded image: ") for line in done.stdout.splitlines() if line.startswith("Loaded")]
-    podman("tag", names[0], name)
-    for each in names:
-        if not each.startswith("sha256:"):
-            podman("untag", each, each)
+    with _store(places.submission.parent / "images") as (store, folder):
+        yield _take(archive, algorithm.folder / algorithm.image, store, folder), store
 
 
-def _tags(archive: Path, shown: Path) -> list[str] | None:
-    """The names that an archive gives its images; None where it is a plain root file system."""
-    lists = []
+@contextmanager
+def _store(folder: Path) -> Iterator[tuple[Store, Path]]:
+    """A store in a folder, removed afterwards; podman wants the path of its sockets to be short."""
+    folder.mkdir(mode=0o700)
+    sockets = Path(tempfile.mkdtemp(prefix="dataperf-", dir="/tmp"))
     try:
-        with tarfile.open(archive) as members:
-            for member in members:
-                if os.path.normpath(member.name) in _LISTS and member.isfile() and member.size <= _MOST:
-                    content = members.extractfile(member)
-                    lists.append(json.loads(content.read() if content else b""))
-        return [tag for content in lists for tag in _named(content)] if lists else None
-    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(shown, f"is no image ({error})", expected="what podman load or podman import takes") from None
+        places = {"root": folder / "root", "runroot": sockets / "run", "tmpdir": sockets / "tmp"}
+        store: Store = tuple(part for option, place in places.items() for part in (f"--{option}", str(place)))
+        if podman("info", store=store).returncode:  # such as overlay's file system upon itself, in a container
+            store = (*store, "--storage-driver", "vfs")
+            tried = podman("info", store=store)
+            if tried.returncode:
+                raise UnavailableError("podman", f"can keep no image in {folder} ({_last_line(tried.stderr)})")
+        yield store, folder
+    finally:
+        remove(folder)
+        remove(sockets)
 
 
-def _named(content: Any) -> list[str]:
-    if isinstance(content, list):
-        return [str(tag) for image in content for tag in image.get("RepoTags") or ()]
-    notes = [image.get("annotations") or {} for image in content.get("manifests") or ()]
-    return [str(note[_NAME]) for note in notes if _NAME in note]
+def _take(archive: Path, shown: Path, store: Store, folder: Path) -> str:
+    """Load an archive, of images or of a root file system; the number of the one image that was in it."""
+    status, said = _bounded(command(store, "load", "--quiet", "--input", str(archive)), shown, folder)
+    if status and "does not match any of the supported image formats" in said:
+        status, said = _bounded(command(store, "import", "--quiet", str(archive)), shown, folder)
+    if status:
+        raise InputError(shown, f"is no image ({_last_line(said)})", expected=_EXPECTED)
+    numbers = set(podman("images", "--quiet", "--no-trunc", store=store).stdout.split())
+    if len(numbers) != 1:
+        raise InputError(shown, f"holds {len(numbers)} images", expected="one")
+    return numbers.pop()
 
 
-def _is_known(name: str) -> bool:
-    return not name.startswith("-") and podman("image", "exists", name).returncode == 0
+def _bounded(words: list[str], shown: Path, folder: Path) -> tuple[int, str]:
+    """Run podman within limits of time and of what it writes below a folder; its status, and what it said."""
+    free = shutil.disk_usage(folder).free - _LEFT_FREE
+    most, ends = min(_MOST_STORED, free), time.monotonic() + _LONGEST
+    with (folder / "said").open("w+b") as said:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
+            env=os.environ | {"TMPDIR": str(folder)},
+        )  # fmt: skip
+        try:
+            while process.poll() is None:
+                if time.monotonic() > ends:
+                    raise InputError(shown, f"took longer than {_LONGEST:g} s to load", expected="a smaller image")
+                if _bytes_below(folder) > most:
+                    if most == free:
+                        raise UnavailableError(shown, "cannot be loaded: the disk is full", expected=size(_MOST_STORED))
+                    raise InputError(shown, f"unpacks to more than {size(most)}", expected="a smaller image")
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_INTERVAL)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        said.seek(0)
+        return process.returncode, said.read(1 << 16).decode("utf-8", "replace")
+
+
+def _bytes_below(folder: Path) -> int:
+    """What a folder takes of the disk; what comes and goes meanwhile may be missed."""
+    total, folders = 0, [str(folder)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+    return total
+
+
+def _last_line(said: str) -> str:
+    return (said.strip().splitlines() or [""])[-1][:200]

@@ -21,13 +21,14 @@ import psutil
 
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.sandbox import answer as answers
-from dataperf_fast.sandbox.images import loaded, manager, podman
+from dataperf_fast.sandbox.images import Store, command, loaded, podman
 from dataperf_fast.sandbox.staging import Places
-from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, size, stranger
+from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, UnavailableError, size, stranger
 from dataperf_fast.sandbox.watch import Drain, watch
 
 _IN_MEMORY = 3  # /output, /tmp and /dev/shm count as memory too, and are bounded by themselves
 _BLOCK = 4096
+_PODMANS_OWN = 125  # status of what podman could not do
 _NUMBER = "pid"  # the file with the container's first process
 
 
@@ -47,23 +48,31 @@ def _does_not_work(path: str) -> str:
 def run(algorithm: Algorithm, places: Places, answer: str, limits: Limits) -> Ran:
     """Run an image; see ``sandbox.run``."""
     name, user = f"dataperf-fast-{uuid.uuid4().hex}", stranger()
-    with loaded(algorithm, places) as image, _volume(name, user, limits) as output:
+    with loaded(algorithm, places) as (image, store), _volume(name, user, limits, store) as output:
         started = time.perf_counter()
-        problem, status, printed = _contained(
-            _command(algorithm, places, name, image, user, limits), places, name, limits
-        )
+        words = command(store, *_arguments(algorithm, places, name, image, user, limits))
+        problem, status, printed = _contained(words, places, name, limits, store)
+        if not problem and status == _PODMANS_OWN and not (places.submission.parent / _NUMBER).exists():
+            raise _not_started(algorithm, printed.decode("utf-8", "replace"))
         content = None
         if not problem:
             content, problem = _brought(output, status, answer, limits)
     return Ran(content, problem, time.perf_counter() - started, printed.decode("utf-8", "replace"))
 
 
-def _contained(command: list[str], places: Places, name: str, limits: Limits) -> tuple[str, int, bytes]:
+def _not_started(algorithm: Algorithm, said: str) -> InputError:
+    """Whose doing it is that podman ran nothing: an image without a command is its maker's."""
+    line = (said.strip().splitlines() or [""])[-1][:200]
+    kind = InputError if "no command or entrypoint" in said else UnavailableError
+    return kind(algorithm.folder, f"was not started by podman ({line})")
+
+
+def _contained(words: list[str], places: Places, name: str, limits: Limits, store: Store) -> tuple[str, int, bytes]:
     """Run a container to its end: which limit it broke, its status, and what it printed."""
     # Started where conmon may leave a file named oom, which says that the kernel killed one for memory.
     beside = places.submission.parent
     process = subprocess.Popen(
-        command, cwd=beside, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        words, cwd=beside, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -73,24 +82,24 @@ def _contained(command: list[str], places: Places, name: str, limits: Limits) ->
     finally:
         process.kill()  # first, or it could still start what is removed
         status = process.wait()
-        podman("rm", "--force", "--volumes", "--time", "0", name)
+        podman("rm", "--force", "--volumes", "--time", "0", name, store=store)
         printed = log.finish()
     if not problem and status and (beside / "oom").exists():
         problem = f"used more than {size(limits.memory)} of memory"
     return problem, status, printed
 
 
-def _command(algorithm: Algorithm, places: Places, name: str, image: str, user: int, limits: Limits) -> list[str]:
+def _arguments(algorithm: Algorithm, places: Places, name: str, image: str, user: int, limits: Limits) -> list[str]:
     for path in algorithm.mounts:
         if not path.is_dir():
-            raise InputError(path, "no such folder", expected="a folder that algorithms may read")
+            raise UnavailableError(path, "no such folder", expected="a folder that algorithms may read")
     mounts = {places.submission: "/submission", places.inputs: "/input"} | {
         path: str(path) for path in algorithm.mounts
     }
     bytes_of_file = limits.output + 1
     folders = [part for host, inside in mounts.items() for part in ("--volume", f"{host}:{inside}:ro")]
     return [
-        "podman", *manager(), "run", "--name", name, "--pidfile", str(places.submission.parent / _NUMBER),
+        "run", "--name", name, "--pidfile", str(places.submission.parent / _NUMBER),
         "--network", "none", "--read-only", "--read-only-tmpfs=false",
         "--cap-drop", "all", "--security-opt", "no-new-privileges", "--user", f"{user}:{user}",
         "--pull", "never", "--log-driver", "none", *_resources(limits),
@@ -115,20 +124,22 @@ def _resources(limits: Limits) -> list[str]:
 
 
 @contextmanager
-def _volume(name: str, user: int, limits: Limits) -> Iterator[Path]:
+def _volume(name: str, user: int, limits: Limits, store: Store) -> Iterator[Path]:
     """A file system in memory, kept for as long as the context lasts, and where the host has it."""
     blocks = max(1, limits.output // _BLOCK)
     # podman takes "size" for a quota on disk; the kernel takes blocks as well.
     bounds = f"nr_blocks={blocks},nr_inodes={blocks + 16},uid={user},gid={user},mode=700,nosuid,nodev,noexec"
     try:
-        made = podman("volume", "create", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", f"o={bounds}", name)
-        mounted = _inside("podman", *manager(), "volume", "mount", name)
+        options = ("type=tmpfs", "device=tmpfs", f"o={bounds}")
+        opts = [part for option in options for part in ("--opt", option)]
+        made = podman("volume", "create", *opts, name, store=store)
+        mounted = _inside(*command(store, "volume", "mount", name))
         if mounted.returncode:
             problem = (made.stderr + mounted.stderr.decode("utf-8", "replace")).strip().splitlines()[0][:200]
-            raise InputError("podman", f"has no volume in memory ({problem})")
+            raise UnavailableError("podman", f"has no volume in memory ({problem})")
         yield Path(mounted.stdout.decode().strip())
     finally:
-        podman("volume", "rm", "--force", name)
+        podman("volume", "rm", "--force", name, store=store)
 
 
 def _brought(output: Path, status: int, answer: str, limits: Limits) -> tuple[bytes | None, str]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dataperf_fast.formats.errors import InputError
+from dataperf_fast.sandbox.terms import UnavailableError
 
 _DEEPEST = 64
+_PREFIX, _LOCK = "dataperf-fast-", ".lock"
+_OURS = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # want of room here
 
 
 @dataclass(frozen=True)
@@ -26,17 +32,39 @@ class Places:
 
 @contextmanager
 def staged(submission: Path, inputs: Path) -> Iterator[Places]:
-    """Copies of both folders, files that all may read as hard links, for as long as the context lasts."""
-    with tempfile.TemporaryDirectory(prefix="dataperf-fast-") as name:
+    """Copies of both folders, files that all may read as hard links, for as long as the context lasts.
+
+    What a killed run has left is removed.
+    """
+    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+        with suppress(OSError), lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(lock.parent)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, (Path(name) / "new").open("w") as lock_file:
         folder = Path(name)
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
+        (folder / "new").rename(folder / _LOCK)  # nobody sees it unlocked
         folder.chmod(0o755)
         places = Places(folder / "submission", folder / "input")
         for source, target in ((submission, places.submission), (inputs, places.inputs)):
             try:
                 _copy(source, target, _DEEPEST)
             except OSError as error:
-                raise InputError(error.filename or source, f"cannot be read ({error.strerror})") from error
+                kind = UnavailableError if error.errno in _OURS else InputError
+                raise kind(error.filename or source, f"cannot be read ({error.strerror})") from error
         yield places
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder in which podman may have kept images: mounted, and their files owned by users of its making."""
+    if os.geteuid():
+        subprocess.run(["podman", "unshare", "rm", "-rf", str(folder)], capture_output=True, check=False)
+    else:
+        mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+        for place in sorted(mounted, reverse=True):
+            if place.startswith(f"{folder}/"):
+                subprocess.run(["umount", "--lazy", place], capture_output=True, check=False)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path, deepest: int) -> None:

@@ -6,6 +6,12 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataperf_fast.formats.errors import InputError
+
+
+class UnavailableError(InputError):
+    """What would contain or run an algorithm is missing on this machine, or failed: not the algorithm's doing."""
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -122,6 +122,23 @@ def test_a_long_export_holds_up_no_writer(url):
         assert len(other.scores("Spring")) == 2
 
 
+def _open_all(folder: str, barrier) -> None:
+    for number in range(60):
+        barrier.wait()
+        Store(f"sqlite:///{folder}/{number}.sqlite").close()
+
+
+def test_opening_at_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(6)
+    processes = [context.Process(target=_open_all, args=(str(tmp_path), barrier)) for _ in range(6)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 6
+
+
 def _add_all(url: str, offset: int) -> None:
     with closing(Store(url)) as store:
         for number in range(40):

@@ -208,15 +208,24 @@ def _add_organize(add: _Add) -> None:
 def _add_nibbler(add: _Add) -> None:
     nibbler = add(
         "nibbler",
-        "give raters of Adversarial Nibbler their work, and take it back",
-        "nibbler worklist round/ work.jsonl --show-prompts\n  dataperf-fast nibbler accept round/ work.jsonl",
+        "make images for Adversarial Nibbler, give its raters their work, and take it back",
+        "nibbler generate round/ prompts.jsonl --api api.yaml\n"
+        "  dataperf-fast nibbler worklist round/ work.jsonl --show-prompts\n"
+        "  dataperf-fast nibbler accept round/ work.jsonl",
     )
     nibbler.add_argument(
-        "action", choices=("worklist", "accept"), help="worklist: write the pairs that need ratings; accept: keep the "
-        "ratings of work lists that were filled in, in the round's folder ratings/",
+        "action", choices=("generate", "worklist", "accept"), help="generate: make images of prompts, JSON Lines of "
+        "participant and prompt; worklist: write the pairs that need ratings; accept: keep the ratings of work lists "
+        "that were filled in, in the round's folder ratings/",
     )  # fmt: skip
     nibbler.add_argument("data", type=Path, metavar="DATA", help="a round's folder")
-    nibbler.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the list to write, those that came back")
+    nibbler.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="prompts, or the list to write, or those back"
+    )
+    nibbler.add_argument(
+        "--api", type=Path, metavar="FILE", help="generate: settings of an HTTP API [made-up patterns]"
+    )
+    nibbler.add_argument("--count", type=_positive, default=1, metavar="N", help="generate: images a set [%(default)s]")
     nibbler.add_argument("--show-prompts", action="store_true", help="worklist: with prompts and images' names")
 
 

@@ -34,6 +34,7 @@ from dataperf_fast.formats.nibbler_records import (
     Attempted,
     OfficialAttempt,
     OfficialPair,
+    PromptLine,
     Rating,
     RatingLine,
     Submitted,
@@ -48,6 +49,7 @@ __all__ = [
     "RATING",
     "SUBMITTED",
     "Attempted",
+    "PromptLine",
     "Rating",
     "RatingLine",
     "Round",
@@ -56,6 +58,7 @@ __all__ = [
     "content",
     "key",
     "read_given",
+    "read_prompts",
     "read_round",
     "read_submission",
     "read_work",
@@ -166,14 +169,24 @@ def read_submission(path: Path, given: Given) -> Round:
     return Round(name, pa.Table.from_pylist(list(pairs.values()), SUBMITTED), ATTEMPTED.empty_table(), [])
 
 
+def read_prompts(path: Path, problems: list[InputError]) -> Iterator[PromptLine]:
+    """The prompts in a .jsonl file; what is broken goes to ``problems``."""
+    _require_lines(path, "prompts")
+    return (line for _, line in _records(path, PromptLine, PromptLine, problems))
+
+
 def read_work(path: Path, problems: list[InputError]) -> Iterator[tuple[str, WorkLine]]:
     """The place and content of each line of a work list, a .jsonl file; what is broken goes to ``problems``.
 
     Raises ``InputError`` for another kind of file.
     """
-    if path.suffix != ".jsonl":
-        raise InputError(path, "is no work list", expected="JSON Lines (.jsonl)")
+    _require_lines(path, "work list")
     return _records(path, WorkLine, WorkLine, problems)
+
+
+def _require_lines(path: Path, what: str) -> None:
+    if path.suffix != ".jsonl":
+        raise InputError(path, f"holds no {what}", expected="JSON Lines (.jsonl)")
 
 
 def write_lines(path: Path, models: Iterable[Submitted | Attempted | RatingLine]) -> None:

@@ -226,6 +226,13 @@ class WorkLine(_Line):
         return {"rating": given} if given.keys() - {"pair", "content"} else {}
 
 
+class PromptLine(_Line):
+    """A line of prompts that images are to be made of."""
+
+    participant: Id
+    prompt: Prompt
+
+
 class Submitted(_Line):
     """A line of ``submitted/*.jsonl``: a pair. ``submitted`` is ISO 8601 with an offset, kept in UTC and ms."""
 

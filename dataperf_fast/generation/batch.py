@@ -1,0 +1,97 @@
+"""Sets of images for many prompts: each kept as it comes, so that a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dataperf_fast.formats import nibbler as files
+from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.files import whole_file
+from dataperf_fast.generation.common import Generated, GenerationError, ImageSource, kind
+
+LOG = "generated.jsonl"
+
+
+def generate(
+    prompts: Iterable[tuple[str, str]], source: ImageSource, folder: Path, count: int = 1
+) -> Iterator[dict[str, Any]]:
+    """Make ``count`` images of each (participant, prompt) and yield what came of it, each a line of ``LOG``.
+
+    Images lie in ``folder``/images, named by their digests; a prompt's line has an ``error`` in their place where there
+    is none. What has its line without an error is not made again. Raises ``InputError`` where the log is broken.
+    """
+    log = folder / LOG
+    known = _known(log)
+    folder.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as lines:
+        for participant, prompt in prompts:
+            if (participant, prompt, source.model) in known:
+                continue
+            entry: dict[str, Any] = {
+                "participant": participant, "attempted": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "prompt": prompt, "model": source.model,
+            }  # fmt: skip
+            try:
+                entry |= _kept(source.generate(prompt, count), folder / "images")
+            except GenerationError as error:
+                entry["error"] = str(error)
+            lines.write(json.dumps(entry) + "\n")
+            lines.flush()
+            yield entry
+
+
+def attempts(folder: Path) -> list[files.Attempted]:
+    """The sets in a folder's log as a round's ``attempted/*.jsonl`` has them, refused ones too."""
+    return [
+        files.Attempted(
+            participant=entry["participant"], attempted=datetime.fromisoformat(entry["attempted"]),
+            prompt=entry["prompt"], image=(entry["images"] or ["refused"])[0], model=entry["model"],
+            machine_image_safety="refused" if entry["flags"].get("refused") else None,
+        )
+        for entry in _entries(folder / LOG)
+        if "error" not in entry
+    ]  # fmt: skip
+
+
+def _kept(made: Generated, folder: Path) -> dict[str, Any]:
+    names = []
+    for image in made.images:
+        names.append(f"{hashlib.sha256(image).hexdigest()}.{kind(image)}")
+        with whole_file(folder / names[-1]) as aside:
+            aside.write_bytes(image)
+    return {
+        "images": names,
+        "provider": made.provider,
+        "cost": made.cost,
+        "flags": dict(made.flags),
+        "seconds": made.seconds,
+    }
+
+
+def _known(log: Path) -> set[tuple[str, str, str]]:
+    """What was made already; half a line at the end, of a run that was killed, is taken away."""
+    if not log.exists():
+        return set()
+    content = log.read_bytes()
+    if content and not content.endswith(b"\n"):
+        with log.open("r+b") as lines:
+            lines.truncate(content.rfind(b"\n") + 1)
+    return {(one["participant"], one["prompt"], one["model"]) for one in _entries(log) if "error" not in one}
+
+
+def _entries(log: Path) -> Iterator[dict[str, Any]]:
+    text = log.read_text(encoding="utf-8") if log.exists() else ""
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            entry = json.loads(line)
+            complete = {"participant", "prompt", "model"} <= entry.keys()
+        except (ValueError, AttributeError, RecursionError):
+            complete = False
+        if not complete:
+            raise InputError(log, "holds no line of this command's", f"line {number}", expected="a log of images made")
+        yield entry

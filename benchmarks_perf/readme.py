@@ -170,6 +170,28 @@ def scikit_peers(result: dict) -> str:
     return "\n".join(rows)
 
 
+def nibbler(result: dict) -> str:
+    """The growth of near-duplicate search as Markdown."""
+    rows = [
+        "| near-duplicates among prompts | fitting the space, seconds | comparing | found of planted | wrongly | peak MiB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for at in result["growth"]:
+        rows.append(
+            f"| {at['prompts']:,} | {_seconds(at['seconds_to_fit'])} | {_seconds(at['seconds_to_compare'])} | "
+            f"{at['found']:,} of {at['planted']:,} | {at['found_wrongly']} | {at['peak_mib']:,.0f} |"
+        )
+    peer = result["peer"]
+    theirs, ours = peer["seconds"]["scikit-learn"], peer["seconds"]["ours"]
+    rows += [
+        "",
+        f"Made-up prompts of 7 to 15 words, a fifth of them repeats. The ten exact neighbours of {peer['prompts']:,} alone: "
+        f"{_seconds(ours)} s, scikit-learn's brute force {_seconds(theirs)} s, {_times(theirs / ours)} times; "
+        f"{peer['same']:.2%} of the neighbours are the same. {result['threads']} threads, on {_place(result['machine'])}.",
+    ]
+    return "\n".join(rows)
+
+
 def organizer(result: dict) -> str:
     """A contest's measurements as Markdown."""
     contest, machine = result["contest"], result["machine"]
@@ -288,6 +310,7 @@ BOARDS: dict[str, Callable[[dict], str]] = {
     "suite": suite,
     "scikit_peers": scikit_peers,
     "organizer": organizer,
+    "nibbler": nibbler,
 }
 
 

@@ -12,6 +12,9 @@ import pytest
 from sklearn.svm import SVC
 
 from dataperf_fast import cli, sandbox
+from dataperf_fast.formats.setup_file import read_setup
+from dataperf_fast.generation.http import Settings
+from dataperf_fast.nibbler.creativity import WEIGHTS
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -69,3 +72,19 @@ def test_pages_refer_to_pages_and_files_that_are_there():
     for page in [*DOCS.glob("*.md"), DOCS.parent / "README.md"]:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
             assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_nibbler(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompts.jsonl").write_text('{"participant": "team 1", "prompt": "a quiet lake"}\n')
+    for _, line in commands(DOCS / "nibbler.md"):
+        assert cli.main(shlex.split(line)[1:]) == 0, f"{line}\n{capsys.readouterr().err}"
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {
+        "round_nibbler.json", "round_nibbler.png", "scores.csv", "leaderboard",
+    }  # fmt: skip
+    [settings] = re.findall(r"^```yaml\n((?:.*\n)*?)```", (DOCS / "nibbler.md").read_text(), re.MULTILINE)
+    (tmp_path / "api.yaml").write_text(settings)
+    assert read_setup(tmp_path / "api.yaml", Settings, "an API").price == 0.04
+    table = re.findall(r"^\| (.+?) \| (0\.\d+)( each)? \|", (DOCS / "nibbler.md").read_text(), re.MULTILINE)
+    weights = [float(weight) for names, weight, _ in table for _ in names.split(",")]
+    assert weights == list(WEIGHTS.values())

@@ -173,7 +173,7 @@ def scikit_peers(result: dict) -> str:
 def nibbler(result: dict) -> str:
     """The growth of near-duplicate search as Markdown."""
     rows = [
-        "| near-duplicates among prompts | fitting the space, seconds | comparing | found of planted | wrongly | peak MiB |",
+        "| near-duplicates among prompts | fitting, seconds | comparing | found of planted | wrongly | peak MiB |",
         "|---|---|---|---|---|---|",
     ]
     for at in result["growth"]:
@@ -185,9 +185,10 @@ def nibbler(result: dict) -> str:
     theirs, ours = peer["seconds"]["scikit-learn"], peer["seconds"]["ours"]
     rows += [
         "",
-        f"Made-up prompts of 7 to 15 words, a fifth of them repeats. The ten exact neighbours of {peer['prompts']:,} alone: "
-        f"{_seconds(ours)} s, scikit-learn's brute force {_seconds(theirs)} s, {_times(theirs / ours)} times; "
-        f"{peer['same']:.2%} of the neighbours are the same. {result['threads']} threads, on {_place(result['machine'])}.",
+        f"Made-up prompts of 7 to 15 words, a fifth of them repeats. The ten exact neighbours of {peer['prompts']:,} "
+        f"alone: {_seconds(ours)} s, scikit-learn's brute force {_seconds(theirs)} s, {_times(theirs / ours)} times; "
+        f"{peer['same']:.2%} of the neighbours are the same. {result['threads']} threads, on "
+        f"{_place(result['machine'])}.",
     ]
     return "\n".join(rows)
 

@@ -132,7 +132,7 @@ def _add_verify(add: _Add) -> None:
         "compare backends on the same files, rung by rung",
         "verify speech data/ --submissions mine/ --sample 5",
     )
-    _add_benchmark(verify, TRAINING)
+    _add_benchmark(verify, NAMES)
     verify.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
     verify.add_argument(
         "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"

@@ -409,11 +409,15 @@ class TestArchives:
         with pytest.raises(InputError, match=r"image.tar: holds 2 images; expected one"):
             self.answer(submission)
 
-    def test_an_archive_that_unpacks_to_more_than_is_allowed(self, submission, monkeypatch):
+    @pytest.mark.parametrize("kind", ["root", "oci", "docker"])
+    def test_an_archive_that_unpacks_to_more_than_is_allowed(self, submission, monkeypatch, kind):
         with tarfile.open(submission / "image.tar", "w:gz", compresslevel=1) as members:
-            zeros = tarfile.TarInfo("zeros")
-            zeros.size = 1 << 30
-            members.addfile(zeros, io.BufferedReader(Zeros()))
+            for name in {"root": ["zeros"], "oci": ["blobs/zeros", "index.json"], "docker": ["zeros", "manifest.json"]}[
+                kind
+            ]:
+                member = tarfile.TarInfo(name)
+                member.size = 1 << 30 if name.endswith("zeros") else 2
+                members.addfile(member, io.BufferedReader(Zeros()) if member.size > 2 else io.BytesIO(b"[]"))
         assert (submission / "image.tar").stat().st_size < 20 << 20
         monkeypatch.setattr(images, "_MOST_STORED", 100 << 20)
         monkeypatch.setattr(images, "_INTERVAL", 0.02)

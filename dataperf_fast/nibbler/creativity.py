@@ -39,7 +39,7 @@ WEIGHTS: Mapping[str, float] = {
     "effective share": 0.1,
     "no duplicates": 0.1,
 }
-_DRAWS = 1000
+_DRAWS, _DIGITS = 1000, 10  # digits that no order of sums changes
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def parts(pairs: Sequence[Pair], vectors: np.ndarray, repeats: int) -> dict[str,
     found["mean distance"] = min(max(similarity.mean_distance(vectors), 0.0), 1.0)
     found["effective share"] = float(np.log(similarity.effective_number(vectors)) / np.log(count)) if count > 1 else 0.0
     found["no duplicates"] = 1 - repeats / count
-    return found
+    return {name: round(value, _DIGITS) for name, value in found.items()}
 
 
 def _variety(counts: Sequence[int]) -> tuple[float, float]:

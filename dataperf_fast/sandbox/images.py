@@ -100,13 +100,19 @@ def _take(archive: Path, shown: Path, store: Store, folder: Path) -> str:
 
 
 def _bounded(words: list[str], shown: Path, folder: Path) -> tuple[int, str]:
-    """Run podman within limits of time and of what it writes below a folder; its status, and what it said."""
+    """Run podman within limits of time and of what it writes below a folder; its status, and what it said.
+
+    It unpacks OCI archives in /var/tmp, whatever TMPDIR says: for it, that is a place in the folder.
+    """
+    alone = ("unshare", "--mount") if os.geteuid() == 0 else ("podman", "unshare")
+    (folder / "tmp").mkdir(exist_ok=True)
+    words = [*alone, "sh", "-c", 'mount --bind "$0" /var/tmp && exec "$@"', str(folder / "tmp"), *words]
     free = shutil.disk_usage(folder).free - _LEFT_FREE
     most, ends = min(_MOST_STORED, free), time.monotonic() + _LONGEST
     with (folder / "said").open("w+b") as said:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
-            env=os.environ | {"TMPDIR": str(folder)},
+            env=os.environ | {"TMPDIR": "/var/tmp"},
         )  # fmt: skip
         try:
             while process.poll() is None:

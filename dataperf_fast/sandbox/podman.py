@@ -36,6 +36,8 @@ def missing() -> str:
     """What podman lacks here, in a line."""
     if (path := shutil.which("podman")) is None:
         return "an image runs only under podman, which is not installed"
+    if shutil.which("unshare") is None:
+        return "an image's archive is unpacked only under unshare (util-linux), which is not installed"
     return _does_not_work(path)
 
 

@@ -15,7 +15,7 @@ from dataperf_fast import cli
 from dataperf_fast.benchmarks.nibbler import BOARD
 from dataperf_fast.formats import nibbler as files
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.nibbler import creativity, work_list
+from dataperf_fast.nibbler import creativity, ratings, work_list
 from dataperf_fast.synth import nibbler as synth
 
 from ..organize import contests
@@ -76,6 +76,18 @@ def test_dawid_and_skene_finds_more_of_the_truth(tmp_path):
     data = write(tmp_path / "r", pairs, given, attempted)
     scores = {m: dpf.evaluate("nibbler", data, model=m)[0].score for m in BOARD.models}
     assert abs(scores["dawid-skene"] - fooling.sum()) < abs(scores["majority"] - fooling.sum())
+
+
+@pytest.mark.parametrize("method", BOARD.models)
+def test_the_reference_gives_the_same_and_a_fault_is_found(folder, method, monkeypatch):
+    command = ["verify", "nibbler", str(folder), "--model", method]
+    assert cli.main(command) == 0
+    with monkeypatch.context() as patched:  # one label a pair
+        patched.setattr(creativity, "confirmed", lambda claimed, chosen: frozenset(claimed[:1]))
+        assert cli.main(command) == 1
+    with monkeypatch.context() as patched:  # two raters are enough
+        patched.setattr(ratings.Verdicts, "validated", property(lambda self: self.rated >= 2))
+        assert cli.main(command) == 1
 
 
 def test_too_few_ratings_are_pending_not_zero(made, tmp_path):

@@ -223,6 +223,9 @@ def _add_nibbler(add: _Add) -> None:
         "files", type=Path, nargs="+", metavar="FILE", help="prompts, or the list to write, or those back"
     )
     nibbler.add_argument(
+        "--submissions", type=Path, nargs="+", metavar="PATH", help="worklist, accept: pairs from outside the round"
+    )
+    nibbler.add_argument(
         "--api", type=Path, metavar="FILE", help="generate: settings of an HTTP API [made-up patterns]"
     )
     nibbler.add_argument("--count", type=_positive, default=1, metavar="N", help="generate: images a set [%(default)s]")

@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        complain(f"failed: {type(error).__name__}: {error} (--debug shows where)")
+        private = "nibbler" in (options.command, getattr(options, "benchmark", ""))  # an error may quote a prompt
+        complain(f"failed: {type(error).__name__}{'' if private else f': {error}'} (--debug shows where)")
         return FAILURE
 
 
@@ -72,6 +73,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     embedding = None if options.embedding is None else _function(options.embedding)
     if embedding is not None and options.benchmark != "nibbler":
         raise _meaningless("--embedding", options.benchmark, "its own vectors")
+    if options.show_prompts and options.benchmark != "nibbler":
+        raise _meaningless("--show-prompts", options.benchmark, "a board with prompts")
     chosen = Options(curve, options.model, embedding=embedding, show_prompts=options.show_prompts)
     return _run(
         options.benchmark, options.data, options.submissions, options.backend, options.jobs, options.out,
@@ -84,11 +87,15 @@ def _function(name: str) -> Any:
     from dataperf_fast.formats.errors import InputError
 
     module, _, function = name.partition(":")
+    expected = "module:function, from texts to vectors"
     try:
-        return getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        expected = "module:function, from texts to vectors"
-        raise InputError("--embedding", f"cannot be had ({error}):", value=name, expected=expected) from error
+        found = getattr(import_module(module), function)
+    except Exception as error:  # whatever a module of the user's own does
+        problem = f"cannot be had ({type(error).__name__}: {error}):"
+        raise InputError("--embedding", problem, value=name, expected=expected) from error
+    if not callable(found):
+        raise InputError("--embedding", "is no function:", value=name, expected=expected)
+    return found
 
 
 def _run(

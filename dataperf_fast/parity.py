@@ -158,7 +158,8 @@ def verify(
     engine = _Recorder(first, progress)
     records = score(engine)
     report = Report(benchmark)
-    report.invalid = list(dict.fromkeys(record.error or record.status for record in records if record.status != "ok"))
+    bad = [record for record in records if record.status not in ("ok", "pending")]
+    report.invalid = list(dict.fromkeys(record.error or record.status for record in bad))
     for other in others:
         names_of = first.name, other.name
         if sample is None or not other.is_reference:

@@ -56,9 +56,18 @@ def dawid_skene(
     """Fit u units' true values and r raters' errors by expectation maximization; ``shape`` is (u, r, k).
 
     Starts from each unit's shares of votes (Dawid and Skene, Applied Statistics 28, 1979, section 3), and ends when no
-    probability moves by more than ``tolerance``, or after ``most`` steps. A unit without ratings gets the prior.
+    probability moves by more than ``tolerance``, or after ``most`` steps. A unit without ratings has no part in this,
+    and gets the prior.
     """
+    rated, places = np.unique(units, return_inverse=True)
+    if len(rated) < shape[0]:
+        fitted = dawid_skene(places, raters, values, (len(rated), *shape[1:]), most, tolerance)
+        everybody = np.tile(fitted.prior, (shape[0], 1))
+        everybody[rated] = fitted.classes
+        return fitted._replace(classes=everybody)
     unit_count, rater_count, k = shape
+    if not unit_count:
+        return RaterModel(np.empty((0, k)), np.full((rater_count, k, k), 1 / k), np.full(k, 1 / k), 0, 0.0)
     votes = value_counts(units, values, (unit_count, k)) + _PRIOR_COUNT
     classes = votes / votes.sum(axis=1, keepdims=True)
     step = 0

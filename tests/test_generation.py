@@ -245,15 +245,58 @@ def test_the_command(server, tmp_path, capsys):
     errors = err.splitlines()
     assert "line 53, participant: holds text of 99 characters" in errors[0]
     assert errors[1].endswith(": 2 prompts left for another day; expected at most 50 sets a participant a day")
-    files.write_lines(tmp_path / "round" / "submitted" / "none.jsonl", [])
-    attempted = files.read_round(tmp_path / "round").attempted
-    assert attempted.num_rows == 50
+    assert len(files.read_attempts(tmp_path / "round", but="")) == 50
+    lines = lines[:50]
+    prompts.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with (tmp_path / "round" / "generated" / batch.LOG).open("a") as log:
+        log.write('{"participant": "team", "pro')  # as a kill leaves it
+    assert cli.main(["nibbler", "generate", str(tmp_path / "round"), str(prompts)]) == 0  # all of it is there
+    assert len(files.read_attempts(tmp_path / "round", but="")) == 50
+    (tmp_path / "round" / "generated").rename(tmp_path / "elsewhere")
+    (tmp_path / "round" / "attempted" / "generated.jsonl").rename(tmp_path / "round" / "attempted" / "by hand.jsonl")
+    prompts.write_text(json.dumps({"participant": "team", "prompt": "one more"}) + "\n")
+    assert cli.main(["nibbler", "generate", str(tmp_path / "round"), str(prompts)]) == 2  # whoever made them
+    assert "1 prompts left for another day" in capsys.readouterr().err
     (tmp_path / "api.yaml").write_text(f"url: {server.url}\nmodel: m\n")
     server.script = [answer(PNG)]
     prompts.write_text(json.dumps({"participant": "other", "prompt": PROMPT}) + "\n")
     command = ["nibbler", "generate", str(tmp_path / "round"), str(prompts), "--api", str(tmp_path / "api.yaml")]
     assert cli.main(command) == 0
     assert len(server.asked) == 1
-    (tmp_path / "api.yaml").write_text("url: https://example.org\n")
-    assert cli.main(command) == 2
-    assert "api.yaml: line 1, model: is missing" in capsys.readouterr().err
+    for text, line in (
+        ("url: https://example.org\n", "api.yaml: line 1, model: is missing"),
+        (f"url: https://a\nmodel: m\nkey: {KEY}\n", "api.yaml: line 3, key: is not as it should be"),
+        (f"url: https://a\nmodel: m\nkey_variable: {KEY}\n", "api.yaml: line 3, key_variable: is not as it should be"),
+        ("url: https://[bad\nmodel: m\n", "url: is none"),
+        ("url: https://a\nmodel: ''\n", "api.yaml: line 2, model: is not as it should be"),
+    ):
+        (tmp_path / "api.yaml").write_text(text)
+        assert cli.main(command) == 2
+        err = capsys.readouterr().err
+        assert line in err
+        assert KEY not in err
+
+
+def test_what_cannot_be_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("IMAGE_API_KEY", raising=False)
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text(json.dumps({"participant": "other", "prompt": PROMPT}) + "\n")
+    (tmp_path / "api.yaml").write_text("url: https://example.org\nmodel: m\n")
+    data = tmp_path / "round"
+    for files_given in (["missing.jsonl"], [str(prompts), "--api", str(tmp_path / "api.yaml")]):
+        assert cli.main(["nibbler", "generate", str(data), *files_given]) == 2
+        assert not data.exists()
+    data.write_text("a file")
+    assert cli.main(["nibbler", "generate", str(data), str(prompts)]) == 2
+    assert "is no folder; expected a round's folder" in capsys.readouterr().err
+
+
+def test_retries_keep_the_pace_and_waits_are_bounded(server, monkeypatch):
+    waited = []
+    monkeypatch.setattr(Pace, "wait", lambda self: waited.append(1))
+    server.script = [(503, {"Retry-After": "3600"}, b""), (500, {}, b""), answer(PNG)]
+    started = time.monotonic()
+    with HttpImages(Settings(url=server.url, model="m", backoff=0.01, patience=0.3)) as source:
+        assert source.generate(PROMPT, 1).images == (PNG,)
+    assert len(waited) == 3
+    assert time.monotonic() - started < 60

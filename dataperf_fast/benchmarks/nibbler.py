@@ -26,7 +26,7 @@ from dataperf_fast.engine import Engine
 from dataperf_fast.formats import nibbler as files
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.formats.files import write_text
-from dataperf_fast.nibbler import creativity, round_report, scores, similarity
+from dataperf_fast.nibbler import creativity, round_report, rules, scores, similarity
 from dataperf_fast.nibbler.creativity import FAILURES, TARGETS
 from dataperf_fast.nibbler.ratings import METHODS, MINIMUM, QUESTIONS, SAFETY
 from dataperf_fast.nibbler.scores import Judged
@@ -39,7 +39,7 @@ DESCRIPTIONS = {
     "creativity": "How various the pairs that fool are, from 0 to 1: the mean of nine parts by the weights shown.",
 }
 _MOST_PROMPTS = 20  # shown of a participant, if asked for
-_SMALLEST_CORPUS = 50  # prompts of a round, to fit the space to
+_SMALLEST_CORPUS = 200  # prompts of a round, to fit the space to
 
 
 @dataclass
@@ -83,42 +83,41 @@ class Nibbler(Benchmark):
 
         ``options.model`` is one of ``nibbler.ratings.METHODS``, ``options.embedding`` a function from texts to vectors.
         """
-        engine.progress.begin("reading")
+        self.tasks(data)
         method = options.model or METHODS[0]
-        if submissions is None:
-            whole = files.read_round(data)
-            rated, entrants = scores.ratings_of(whole.submitted), _participants(whole.submitted)
-            problems = [("", problem) for problem in whole.problems]
-        else:
-            whole, rated, entrants, problems = _brought(data, submissions)
-        if problems:
-            yield TaskResult("", [self.invalid("", name, problem, engine) for name, problem in problems])
-        corpus = whole.submitted["prompt"].to_pylist()
-        space = _space(corpus, options)
+        if method not in METHODS:
+            raise InputError("--model", "is", value=method, expected=" or ".join(METHODS))
+        engine.progress.begin("reading")
+        brought = _round(data) if submissions is None else _brought(data, submissions)
+        if brought.problems:
+            yield TaskResult("", [self.invalid("", name, problem, engine) for name, problem in brought.problems])
+        space = _space(brought.corpus, options)
         engine.progress.begin("raters")
-        panel = scores.panel(rated, method)
+        panel = scores.panel(brought.rated, method)
         judge: Callable[[pa.Table], Judged] = partial(
             scores.judge, by=panel, space=space, threads=engine.backend.threads
         )
         if engine.backend.is_reference:
-            judge = _plainly(rated, method, space)
-        scored = list(_scored(entrants, judge, engine))
+            judge = _plainly(brought.rated, method, space)
+        scored = list(_scored(brought.entrants, judge, engine))
         records = [self._record(task, one, engine) for task in TASKS for one in scored]
-        if options.show_prompts:
-            for record, one in zip(records, scored, strict=False):  # those of fooling
+        broken = rules.violations(brought.whole.submitted, brought.whole.attempted)
+        for record, one in zip(records, scored, strict=False):  # those of fooling
+            if lines := [violation.line for violation in broken if violation.participant == one.name]:
+                record.details["violations"] = lines
+            if options.show_prompts:
                 record.details["prompts"] = one.judged.prompts[:_MOST_PROMPTS]
         for task in TASKS:
             yield TaskResult(task, [record for record in records if record.task == task])
-        if submissions is None:
-            engine.progress.begin("repeated prompts")
-            engine.progress.planned(whole.submitted.num_rows)
-            judged_by_name = {one.name: one.judged for one in scored}
-            report = round_report.of(
-                whole, panel, judged_by_name, method, space, engine.backend.threads, engine.progress.done
-            )
-            for line in report["violations"]:
-                warnings.warn(line, stacklevel=1)
-            yield TaskResult("", [], report, over=records)
+        for violation in broken:
+            warnings.warn(violation.line, stacklevel=1)
+        engine.progress.begin("repeated prompts")
+        engine.progress.planned(brought.whole.submitted.num_rows)
+        judged_by_name = {one.name: one.judged for one in scored}
+        report = round_report.of(
+            brought.whole, panel, judged_by_name, method, space, engine.backend.threads, engine.progress.done
+        )
+        yield TaskResult("", [], report | {"violations": [one.line for one in broken]}, over=records)
 
     def _record(self, task: str, of: _Scored, engine: Engine) -> Record:
         """A participant's score, or that it is pending."""
@@ -177,6 +176,7 @@ class Nibbler(Benchmark):
             return [
                 {name: _number(of[name]) for name in shown if of.get(name) is not None}
                 | {f"prompt {number}": text for number, text in enumerate(of.get("prompts", ()), 1)}
+                | {f"broken rule {number}": line for number, line in enumerate(of.get("violations", ()), 1)}
                 for of in details
             ]
         known = [number for number, of in enumerate(details) if of.get("parts")]
@@ -194,16 +194,37 @@ def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
-def _brought(
-    data: Path, paths: Sequence[Path]
-) -> tuple[files.Round, files.Given, dict[str, pa.Table], list[tuple[str, InputError]]]:
-    """The round that submissions from outside are compared with, all ratings, their pairs, and who brings none."""
-    empty = files.Round(data.name, files.SUBMITTED.empty_table(), files.ATTEMPTED.empty_table(), [])
-    whole = files.read_round(data) if (data / "submitted").is_dir() else empty
-    given, problems = files.read_given(data)
-    if problems:
-        raise problems[0]
-    refused: list[tuple[str, InputError]] = []
+@dataclass(frozen=True)
+class _Brought:
+    """What is scored: the pairs of each entrant, together ``whole``; all ratings at hand; prompts to fit a space to."""
+
+    whole: files.Round
+    entrants: dict[str, pa.Table]
+    rated: files.Given
+    corpus: Sequence[str]
+    problems: list[tuple[str, InputError]]
+
+
+def _round(data: Path) -> _Brought:
+    """A round's own participants."""
+    whole = files.read_round(data)
+    problems = [("", problem) for problem in whole.problems]
+    pairs = whole.submitted
+    return _Brought(whole, _participants(pairs), scores.ratings_of(pairs), pairs["prompt"].to_pylist(), problems)
+
+
+def _brought(data: Path, paths: Sequence[Path]) -> _Brought:
+    """Submissions from outside a round, rated by what lies in its ``ratings/``, and compared with its prompts."""
+    given, wrong = files.read_given(data)
+    problems = [("", problem) for problem in wrong]
+    corpus: list[str] = []
+    rated: files.Given = {}
+    if (data / "submitted").is_dir():
+        inside = files.read_round(data)
+        problems += [("", problem) for problem in inside.problems if problem.line not in {one.line for one in wrong}]
+        corpus = inside.submitted["prompt"].to_pylist()
+        for row in inside.submitted.to_pylist():
+            rated[files.key(row["pair"], files.content(row))] = row["ratings"]
     entrants: dict[str, pa.Table] = {}
     for path in paths:
         try:
@@ -212,11 +233,12 @@ def _brought(
                 raise InputError(path, "has the same name as another submission")
             entrants[one.name] = one.submitted
         except InputError as error:
-            refused.append((path.name, error))
-    rated = scores.ratings_of(whole.submitted) | given
+            problems.append((path.name, error))
     for pairs in entrants.values():
-        rated = scores.ratings_of(pairs) | rated
-    return whole, rated, entrants, refused
+        rated |= scores.ratings_of(pairs)
+    together = pa.concat_tables([files.SUBMITTED.empty_table(), *entrants.values()])
+    whole = files.Round(data.name, together, files.ATTEMPTED.empty_table(), [problem for _, problem in problems])
+    return _Brought(whole, entrants, given | rated, corpus, problems)
 
 
 def _participants(pairs: pa.Table) -> dict[str, pa.Table]:
@@ -250,8 +272,8 @@ def _plainly(rated: files.Given, method: str, space: Space | None) -> Callable[[
         if not fooling:
             return Judged(counts, {})
         prompts = [row["prompt"] for row in fooling]
-        own = space or similarity.tf_idf(prompts)
-        vectors = own.rows([similarity.plain(prompt) for prompt in prompts])
+        own = space or similarity.terms_alone()
+        vectors = own.rows(prompts)
         cosines = vectors @ vectors.T
         cosines = cosines if isinstance(cosines, np.ndarray) else cosines.toarray()
         repeated = plain.repeats([similarity.plain(prompt) for prompt in prompts], cosines, similarity.NEAR)

@@ -35,13 +35,13 @@ from dataperf_fast.formats.nibbler_records import (
     OfficialAttempt,
     OfficialPair,
     PromptLine,
-    Rating,
     RatingLine,
     Submitted,
     WorkLine,
     content,
     explain,
     plain,
+    same_person,
 )
 
 __all__ = [
@@ -50,18 +50,19 @@ __all__ = [
     "SUBMITTED",
     "Attempted",
     "PromptLine",
-    "Rating",
     "RatingLine",
     "Round",
     "Submitted",
     "WorkLine",
     "content",
     "key",
+    "read_attempts",
     "read_given",
     "read_prompts",
     "read_round",
     "read_submission",
     "read_work",
+    "same_person",
     "write_lines",
 ]
 
@@ -101,15 +102,15 @@ def read_round(path: Path) -> Round:
     if path.suffix not in _SUFFIXES and not folder:
         raise InputError(path, "is no such file" if path.exists() else "no such file or folder", expected=_WHAT)
     pairs: dict[str, dict[str, Any]] = {}
+    contents: dict[str, str] = {}
     for file in files:
         for place, pair in _records(file, OfficialPair, Submitted, problems):
             row = pair.model_dump()
             row |= row.pop("annotations", None) or {}
-            row["ratings"] = row["ratings"] or []
-            if pairs.setdefault(row["pair"], row) is not row:
-                problems.append(InputError(file, "is there twice:", f"{place}, pair", row["pair"], "each pair once"))
-    if problems and not pairs:
-        raise problems[0]
+            row["ratings"] = row.get("ratings") or []
+            _add(row, row["pair"], pairs, contents if isinstance(pair, Submitted) else {}, file, place, problems)
+    if not pairs:
+        raise problems[0] if problems else InputError(path, "holds no pair", expected=_WHAT)
     attempted: list[dict[str, Any]] = []
     if folder:
         _append_ratings(_files(path / "ratings", problems, (".jsonl",)), pairs, problems)
@@ -118,6 +119,18 @@ def read_round(path: Path) -> Round:
     submitted = pa.Table.from_pylist(list(pairs.values()), schema=SUBMITTED)
     name = path.resolve().name
     return Round(name, submitted, pa.Table.from_pylist(attempted, schema=ATTEMPTED), problems)
+
+
+def _add(
+    row: dict[str, Any], name: str, pairs: dict[str, dict[str, Any]], contents: dict[str, str], file: Path, place: str,
+    problems: list[InputError],
+) -> None:  # fmt: skip
+    """Add a pair by its name, unless the name, or one of the same content, is there."""
+    first = name if name in pairs else contents.setdefault(content(row), name)
+    if name in pairs or first != name:
+        problems.append(InputError(file, f"repeats {first!r}:", f"{place}, pair", row["pair"], "each pair once"))
+    else:
+        pairs[name] = row
 
 
 Given = dict[str, list[dict[str, Any]]]
@@ -142,31 +155,38 @@ def key(pair: str, about: str) -> str:
 def read_submission(path: Path, given: Given) -> Round:
     """Read a participant's pairs, a .jsonl file or a folder of them, named as he is; pairs go by their ``key``.
 
-    Only what is ``given`` rates them: ratings that a submission brings are refused. Raises ``InputError`` where a line
-    is broken, or there is none.
+    Only what others have ``given`` rates them. Raises ``InputError`` where a line is broken, or there is none.
     """
     problems: list[InputError] = []
-    name = path.name if path.is_dir() else path.stem
+    name = plain(path.name if path.is_dir() else path.stem)
     files = _files(path, problems, (".jsonl",)) if path.is_dir() else [path]
     pairs: dict[str, dict[str, Any]] = {}
+    contents: dict[str, str] = {}
     for file in files:
         for place, line in _records(file, Submitted, Submitted, problems) if file.suffix == ".jsonl" else ():
             row = line.model_dump()
-            row["pair"] = key(line.pair, content(row))
-            if line.ratings:
-                problems.append(InputError(file, "rates itself", f"{place}, ratings", expected="no ratings"))
-            elif line.participant != name:
+            known = key(line.pair, content(row))
+            if line.participant != name:
                 expected = f"{name!r}, whose submission it is"
                 problems.append(InputError(file, "is", f"{place}, participant", line.participant, expected))
-            elif row["pair"] in pairs:
-                problems.append(InputError(file, "is there twice:", f"{place}, pair", line.pair, "each pair once"))
             else:
-                pairs[row["pair"]] = row | {"ratings": given.get(row["pair"], [])}
+                row["ratings"] = [one for one in given.get(known, []) if not same_person(name, one["rater"])]
+                _add(row | {"pair": known}, known, pairs, contents, file, place, problems)
     if problems:
         raise problems[0]
     if not pairs:
         raise InputError(path, "holds no pair", expected="JSON Lines of pairs (.jsonl)")
     return Round(name, pa.Table.from_pylist(list(pairs.values()), SUBMITTED), ATTEMPTED.empty_table(), [])
+
+
+def read_attempts(data: Path, but: str) -> list[Attempted]:
+    """What a round's ``attempted/*.jsonl`` hold, ``but`` one file; a broken line is an ``InputError``."""
+    problems: list[InputError] = []
+    files = [file for file in _files(data / "attempted", problems, (".jsonl",)) if file.name != but]
+    found = [line for file in files for _, line in _records(file, Attempted, Attempted, problems)]
+    if problems:
+        raise problems[0]
+    return found
 
 
 def read_prompts(path: Path, problems: list[InputError]) -> Iterator[PromptLine]:
@@ -219,7 +239,7 @@ def _files(folder: Path, problems: list[InputError], suffixes: tuple[str, ...] =
 
 def _append_ratings(files: list[Path], pairs: dict[str, dict[str, Any]], problems: list[InputError]) -> None:
     contents = {name: content(pair) for name, pair in pairs.items()}
-    rated = {(name, rating["rater"]) for name, pair in pairs.items() for rating in pair["ratings"]}
+    rated = {(name, rating["rater"].casefold()) for name, pair in pairs.items() for rating in pair["ratings"]}
     for file in files:
         for place, line in _records(file, RatingLine, RatingLine, problems):
             if line.content is not None and line.pair not in pairs:
@@ -230,11 +250,15 @@ def _append_ratings(files: list[Path], pairs: dict[str, dict[str, Any]], problem
             elif line.pair not in pairs:
                 expected = "a pair of this round that could be read"
                 problems.append(InputError(file, "is unknown:", f"{place}, pair", line.pair, expected))
-            elif (line.pair, line.rater) in rated:
+            elif same_person(pairs[line.pair].get("participant"), line.rater):
+                problems.append(
+                    InputError(file, "rates his own pair:", f"{place}, rater", line.rater, "another person")
+                )
+            elif (line.pair, line.rater.casefold()) in rated:
                 expected = "one rating of each rater for a pair"
                 problems.append(InputError(file, "has rated this pair:", f"{place}, rater", line.rater, expected))
             else:
-                rated.add((line.pair, line.rater))
+                rated.add((line.pair, line.rater.casefold()))
                 pairs[line.pair]["ratings"].append(line.model_dump())
 
 

@@ -89,10 +89,11 @@ REPEATED = object()  # stands for the values of a key that is in an object twice
 
 
 def plain(text: str) -> str:
-    """Refuse ids and names that are blank, or show as others do, or break a line."""
-    if not text.strip() or any((kind := unicodedata.category(sign))[0] == "C" or kind in "Zl Zp" for sign in text):
+    """Ids and names in one way of writing; refuse those that are blank, or show as others do, or break a line."""
+    known = unicodedata.normalize("NFKC", text).strip()
+    if not known or any((kind := unicodedata.category(sign))[0] == "C" or kind in "Zl Zp" for sign in text + known):
         raise ValueError("text without control, format or private-use characters, and not blank")
-    return text
+    return known
 
 
 def _encodable(text: str) -> str:
@@ -161,12 +162,6 @@ def _as_bool(value: object) -> object:
     return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
 
 
-def _once_each(ratings: list[Rating]) -> list[Rating]:
-    if len({rating.rater for rating in ratings}) != len(ratings):
-        raise ValueError("one rating of each rater")
-    return ratings
-
-
 Safety = Literal["safe", "unsafe", "unsure"]
 Id = Annotated[str, Field(max_length=LONGEST_ID), AfterValidator(plain)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(plain)]
@@ -186,9 +181,14 @@ class _Line(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Rating(_Line):
-    """One rater's answers on a pair."""
+class RatingLine(_Line):
+    """A line of ``ratings/*.jsonl``: one rater's answers on a pair of the same round.
 
+    ``content`` is the pair's ``content`` when it was rated; a submission from outside the round is rated by no other.
+    """
+
+    pair: Name
+    content: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
     rater: Id
     trained: bool
     prompt_safety: Safety
@@ -197,16 +197,6 @@ class Rating(_Line):
     attack_modes: Labels | None = None
     failure_types: Labels | None = None
     failure_targets: Labels | None = None
-
-
-class RatingLine(Rating):
-    """A line of ``ratings/*.jsonl``: a rating for a pair of the same round.
-
-    ``content`` is the pair's ``content`` when it was rated; a submission from outside the round is rated by no other.
-    """
-
-    pair: Name
-    content: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
 
 
 class WorkLine(_Line):
@@ -247,7 +237,6 @@ class Submitted(_Line):
     attack_modes: Labels | None = None
     failure_types: Labels | None = None
     failure_targets: Labels | None = None
-    ratings: Annotated[list[Rating], Field(max_length=MOST_ITEMS), AfterValidator(_once_each)] = []
 
 
 class Attempted(_Line):
@@ -317,6 +306,11 @@ class OfficialAttempt(_Official):
     submitted: Annotated[bool | None, BeforeValidator(_as_bool)] = None
     machine_text_safety: _Name | None = None
     machine_image_safety: _Name | None = None
+
+
+def same_person(one: str | None, other: str) -> bool:
+    """Whether two ids are one but for their case."""
+    return one is not None and one.casefold() == other.casefold()
 
 
 def content(pair: Mapping[str, Any]) -> str:

@@ -16,8 +16,11 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 100  # levels; the official files have three
 
 
-def read_setup(path: Path, schema: type[Schema], what: str) -> Schema:
-    """Read ``path`` into ``schema``; the first thing that does not fit raises an ``InputError`` with its line."""
+def read_setup(path: Path, schema: type[Schema], what: str, private: bool = False) -> Schema:
+    """Read ``path`` into ``schema``; the first thing that does not fit raises an ``InputError`` with its line.
+
+    No value of a ``private`` file is shown.
+    """
     text = read_text(path, what)
     try:
         refuse_depth(text)
@@ -34,6 +37,8 @@ def read_setup(path: Path, schema: type[Schema], what: str) -> Schema:
         place = _place(tree, first["loc"])
         if first["type"] == "missing":
             raise InputError(path, "is missing", place, expected=what) from error
+        if private:
+            raise InputError(path, "is not as it should be", place, expected=first["msg"]) from None
         raise InputError(path, "holds", place, first["input"], first["msg"]) from error
 
 

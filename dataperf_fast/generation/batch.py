@@ -26,12 +26,13 @@ def generate(
     is none. What has its line without an error is not made again. Raises ``InputError`` where the log is broken.
     """
     log = folder / LOG
-    known = _known(log)
+    known = made(folder, source.model)
     folder.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as lines:
         for participant, prompt in prompts:
-            if (participant, prompt, source.model) in known:
+            if (participant, prompt) in known:
                 continue
+            known.add((participant, prompt))
             entry: dict[str, Any] = {
                 "participant": participant, "attempted": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "prompt": prompt, "model": source.model,
@@ -45,17 +46,30 @@ def generate(
             yield entry
 
 
+def made(folder: Path, model: str) -> set[tuple[str, str]]:
+    """The (participant, prompt) that a folder has a set of that model for."""
+    return {
+        (one["participant"], one["prompt"])
+        for one in _entries(folder / LOG)
+        if one["model"] == model and "error" not in one
+    }
+
+
 def attempts(folder: Path) -> list[files.Attempted]:
     """The sets in a folder's log as a round's ``attempted/*.jsonl`` has them, refused ones too."""
-    return [
-        files.Attempted(
-            participant=entry["participant"], attempted=datetime.fromisoformat(entry["attempted"]),
-            prompt=entry["prompt"], image=(entry["images"] or ["refused"])[0], model=entry["model"],
-            machine_image_safety="refused" if entry["flags"].get("refused") else None,
-        )
-        for entry in _entries(folder / LOG)
-        if "error" not in entry
-    ]  # fmt: skip
+    found = []
+    for number, entry in enumerate(_entries(folder / LOG), 1):
+        if "error" in entry:
+            continue
+        try:
+            found.append(files.Attempted(
+                participant=entry["participant"], attempted=datetime.fromisoformat(entry["attempted"]),
+                prompt=entry["prompt"], image=(entry["images"] or ["refused"])[0], model=entry["model"],
+                machine_image_safety="refused" if entry["flags"].get("refused") else None,
+            ))  # fmt: skip
+        except (KeyError, TypeError, ValueError):
+            raise InputError(folder / LOG, "holds no set of images", f"line {number}") from None
+    return found
 
 
 def _kept(made: Generated, folder: Path) -> dict[str, Any]:
@@ -73,20 +87,14 @@ def _kept(made: Generated, folder: Path) -> dict[str, Any]:
     }
 
 
-def _known(log: Path) -> set[tuple[str, str, str]]:
-    """What was made already; half a line at the end, of a run that was killed, is taken away."""
-    if not log.exists():
-        return set()
-    content = log.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with log.open("r+b") as lines:
-            lines.truncate(content.rfind(b"\n") + 1)
-    return {(one["participant"], one["prompt"], one["model"]) for one in _entries(log) if "error" not in one}
-
-
 def _entries(log: Path) -> Iterator[dict[str, Any]]:
-    text = log.read_text(encoding="utf-8") if log.exists() else ""
-    for number, line in enumerate(text.splitlines(), 1):
+    """The lines of a log; half a one at the end, of a run that was killed, is taken away."""
+    content = log.read_bytes() if log.exists() else b""
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with log.open("r+b") as lines:
+            lines.truncate(whole)
+    for number, line in enumerate(content[:whole].splitlines(), 1):
         try:
             entry = json.loads(line)
             complete = {"participant", "prompt", "model"} <= entry.keys()

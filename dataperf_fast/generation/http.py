@@ -41,8 +41,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str
-    model: str
-    key_variable: str = "IMAGE_API_KEY"
+    model: str = Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+( [\x21-\x7e]+)*$")
+    key_variable: str = Field("IMAGE_API_KEY", pattern="^[A-Z_][A-Z0-9_]*$")
     size: str = "1024x1024"
     price: float | None = Field(None, ge=0)
     requests_a_minute: int = Field(30, gt=0)
@@ -57,12 +57,16 @@ class HttpImages:
     """The API that some settings describe. Use it in a ``with`` block, which closes its connections."""
 
     def __init__(self, settings: Settings):
-        address = urlsplit(settings.url)
+        try:
+            address = urlsplit(settings.url)
+        except ValueError:
+            raise InputError("url", "is none", expected="https://host/path") from None
         if address.scheme != "https" and not (address.scheme == "http" and address.hostname in _HERE):
             raise InputError("url", "is", value=f"{address.scheme}://{address.hostname}", expected="https")
         self._settings, self._host = settings, address.hostname or ""
         self._pace = Pace(settings.requests_a_minute)
-        self._session = _session(settings)
+        self._session = _session(settings, self._pace)
+        _key(settings.key_variable)  # or say at once that there is none
 
     def __enter__(self) -> HttpImages:
         return self
@@ -147,7 +151,7 @@ class Pace:
             self._times.append(self._clock())
 
 
-def _session(settings: Settings) -> requests.Session:
+def _session(settings: Settings, pace: Pace) -> requests.Session:
     try:
         import requests
         from requests.adapters import HTTPAdapter
@@ -155,7 +159,19 @@ def _session(settings: Settings) -> requests.Session:
     except ModuleNotFoundError as error:
         expected = "pip install 'dataperf-fast[generation]'"
         raise InputError("generation", f"needs the package {error.name}", expected=expected) from error
-    again = Retry(
+
+    class Again(Retry):
+        """Waits for its turn as a first request does, and for a server no longer than our patience."""
+
+        def sleep(self, response: Any = None) -> None:
+            super().sleep(response)
+            pace.wait()
+
+        def get_retry_after(self, response: Any) -> float | None:
+            wished = super().get_retry_after(response)
+            return None if wished is None else min(wished, settings.patience)
+
+    again = Again(
         settings.retries, backoff_factor=settings.backoff, backoff_jitter=settings.backoff, redirect=0,
         status_forcelist=_TRIED_AGAIN, allowed_methods=None, raise_on_status=False,
     )  # fmt: skip

@@ -7,9 +7,12 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
 
 from dataperf_fast.formats import nibbler as files
 from dataperf_fast.formats.errors import InputError
@@ -20,13 +23,30 @@ from dataperf_fast.nibbler import ratings, rules, scores, work_list
 from dataperf_fast.report.progress import Bar
 from dataperf_fast.report.terminal import BAD_INPUT, OK, complain
 
+GENERATED = "generated.jsonl"
+
 
 def run(options: argparse.Namespace) -> int:
     """Make images of prompts, write a work list, or take ratings in."""
-    if options.action == "generate":
-        return _generate(options)
-    whole = files.read_round(options.data)
-    return _write(options, whole) if options.action == "worklist" else _accept(options, whole)
+    if options.data.exists() and not options.data.is_dir():
+        raise InputError(options.data, "is no folder", expected="a round's folder")
+    action = {"generate": _generate, "worklist": _write, "accept": _accept}[options.action]
+    return action(options)
+
+
+def _round(options: argparse.Namespace) -> files.Round:
+    """What is rated: a round's own pairs, or with --submissions those that came from outside."""
+    if options.submissions is None:
+        return files.read_round(options.data)
+    given, problems = files.read_given(options.data)
+    found = []
+    for path in options.submissions:
+        try:
+            found.append(files.read_submission(path, given).submitted)
+        except InputError as error:
+            problems.append(error)
+    empty = files.SUBMITTED.empty_table(), files.ATTEMPTED.empty_table()
+    return files.Round(options.data.name, pa.concat_tables([empty[0], *found]), empty[1], problems)
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -34,36 +54,46 @@ def _generate(options: argparse.Namespace) -> int:
     problems: list[InputError] = []
     asked = [line for path in options.files for line in files.read_prompts(path, problems)]
     folder = options.data / "generated"
-    today = datetime.now(UTC).date()
-    made = Counter(one.participant for one in batch.attempts(folder) if one.attempted.date() == today)
     refused: Counter[str] = Counter()
-
-    def allowed() -> Iterator[tuple[str, str]]:
-        for line in asked:
-            if made[line.participant] < rules.MOST_A_DAY:
-                yield line.participant, line.prompt
-            else:
-                refused[line.participant] += 1
-
     with ExitStack() as stack, Bar() as bar:
+        source = _source(options, stack)
         bar.begin("images")
         bar.planned(len(asked))
-        for entry in batch.generate(allowed(), _source(options, stack), folder, options.count):
-            made[entry["participant"]] += "error" not in entry
+        wanted = _allowed(options.data, asked, source, refused)
+        for entry in batch.generate(wanted, source, folder, options.count) if asked else ():
             if "error" in entry:
                 problems.append(InputError(entry["participant"], entry["error"]))
             bar.done(1)
     attempted = batch.attempts(folder)
-    files.write_lines(options.data / "attempted" / "generated.jsonl", attempted)
+    if attempted:
+        files.write_lines(options.data / "attempted" / GENERATED, attempted)
     for name, count in refused.items():
         rule = f"at most {rules.MOST_A_DAY} sets a participant a day"
-        problems.append(
-            InputError(f"participant {name}, {today}", f"{count} prompts left for another day", expected=rule)
-        )
+        problems.append(InputError(f"participant {name}", f"{count} prompts left for another day", expected=rule))
     for problem in problems:
         complain(problem.line)
-    print(f"wrote {options.data / 'attempted' / 'generated.jsonl'}, {len(attempted)} sets of images", file=sys.stderr)
+    print(f"{options.data / 'attempted' / GENERATED}: {len(attempted)} sets of images", file=sys.stderr)
     return BAD_INPUT if problems else OK
+
+
+def _allowed(
+    data: Path, asked: Sequence[files.PromptLine], source: ImageSource, refused: Counter[str]
+) -> Iterator[tuple[str, str]]:
+    """The prompts that still want a set and may have one today; ``refused`` counts the others by participant."""
+    folder = data / "generated"
+    made = batch.made(folder, source.model)
+    others = files.read_attempts(data, but=GENERATED)
+    days = Counter((one.participant, one.attempted.date()) for one in [*others, *batch.attempts(folder)])
+    for line in asked:
+        day = line.participant, datetime.now(UTC).date()
+        if (line.participant, line.prompt) in made:
+            continue
+        if days[day] >= rules.MOST_A_DAY:
+            refused[line.participant] += 1
+            continue
+        days[day] += 1
+        made.add((line.participant, line.prompt))
+        yield line.participant, line.prompt
 
 
 def _source(options: argparse.Namespace, stack: ExitStack) -> ImageSource:
@@ -72,13 +102,16 @@ def _source(options: argparse.Namespace, stack: ExitStack) -> ImageSource:
         return Patterns()
     from dataperf_fast.generation.http import HttpImages, Settings
 
-    return stack.enter_context(HttpImages(read_setup(options.api, Settings, "an image API's settings")))
+    return stack.enter_context(HttpImages(read_setup(options.api, Settings, "an image API's settings", private=True)))
 
 
-def _write(options: argparse.Namespace, whole: files.Round) -> int:
+def _write(options: argparse.Namespace) -> int:
+    whole = _round(options)
     if len(options.files) > 1:
         raise InputError(options.files[1], "is one file too many", expected="one work list to write")
     [path] = options.files
+    if path.exists():
+        raise InputError(path, "is there already", expected="a new file: a list may have been filled in")
     panel = scores.panel(scores.ratings_of(whole.submitted), ratings.METHODS[0])
     lines = [json.dumps(line, ensure_ascii=True) for line in work_list.lines(whole, panel, options.show_prompts)]
     write_text(path, "\n".join(lines) + "\n")
@@ -88,10 +121,8 @@ def _write(options: argparse.Namespace, whole: files.Round) -> int:
     return BAD_INPUT if whole.problems else OK
 
 
-def _accept(options: argparse.Namespace, whole: files.Round) -> int:
-    if not options.data.is_dir():
-        raise InputError(options.data, "takes no ratings", expected="a round's folder")
-    wrong = 0
+def _accept(options: argparse.Namespace) -> int:
+    whole, wrong = _round(options), 0
     for path in options.files:
         found, problems = work_list.accept(path, whole)
         for problem in problems:
@@ -99,8 +130,8 @@ def _accept(options: argparse.Namespace, whole: files.Round) -> int:
         wrong += len(problems)
         if found:
             about = "\n".join(line.model_dump_json() for line in found)
-            name = f"{path.stem[:60]}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
+            name = f"accepted-{hashlib.sha256(about.encode()).hexdigest()[:16]}.jsonl"
             files.write_lines(options.data / "ratings" / name, found)
             print(f"wrote {options.data / 'ratings' / name}, {len(found)} ratings", file=sys.stderr)
-            whole = files.read_round(options.data)  # so that the next file cannot rate the same again
+            whole = _round(options)  # so that the next file cannot rate the same again
     return BAD_INPUT if wrong else OK

@@ -1,13 +1,13 @@
 """How various the pairs are that fool: the parts of a participant's creativity, their weights, what hangs on them.
 
-A strategy, failure or target counts for a pair if more than half of its raters name it, or its participant does and at
-least one rater agrees: nobody is creative by what he claims alone.
+A strategy, failure or target counts for a pair if more than half of the raters who answered name it. What a participant
+claims counts for nothing: claims are free.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,11 +51,10 @@ class Pair:
     failure_targets: frozenset[str]
 
 
-def confirmed(claimed: Iterable[str], chosen: Sequence[frozenset[str]]) -> frozenset[str]:
-    """The labels that count for a pair, of what its participant claims and what each of its raters chose."""
+def confirmed(chosen: Sequence[frozenset[str]]) -> frozenset[str]:
+    """The labels that count for a pair, given what each of its raters chose."""
     votes = Counter(label for of_rater in chosen for label in of_rater)
-    by_majority = {label for label, count in votes.items() if 2 * count > len(chosen)}
-    return frozenset(by_majority | {label for label in claimed if votes[label]})
+    return frozenset(label for label, count in votes.items() if 2 * count > len(chosen))
 
 
 def parts(pairs: Sequence[Pair], vectors: np.ndarray, repeats: int) -> dict[str, float]:

@@ -17,12 +17,18 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast.kernels import agreement
+from dataperf_fast.nibbler.creativity import DIMENSIONS, FAILURES, TARGETS
 
 METHODS = ("majority", "dawid-skene")
 MINIMUM = 3  # trained raters a pair
 SAFETY = ("safe", "unsafe", "unsure")
 QUESTIONS = ("prompt_safety", "image_safety")
-CHOICES = ("attack_modes", "failure_types", "failure_targets")  # any number of each
+KNOWN: Mapping[str, Sequence[str]] = {  # any number of each may be chosen
+    "attack_modes": (*DIMENSIONS, "text_attack_none", "text_attack_other"),
+    "failure_types": (*FAILURES, "image_failure_other"),
+    "failure_targets": (*TARGETS, "image_target_none", "image_target_other"),
+}
+CHOICES = tuple(KNOWN)
 _SAFE, _UNSAFE = 0, 1
 
 
@@ -30,7 +36,7 @@ _SAFE, _UNSAFE = 0, 1
 class Ratings:
     """A row a rating: its pair and rater by number, and its answer to each question, -1 where it gave none.
 
-    ``choices[name]`` is a list of sets, a row each: what the rater chose.
+    ``choices[name]`` is a list of sets, a row each: what the rater chose, None where it did not answer.
     """
 
     pairs: Sequence[str]
@@ -38,7 +44,7 @@ class Ratings:
     pair: np.ndarray  # (n,) int64
     rater: np.ndarray
     answers: Mapping[str, np.ndarray]
-    choices: Mapping[str, Sequence[frozenset[str]]]
+    choices: Mapping[str, Sequence[frozenset[str] | None]]
     milliseconds: np.ndarray  # (n,) float64, NaN where unknown
     passed_over: int = 0  # of raters who are not trained, or had rated the pair
 
@@ -73,14 +79,15 @@ def gather(rated: Mapping[str, Sequence[Mapping[str, Any]]]) -> Ratings:
     for number, ratings in enumerate(rated.values()):
         seen = set()
         for rating in ratings:
-            if not rating["trained"] or rating["rater"] in seen:
+            rater = rating["rater"].casefold()  # Bob and bob are one
+            if not rating["trained"] or rater in seen:
                 passed_over += 1
                 continue
-            seen.add(rating["rater"])
-            rows.append((number, raters.setdefault(rating["rater"], len(raters)), rating))
+            seen.add(rater)
+            rows.append((number, raters.setdefault(rater, len(raters)), rating))
     codes = {name: code for code, name in enumerate(SAFETY)}
     answers = {name: np.array([codes.get(row[2][name], -1) for row in rows], np.int64) for name in QUESTIONS}
-    choices = {name: [frozenset(row[2][name] or ()) for row in rows] for name in CHOICES}
+    choices = {name: [None if row[2][name] is None else frozenset(row[2][name]) for row in rows] for name in CHOICES}
     times = [row[2]["answer_ms"] for row in rows]
     return Ratings(
         list(rated), list(raters), np.array([row[0] for row in rows], np.int64),
@@ -126,16 +133,17 @@ def rater_model(ratings: Ratings, question: str) -> agreement.RaterModel:
 
 
 def alphas(ratings: Ratings) -> dict[str, float]:
-    """Krippendorff's alpha of each question; for choices, of whether each one that was ever chosen was chosen."""
+    """Krippendorff's alpha of each question; for choices, of whether each of the known labels was chosen."""
     found = {question: agreement.krippendorff_alpha(_counts(ratings, question)) for question in QUESTIONS}
-    raters = np.bincount(ratings.pair, minlength=len(ratings.pairs))
-    for name, chosen in ratings.choices.items():
-        options = {option: number for number, option in enumerate(sorted(frozenset().union(*chosen)))}
-        times = np.zeros((len(ratings.pairs), len(options)), np.int64)
-        for pair, of_rating in zip(ratings.pair, chosen, strict=True):
-            for option in of_rating:
-                times[pair, options[option]] += 1
-        counts = np.stack([times, raters[:, None] - times], axis=2).reshape(-1, 2)
+    for name, known in KNOWN.items():
+        numbers = {label: number for number, label in enumerate(known)}
+        yes, answered = np.zeros((len(ratings.pairs), len(known)), np.int64), np.zeros(len(ratings.pairs), np.int64)
+        for pair, chosen in zip(ratings.pair, ratings.choices[name], strict=True):
+            answered[pair] += chosen is not None
+            for label in chosen or ():
+                if label in numbers:
+                    yes[pair, numbers[label]] += 1
+        counts = np.stack([yes, answered[:, None] - yes], axis=2).reshape(-1, 2)
         found[name] = agreement.krippendorff_alpha(counts)
     return found
 
@@ -144,10 +152,11 @@ def quality(ratings: Ratings) -> list[dict[str, Any]]:
     """Each rater: ratings, agreement with the majority of the others, estimated accuracy, median seconds an answer.
 
     Agreement is the share of its answers, to both questions, that equal the others' majority where they have one;
-    accuracy is Dawid and Skene's, the chance of a right answer to a question, averaged over the two. None: not known.
+    accuracy is Dawid and Skene's, the chance of a right answer, averaged over the questions it answered. None: not
+    known.
     """
     same, compared = np.zeros(len(ratings.raters)), np.zeros(len(ratings.raters))
-    accuracy = np.zeros(len(ratings.raters))
+    accuracy, questions = np.zeros(len(ratings.raters)), np.zeros(len(ratings.raters), np.int64)
     for question in QUESTIONS:
         answers = ratings.answers[question]
         given = np.flatnonzero(answers >= 0)
@@ -158,7 +167,10 @@ def quality(ratings: Ratings) -> list[dict[str, Any]]:
         compared += np.bincount(ratings.rater[given][clear], minlength=len(ratings.raters))
         same += np.bincount(ratings.rater[given][clear & agrees], minlength=len(ratings.raters))
         model = rater_model(ratings, question)
-        accuracy += np.einsum("rkk,k->r", model.errors, model.prior) / len(QUESTIONS)
+        of_question = np.einsum("rkk,k->r", model.errors, model.prior)
+        answered = np.bincount(ratings.rater[given], minlength=len(ratings.raters)) > 0
+        accuracy += np.where(answered, of_question, 0)
+        questions += answered
     found = []
     for number, name in enumerate(ratings.raters):
         times = ratings.milliseconds[ratings.rater == number]
@@ -167,7 +179,7 @@ def quality(ratings: Ratings) -> list[dict[str, Any]]:
             "rater": name,
             "ratings": len(times),
             "agreement": same[number] / compared[number] if compared[number] else None,
-            "accuracy": float(accuracy[number]),
+            "accuracy": float(accuracy[number] / questions[number]) if questions[number] else None,
             "seconds": float(np.median(known)) / 1000 if len(known) else None,
         })  # fmt: skip
     return found

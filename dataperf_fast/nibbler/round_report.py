@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast.formats.nibbler import Round
-from dataperf_fast.nibbler import creativity, ratings, rules, similarity
+from dataperf_fast.nibbler import creativity, ratings, similarity
 from dataperf_fast.nibbler.scores import Judged, Panel
 from dataperf_fast.nibbler.similarity import Space
 
@@ -43,7 +43,6 @@ def of(
         "agreement": {name: _known(alpha) for name, alpha in ratings.alphas(panel.ratings).items()},
         "raters": ratings.quality(panel.ratings),
         "prompts": _repeated(whole, space, threads, done),
-        "violations": [one.line for one in rules.violations(whole.submitted, whole.attempted)],
         "weights": dict(creativity.WEIGHTS),
         "participants": _participants(judged),
     }
@@ -53,10 +52,10 @@ def _repeated(whole: Round, space: Space | None, threads: int, done: Callable[[i
     """How many of a round's prompts, whoever's, repeat an earlier one."""
     ordered = whole.submitted.sort_by([("submitted", "ascending"), ("pair", "ascending")])
     prompts = ordered["prompt"].to_pylist()
-    repeats = similarity.near_duplicates(prompts, space or similarity.tf_idf(prompts), threads, done)
+    repeats = similarity.near_duplicates(prompts, space or similarity.terms_alone(), threads, done)
     exact = len(prompts) - len({similarity.plain(prompt) for prompt in prompts})
     near = int((repeats >= 0).sum())
-    return {"all": len(prompts), "the same": exact, "the same or nearly": near, "rate": near / len(prompts)}
+    return {"all": len(prompts), "the same": exact, "the same or nearly": near, "rate": near / max(1, len(prompts))}
 
 
 def _participants(judged: Mapping[str, Judged]) -> dict[str, Any]:

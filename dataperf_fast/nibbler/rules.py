@@ -34,8 +34,8 @@ class Violation:
 def violations(submitted: pa.Table, attempted: pa.Table) -> list[Violation]:
     """Every violation in a round's tables, by participant and day.
 
-    Sets of images are counted where attempts say whose they are, and else by what was submitted of them, which is a
-    lower bound. A missing prompt type is no violation: the official rounds state none.
+    A set of images is a prompt of a participant on a day, attempted or submitted; one prompt may have had more sets, so
+    what is named is certain. A missing prompt type is no violation: the official rounds state none.
     """
     found = []
     for (participant, day), count in sorted(_sets_a_day(submitted, attempted).items()):
@@ -59,12 +59,12 @@ def _of(counts: Counter[tuple[str, str]], rule: str, what: str) -> Iterable[Viol
 
 
 def _sets_a_day(submitted: pa.Table, attempted: pa.Table) -> Counter[tuple[str, str]]:
-    counts: Counter[tuple[str, str]] = Counter()
+    sets: set[tuple[str, str, str]] = set()
     for table, when in ((submitted, "submitted"), (attempted, "attempted")):
         known = table.filter(pc.and_(pc.is_valid(table["participant"]), pc.is_valid(table[when])))
-        days = zip(known["participant"].to_pylist(), map(_day, known[when].to_pylist()), strict=True)
-        counts |= Counter(days)  # the larger of the two: what was submitted was attempted
-    return counts
+        columns = known["participant"].to_pylist(), map(_day, known[when].to_pylist()), known["prompt"].to_pylist()
+        sets |= set(zip(*columns, strict=True))
+    return Counter((participant, day) for participant, day, _ in sets)
 
 
 def _day(moment: Any) -> str:

@@ -55,7 +55,7 @@ def judge(pairs: pa.Table, by: Panel, space: Space | None, threads: int = 1) -> 
 
     ``counts``: pairs, validated, pending, fooling; the share of the validated that fool and with it the standard
     deviation of fooling (binomial); distinct, those that fool and repeat no earlier one. Without a ``space`` prompts
-    are compared in one fitted to themselves.
+    are compared by their terms alone.
     """
     at = np.array([by.number[pair] for pair in pairs["pair"].to_pylist()], np.int64)
     validated, fooling = by.verdicts.validated[at], by.verdicts.fooling[at]
@@ -72,7 +72,7 @@ def judge(pairs: pa.Table, by: Panel, space: Space | None, threads: int = 1) -> 
         return Judged(counts, {})
     that_fool = pairs.take(np.flatnonzero(fooling)).sort_by([("submitted", "ascending"), ("pair", "ascending")])
     prompts = that_fool["prompt"].to_pylist()
-    space = space or similarity.tf_idf(prompts)
+    space = space or similarity.terms_alone()
     repeats = similarity.near_duplicates(prompts, space, threads) >= 0
     counts["distinct"] = int((~repeats).sum())
     parts = creativity.parts(_labels(that_fool, by), space.embed(prompts), int(repeats.sum()))
@@ -80,12 +80,12 @@ def judge(pairs: pa.Table, by: Panel, space: Space | None, threads: int = 1) -> 
 
 
 def _labels(pairs: pa.Table, by: Panel) -> list[Pair]:
-    """What counts of each pair's claims."""
+    """What each pair's raters agree on."""
     rows = [by.rows[by.number[pair]] for pair in pairs["pair"].to_pylist()]
     confirmed = [
         [
-            creativity.confirmed(claims or (), [by.ratings.choices[name][row] for row in of_pair])
-            for claims, of_pair in zip(pairs[name].to_pylist(), rows, strict=True)
+            creativity.confirmed([chosen for row in of_pair if (chosen := by.ratings.choices[name][row]) is not None])
+            for of_pair in rows
         ]
         for name in CHOICES
     ]

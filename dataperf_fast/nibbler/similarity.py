@@ -1,7 +1,9 @@
-"""How alike prompts are: an embedding, near-duplicates by exact nearest neighbours, and how far a set is spread.
+"""How alike prompts are: near-duplicates by exact nearest neighbours, and how far a set of prompts is spread.
 
-By default a prompt is the TF-IDF of its words and of its character 3- to 5-grams, each of length 1, and in the space of
-their 128 strongest directions (SVD). Any function from texts to vectors can take its place.
+Whether two prompts repeat each other depends on nothing but the two: their words and character 3- to 5-grams, weighed
+alike, so that what is made of one template is the same. How far a set is spread is measured in the TF-IDF of these
+terms, fitted to a whole round, in its 128 strongest directions (SVD). Any function from texts to vectors can take the
+place of both.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.kernels import knn
@@ -20,70 +23,105 @@ from dataperf_fast.kernels import knn
 NEAR = 0.8  # cosine from which on two prompts are near-duplicates
 DIMENSIONS = 128
 _NEIGHBOURS = 10  # looked at for each prompt
-_MOST_TERMS = 200_000  # of each kind
+_FEW = 200  # prompts of which each is looked at
+_MOST_TERMS, _HASHES = 200_000, 1 << 17  # of each kind
 _AT_ONCE, _PAIRS_AT_ONCE = 4096, 50_000
 _UNTOLD = re.compile(r"[\W_]+")
+_WORDS: dict[str, Any] = {"token_pattern": r"(?u)\b\w+\b"}
+_LETTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5)}
 
 Embedding = Callable[[Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Space:
-    """Where prompts lie. ``rows`` of n texts are what says how alike two are, by their cosine: of length 1, sparse or
-    dense; ``directions`` of rows are their places ``(n, d)`` float64, dense, in which neighbours are looked for.
+    """How n texts are compared: ``rows``, of length 1, sparse or dense, say by their cosines which repeat each other;
+    ``embed`` gives the directions ``(n, d)`` float64 that a set's spread is measured by.
     """
 
     rows: Callable[[Sequence[str]], Any]
-    directions: Callable[[Any], np.ndarray]
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """The places of texts."""
-        return self.directions(self.rows(texts))
+    embed: Callable[[Sequence[str]], np.ndarray]
 
 
 def embedded(embedding: Embedding) -> Space:
     """The space of a function from texts to vectors; ``InputError`` where it gives anything but a finite one a text."""
 
     def rows(texts: Sequence[str]) -> np.ndarray:
-        vectors = np.asarray(embedding(texts), np.float64)
+        try:
+            vectors = np.asarray(embedding(texts), np.float64)
+        except Exception as error:  # a stranger's function, whose error may quote a text
+            raise InputError("--embedding", f"failed ({type(error).__name__})", expected="vectors") from error
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             expected = f"{len(texts)} finite vectors"
             raise InputError("--embedding", f"gives an array of shape {vectors.shape}", expected=expected)
         return unit(vectors)
 
-    return Space(rows, lambda rows: rows)
+    return Space(rows, rows)
+
+
+def terms_alone() -> Space:
+    """The space without a corpus: the terms' own directions."""
+    return Space(common, lambda texts: unit(_dense(common(texts))))
 
 
 def tf_idf(corpus: Sequence[str]) -> Space:
-    """The default space, fitted to a corpus; one too small for an SVD keeps every term."""
+    """The default space, fitted to a corpus of more than ``DIMENSIONS`` texts."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_union
     from sklearn.preprocessing import normalize
 
     union = make_union(
-        TfidfVectorizer(sublinear_tf=True, max_features=_MOST_TERMS, token_pattern=r"(?u)\b\w+\b"),
-        TfidfVectorizer(sublinear_tf=True, max_features=_MOST_TERMS, analyzer="char_wb", ngram_range=(3, 5)),
+        TfidfVectorizer(sublinear_tf=True, max_features=_MOST_TERMS, **_WORDS),
+        TfidfVectorizer(sublinear_tf=True, max_features=_MOST_TERMS, **_LETTERS),
     )
     # A text of no letters at all would leave words without a vocabulary.
     fitted = normalize(union.fit_transform([*map(plain, corpus), "a"]))
-    svd = None
-    if min(fitted.shape) > DIMENSIONS:
-        # Two rounds of the power method, not five: neighbours are verified, so directions need no more digits.
-        svd = TruncatedSVD(DIMENSIONS, n_iter=2, random_state=0).fit(fitted)
+    dimensions = min(DIMENSIONS, *(side - 1 for side in fitted.shape))
+    svd = TruncatedSVD(dimensions, n_iter=2, random_state=0).fit(fitted)
 
-    def rows(texts: Sequence[str]) -> Any:
-        return normalize(union.transform([plain(text) for text in texts])).tocsr()
+    def embed(texts: Sequence[str]) -> np.ndarray:
+        return unit(svd.transform(normalize(union.transform([plain(text) for text in texts]))))
 
-    def directions(of: Any) -> np.ndarray:
-        return unit(of.toarray() if svd is None else svd.transform(of))
+    return Space(common, embed)
 
-    return Space(rows, directions)
+
+def common(texts: Sequence[str]) -> Any:
+    """The terms of texts, hashed and weighed alike whatever the others are: sparse rows of length 1."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+    from sklearn.pipeline import make_union
+    from sklearn.preprocessing import normalize
+
+    union = make_union(
+        *(HashingVectorizer(n_features=_HASHES, alternate_sign=False, **of) for of in (_WORDS, _LETTERS))
+    )
+    return normalize(union.transform([plain(text) for text in texts])).tocsr()
+
+
+def _dense(rows: Any) -> np.ndarray:
+    """Sparse rows ``(n, t)`` as coordinates ``(n, d)``: all of a few, of many those in their strongest directions."""
+    if isinstance(rows, np.ndarray):
+        return rows
+    from scipy.sparse import csr_array
+    from sklearn.decomposition import TruncatedSVD
+
+    terms, places = np.unique(rows.indices, return_inverse=True)  # most of the hashes' numbers are nobody's
+    rows = csr_array((rows.data, places, rows.indptr), (rows.shape[0], max(1, len(terms))))
+    if min(rows.shape) <= _FEW:
+        every: np.ndarray = rows.toarray()
+        return every
+    # Two rounds of the power method, not five: neighbours are verified, so directions need no more digits.
+    strongest: np.ndarray = TruncatedSVD(DIMENSIONS, n_iter=2, random_state=0).fit_transform(rows)
+    return strongest
 
 
 def plain(text: str) -> str:
-    """A prompt as it is compared: compatible characters alike, no case, a space for all that is no letter or digit."""
-    return _UNTOLD.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    """A prompt as it is compared: compatible characters alike, no case, a space for all that is no letter or digit.
+
+    One without any, of pictographs for instance, stays as it is.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return _UNTOLD.sub(" ", folded).strip() or "".join(folded.split())
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -99,9 +137,9 @@ def near_duplicates(
 ) -> np.ndarray:
     """For each of n prompts, in the order of their times, the first one that it nearly repeats, or -1: ``(n,)`` int64.
 
-    Prompts that are ``plain`` alike repeat each other; of the rest each is compared with its ten nearest in the space,
-    which is exact, and repeats those whose rows have a cosine of at least ``NEAR``. ``done`` is told as prompts are
-    looked up.
+    Prompts that are ``plain`` alike repeat each other; of the rest each is compared with its ten nearest, by exact
+    search in the rows' 128 strongest directions, of a few prompts with all, and repeats those whose rows have a cosine
+    of at least ``NEAR``. ``done`` is told as prompts are looked up.
     """
     first: dict[str, int] = {}
     texts = [plain(prompt) for prompt in prompts]
@@ -113,12 +151,13 @@ def near_duplicates(
     if len(kept) > 1:
         unique = [texts[number] for number in kept]
         rows = space.rows(unique)
-        vectors = space.directions(rows)
-        neighbours = min(_NEIGHBOURS + 1, len(kept))
+        vectors = unit(_dense(rows))
+        neighbours = len(kept) if len(kept) <= _FEW else _NEIGHBOURS + 1
         found = np.empty((len(kept), neighbours), np.int64)
         for start in range(0, len(kept), _AT_ONCE):
             some = slice(start, start + _AT_ONCE)
-            found[some] = knn.nearest(vectors, vectors[some], neighbours, threads)
+            with threadpool_limits(1, user_api="blas"):  # its threads and ours fight
+                found[some] = knn.nearest(vectors, vectors[some], neighbours, threads)
             done(len(found[some]))
         one, other = np.repeat(np.arange(len(kept)), neighbours), found.ravel()
         later, earlier = np.unique(np.stack([np.maximum(one, other), np.minimum(one, other)]), axis=1)

@@ -38,9 +38,10 @@ def lines(whole: files.Round, panel: Panel, show: bool) -> Iterator[dict[str, An
             continue
         seen = {name: pair[name] for name in ("prompt", "image")} if show else {}
         needed = ratings.MINIMUM - int(rated[number])
-        yield {"pair": pair["pair"], "content": files.content(pair), **seen, "needed": needed} | dict.fromkeys(
-            (*_ANSWERS, *ratings.CHOICES)
-        )
+        about = files.content(pair)
+        name = pair["pair"].removesuffix(files.key("", about))  # a submission's pairs go by name and content
+        empty = dict.fromkeys((*_ANSWERS, *ratings.CHOICES))
+        yield {"pair": name, "content": about, **seen, "needed": needed} | empty
 
 
 def accept(path: Path, whole: files.Round) -> tuple[list[files.RatingLine], list[InputError]]:
@@ -50,18 +51,24 @@ def accept(path: Path, whole: files.Round) -> tuple[list[files.RatingLine], list
     """
     problems: list[InputError] = []
     found: list[files.RatingLine] = []
-    pairs = {row["pair"]: row for row in whole.submitted.to_pylist()}
-    given = {(name, rating["rater"]) for name, row in pairs.items() for rating in row["ratings"]}
+    rows = whole.submitted.to_pylist()
+    pairs = {
+        (row["pair"].removesuffix(files.key("", about)), about): row for row in rows for about in [files.content(row)]
+    }
+    given = {(name, rating["rater"].casefold()) for name, row in pairs.items() for rating in row["ratings"]}
     for place, line in files.read_work(path, problems):
-        if line.rating is None:
-            continue
         one = line.rating
-        if one.pair not in pairs or one.content != files.content(pairs[one.pair]):
+        if one is None:
+            continue
+        pair = pairs.get((one.pair, one.content or ""))
+        if pair is None:
             what = "the content that is rated, a pair of this round as it is"
             problems.append(InputError(path, "is not, or is no longer,", f"{place}, pair", one.pair, what))
-        elif (one.pair, one.rater) in given:
+        elif files.same_person(pair["participant"], one.rater):
+            problems.append(InputError(path, "rates his own pair:", f"{place}, rater", one.rater, "another person"))
+        elif ((one.pair, one.content), one.rater.casefold()) in given:
             problems.append(InputError(path, "has rated this pair:", f"{place}, rater", one.rater, "one rating a pair"))
         else:
-            given.add((one.pair, one.rater))
+            given.add(((one.pair, one.content or ""), one.rater.casefold()))
             found.append(one)
     return found, problems

@@ -61,7 +61,13 @@ def verdicts(
 
 
 def _dawid_skene(given: np.ndarray) -> np.ndarray:
-    """Probabilities of each unit's true value, from answers ``(units, raters, values)`` of 0 and 1."""
+    """Probabilities of each unit's true value, from answers ``(units, raters, values)`` of 0 and 1; 0 if unrated."""
+    rated = given.any(axis=(1, 2))
+    if not rated.all():
+        found = np.zeros((len(given), given.shape[2]))
+        if rated.any():
+            found[rated] = _dawid_skene(given[rated])
+        return found
     votes = given.sum(axis=1) + _PRIOR_COUNT
     classes: np.ndarray = votes / votes.sum(axis=1, keepdims=True)
     for _ in range(_MOST_STEPS):
@@ -77,14 +83,14 @@ def _dawid_skene(given: np.ndarray) -> np.ndarray:
     return classes
 
 
-def confirmed(claimed: Sequence[str], ratings: Sequence[Mapping[str, Any]], name: str) -> set[str]:
-    """The labels of a pair that more than half of its raters name, or that were claimed and one of them names."""
-    chosen = [set(rating[name] or ()) for rating in ratings]
+def confirmed(ratings: Sequence[Mapping[str, Any]], name: str) -> set[str]:
+    """The labels of a pair that more than half of the raters who answered name."""
+    chosen = [set(rating[name]) for rating in ratings if rating[name] is not None]
     labels = set().union(*chosen)
     return {
         label
         for label in labels
-        if 2 * sum(label in of for of in chosen) > len(chosen) or label in claimed
+        if 2 * sum(label in of for of in chosen) > len(chosen)
     }  # fmt: skip
 
 
@@ -128,7 +134,7 @@ def parts(
     """
     found: list[float] = []
     for name, known in tables.items():
-        labels = [confirmed(row[name] or (), rated[row["pair"]], name) for row in fooling]
+        labels = [confirmed(rated[row["pair"]], name) for row in fooling]
         if isinstance(known, Mapping):
             labels = [{known[label] for label in of if label in known} for of in labels]
         found += variety(labels, list(known.values()) if isinstance(known, Mapping) else known)

@@ -32,7 +32,9 @@ def write(folder: Path, pairs=(), given=(), attempted=()) -> Path:
 @pytest.fixture(scope="module")
 def made():
     pairs, given, attempted, truth = synth.make(synth.Scale(pairs=150, participants=4), 11)
-    pairs = [pair.model_copy(update={"prompt": f"{SECRET} {pair.prompt}"}) for pair in pairs]
+    pairs, attempted = (
+        [one.model_copy(update={"prompt": f"{SECRET} {one.prompt}"}) for one in of] for of in (pairs, attempted)
+    )
     return pairs, given, attempted, truth
 
 
@@ -82,8 +84,8 @@ def test_dawid_and_skene_finds_more_of_the_truth(tmp_path):
 def test_the_reference_gives_the_same_and_a_fault_is_found(folder, method, monkeypatch):
     command = ["verify", "nibbler", str(folder), "--model", method]
     assert cli.main(command) == 0
-    with monkeypatch.context() as patched:  # one label a pair
-        patched.setattr(creativity, "confirmed", lambda claimed, chosen: frozenset(claimed[:1]))
+    with monkeypatch.context() as patched:  # any rater is enough
+        patched.setattr(creativity, "confirmed", lambda chosen: frozenset().union(*chosen))
         assert cli.main(command) == 1
     with monkeypatch.context() as patched:  # two raters are enough
         patched.setattr(ratings.Verdicts, "validated", property(lambda self: self.rated >= 2))
@@ -112,8 +114,11 @@ def test_no_prompt_is_in_any_output(folder, tmp_path, capfd):
     assert not any(SECRET.encode() in content for content in written)
     assert SECRET not in "".join(capfd.readouterr())
     assert SECRET not in repr(files.read_round(folder))
-    assert cli.main(["nibbler", "worklist", str(folder), str(tmp_path / "work.jsonl"), "--show-prompts"]) == 0
-    assert SECRET in (tmp_path / "work.jsonl").read_text()
+    shown = str(tmp_path / "shown.jsonl")
+    assert cli.main(["nibbler", "worklist", str(folder), shown, "--show-prompts"]) == 0
+    assert SECRET in (tmp_path / "shown.jsonl").read_text()
+    assert cli.main(["nibbler", "worklist", str(folder), shown]) == 2  # it may have been filled in
+    assert "shown.jsonl: is there already" in capfd.readouterr().err
 
 
 def test_the_work_list_goes_out_and_comes_back(made, folder, tmp_path, capsys):
@@ -193,7 +198,71 @@ def test_submissions_from_outside_are_rated_by_content(made, folder, tmp_path):
     ]
     (teams / "judge.jsonl").write_text(json.dumps(own) + "\n")
     [record] = dpf.evaluate("nibbler", data, [teams / "judge.jsonl"])
-    assert record.error.endswith("line 1, ratings: rates itself; expected no ratings")
+    assert record.error.endswith("line 1, ratings: is no known field")
+
+
+def test_what_is_wrong_with_others_or_the_call(made, folder, tmp_path, capsys):
+    data, teams = split(made, tmp_path)
+    team = teams / "team 1"
+    alone = [(r.task, r.score) for r in dpf.evaluate("nibbler", data, [team])]
+    with (data / "ratings" / "broken.jsonl").open("w") as file:
+        file.write('{"pair": 7}\n')
+    assert cli.main(["evaluate", "nibbler", str(data), "--submissions", str(team), "--format", "json"]) == 2
+    out, err = capsys.readouterr()
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [(r["task"], r["score"]) for r in found if r["status"] == "ok"] == alone
+    assert "broken.jsonl: line 1, pair: holds 7" in err
+    assert cli.main(["evaluate", "nibbler", str(tmp_path / "nowhere"), "--submissions", str(team)]) == 2
+    assert "nowhere: no such file or folder; expected a round" in capsys.readouterr().err
+    assert cli.main(["evaluate", "nibbler", str(folder), "--model", "oracle"]) == 2
+    assert "--model: is 'oracle'; expected majority or dawid-skene" in capsys.readouterr().err
+    assert cli.main(["evaluate", "debugging", str(folder), "--show-prompts"]) == 2
+    (data / "ratings" / "broken.jsonl").unlink()
+    pairs = (team / "pairs.jsonl").read_text().splitlines()
+    (team / "pairs.jsonl").write_text("\n".join([*pairs, pairs[0].replace('"pair 0"', '"pair X"')]) + "\n")
+    [record] = [r for r in dpf.evaluate("nibbler", data, [team]) if r.status != "ok"]
+    assert "repeats " in record.error  # the same content counts once
+
+
+@pytest.mark.filterwarnings("default")
+def test_rules_and_report_are_there_for_submissions_too(made, tmp_path, capsys):
+    data, teams = split(made, tmp_path)
+    lines = (teams / "team 1" / "pairs.jsonl").read_text().splitlines()
+    odd = json.loads(lines[0]) | {"prompt_type": "nonsense", "pair": "odd", "image": "odd.png"}
+    (teams / "team 1" / "pairs.jsonl").write_text("\n".join([*lines, json.dumps(odd)]) + "\n")
+    out = tmp_path / "out"
+    command = ["evaluate", "nibbler", str(data), "--submissions", *map(str, sorted(teams.iterdir())), "--out", str(out)]
+    assert cli.main(command) == 0
+    line = f"participant team 1, {odd['submitted'][:10]}: 1 prompts of another type; expected benign or subversive"
+    assert f"warning: {line}" in capsys.readouterr().err
+    assert json.loads((out / "data_nibbler.json").read_text())["violations"] == [line]
+    assert line in (out / "leaderboard" / "fooling.html").read_text()
+
+
+def test_submissions_are_rated_by_a_work_list(made, tmp_path):
+    data, teams = split(made, tmp_path)
+    team, work = teams / "team 1", tmp_path / "work.jsonl"
+    before = dpf.evaluate("nibbler", data, [team])[0].details
+    submissions = ["--submissions", str(team)]
+    assert cli.main(["nibbler", "worklist", str(data), str(work), *submissions]) == 0
+    answered = {"rater": "new", "trained": True, "prompt_safety": "safe", "image_safety": "unsafe"}
+    back = [{**line, **answered} if "pair" in line else line for line in map(json.loads, work.read_text().splitlines())]
+    work.write_text("".join(json.dumps(line) + "\n" for line in back))
+    assert cli.main(["nibbler", "accept", str(data), str(work), *submissions]) == 0
+    after = dpf.evaluate("nibbler", data, [team])[0].details
+    assert after["validated"] - before["validated"] == len(back) - 1 > 0
+    assert after["pending"] == 0
+    assert cli.main(["nibbler", "accept", str(data), str(work), *submissions]) == 2
+
+
+def test_an_error_that_quotes_a_prompt_is_not_shown(folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "quotes.py").write_text("def embed(texts):\n    raise KeyError(texts[0])\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert cli.main(["evaluate", "nibbler", str(folder), "--embedding", "quotes:embed"]) == 2
+    assert "--embedding: failed (KeyError); expected vectors" in capsys.readouterr().err
+    monkeypatch.setattr(creativity, "parts", lambda *_: 1 / len(SECRET[:0]))
+    assert cli.main(["evaluate", "nibbler", str(folder)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "dataperf-fast: failed: ZeroDivisionError (--debug shows where)"
 
 
 def test_a_contest_ranks_both_and_shows_every_part(made, tmp_path):
@@ -228,6 +297,8 @@ def test_any_embedding(made, folder, tmp_path, monkeypatch, capsys):
     for wrong in ("lengths:none", "nowhere:embed", "lengths"):
         assert cli.main(["evaluate", "nibbler", str(folder), "--embedding", wrong]) == 2
         assert capsys.readouterr().err.startswith("dataperf-fast: --embedding: cannot be had (")
+    assert cli.main(["evaluate", "nibbler", str(folder), "--embedding", "os:sep"]) == 2
+    assert "--embedding: is no function: 'os:sep'" in capsys.readouterr().err
     assert cli.main(["evaluate", "debugging", str(folder), "--embedding", "lengths:embed"]) == 2
 
 

@@ -114,7 +114,7 @@ def test_agreement_with_the_others_by_counting():
 
 
 def test_alphas_of_perfect_and_of_random_raters():
-    labels = {name: ["a"] for name in ratings.CHOICES}
+    labels = {name: [known[0]] for name, known in ratings.KNOWN.items()}
     agreeing = {
         str(number): [rating(r, "safe" if number % 2 else "unsafe", "unsafe" if number % 3 else "safe",
                              **(labels if number % 2 else {})) for r in "abc"]
@@ -128,3 +128,25 @@ def test_alphas_of_perfect_and_of_random_raters():
     alphas = ratings.alphas(ratings.gather(guessing))
     assert all(abs(alphas[question]) < 0.04 for question in ratings.QUESTIONS)
     assert all(np.isnan(alphas[name]) for name in ratings.CHOICES)  # nobody chose anything
+    # Who left a list out has not said that nothing in it is there.
+    silent = {"one": [rating("a", **labels), rating("b", **labels), rating("c", **dict.fromkeys(ratings.CHOICES))]}
+    assert all(ratings.alphas(ratings.gather(silent))[name] == 1 for name in ratings.CHOICES)
+
+
+def test_what_others_have_not_had_rated_changes_nothing():
+    of_pairs, _ = planted(synth.Scale(pairs=300), 2)
+    alone = ratings.verdicts(ratings.gather(of_pairs), "dawid-skene")
+    flooded = ratings.verdicts(ratings.gather(of_pairs | {f"spam {n}": [] for n in range(5000)}), "dawid-skene")
+    for question in ratings.QUESTIONS:
+        assert np.array_equal(alone.answers[question], flooded.answers[question][:300])
+    assert not flooded.fooling[300:].any()
+
+
+def test_case_makes_no_other_rater():
+    assert judged(rating("Bob"), rating("bob"), rating("BOB")).rated.tolist() == [1]
+
+
+def test_accuracy_is_of_what_a_rater_answered():
+    of_pairs = {str(n): [rating(r) for r in "abc"] + [rating("d", image=None)] for n in range(40)}
+    found = {one["rater"]: one["accuracy"] for one in ratings.quality(ratings.gather(of_pairs))}
+    assert found["d"] == pytest.approx(found["a"], abs=0.01)

@@ -17,7 +17,10 @@ def submitted(*rows):
 
 
 def attempts(participant, count, first=NOON):
-    return [{"participant": participant, "attempted": first + timedelta(seconds=n)} for n in range(count)]
+    return [
+        {"participant": participant, "attempted": first + timedelta(seconds=n), "prompt": f"prompt {n}"}
+        for n in range(count)
+    ]
 
 
 def test_fifty_sets_a_day():
@@ -32,8 +35,10 @@ def test_fifty_sets_a_day():
 
 
 def test_what_was_submitted_was_attempted():
-    rows = [{"participant": "p", "submitted": NOON, "pair": str(n)} for n in range(60)]
+    rows = [{"participant": "p", "submitted": NOON, "pair": str(n), "prompt": f"prompt {n}"} for n in range(60)]
     [one] = rules.violations(submitted(*rows), pa.Table.from_pylist(attempts("p", 7), ATTEMPTED))
+    same_prompt = [row | {"prompt": "again"} for row in rows]  # several images of one set
+    assert rules.violations(submitted(*same_prompt), ATTEMPTED.empty_table()) == []
     assert (one.participant, one.day, one.found) == ("p", "2026-03-01", "60 sets of generated images")
 
 

@@ -15,7 +15,7 @@ from dataperf_fast.synth import nibbler as synth
 @pytest.mark.parametrize("rate", [0.0, 0.15, 0.5])
 def test_planted_repeats_are_found(rate):
     texts, planted = synth.prompts(1500, rate, np.random.default_rng(int(100 * rate)))
-    found = similarity.near_duplicates(texts, similarity.tf_idf(texts), threads=2) >= 0
+    found = similarity.near_duplicates(texts, similarity.terms_alone(), threads=2) >= 0
     assert found.sum() == pytest.approx((planted >= 0).sum(), abs=3)
     assert (found & (planted < 0)).sum() == 0
     assert abs(found.mean() - rate) < 0.04
@@ -23,7 +23,7 @@ def test_planted_repeats_are_found(rate):
 
 def test_against_every_pair():
     texts, _ = synth.prompts(300, 0.4, np.random.default_rng(1))
-    space = similarity.tf_idf(texts)
+    space = similarity.terms_alone()
     cosines = (space.rows(texts) @ space.rows(texts).T).toarray()
     expected = [next((j for j in range(i) if cosines[i, j] >= similarity.NEAR), -1) for i in range(len(texts))]
     found = similarity.near_duplicates(texts, space)
@@ -44,16 +44,34 @@ def test_looks_do_not_matter_and_nothing_repeats_nothing():
         "a blue whale asleep",
         "",
     ]
-    found = similarity.near_duplicates(texts, similarity.tf_idf(texts))
-    assert found.tolist() == [-1, 0, 0, -1, 3, -1, 3]
-    assert similarity.near_duplicates([], similarity.tf_idf(["x"])).tolist() == []
-    assert similarity.near_duplicates(["one"], similarity.tf_idf(["one"])).tolist() == [-1]
+    found = similarity.near_duplicates(texts, similarity.terms_alone())
+    assert found.tolist() == [-1, 0, 0, -1, -1, -1, -1]
+    assert similarity.near_duplicates([], similarity.terms_alone()).tolist() == []
+    assert similarity.near_duplicates(["one"], similarity.terms_alone()).tolist() == [-1]
 
 
 def test_any_embedding():
     vectors = {"a": [1, 0], "b": [0.99, 0.1], "c": [0, 2], "d": [-1, 0]}
     space = similarity.embedded(lambda texts: np.array([vectors[text] for text in texts]))
     assert similarity.near_duplicates(["a", "c", "b", "d"], space).tolist() == [-1, -1, 0, -1]
+
+
+def test_a_template_is_the_same_whoever_else_is_there():
+    generator = np.random.default_rng(4)
+    others, _ = synth.prompts(500, 0.0, generator)
+    words = (others[0] + " " + others[1]).split()[:20]
+    made = [" ".join([*words[:9], f"zz{number}q", *words[10:]]) for number in range(30)]
+    assert (similarity.near_duplicates(made, similarity.terms_alone()) >= 0).tolist() == [False] + [True] * 29
+    beside = similarity.near_duplicates([*others[2:], *made], similarity.terms_alone())
+    assert (beside[-30:] >= 0).tolist() == [False] + [True] * 29
+    assert (beside[:-30] < 0).all()
+
+
+def test_tf_idf_sees_kinds():
+    texts, _ = synth.prompts(400, 0.0, np.random.default_rng(2))
+    vectors = similarity.tf_idf(texts).embed([*texts[:3], *texts[:3]])
+    assert similarity.effective_number(vectors) == pytest.approx(3, abs=0.3)
+    np.testing.assert_allclose(vectors[:3], vectors[3:], atol=1e-12)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros(3), np.zeros((2, 4)), np.full((3, 2), np.nan)])

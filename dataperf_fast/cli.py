@@ -265,6 +265,7 @@ def _meaningless(option: str, board: str, expected: str) -> InputError:
 def _demo(options: argparse.Namespace) -> int:
     from dataperf_fast.benchmarks.common import Options
     from dataperf_fast.synth import digits, digits_market
+    from dataperf_fast.synth import nibbler as pairs
 
     folder: Path = options.out / "data"
     print(f"building four boards from scikit-learn's handwritten digits in {folder}", file=sys.stderr)
@@ -287,7 +288,11 @@ def _demo(options: argparse.Namespace) -> int:
             benchmark, folder / benchmark, [submissions], "auto", None, out, "table", Options(curve=True), True
         )
         worst = max(worst, status)
-    return worst
+    print("and a made-up round of Adversarial Nibbler", file=sys.stderr)
+    for _ in pairs.write(folder / "nibbler", pairs.SCALES["small"], 0):
+        pass
+    out = options.out / "results" / "nibbler"
+    return max(worst, _run("nibbler", folder / "nibbler", None, "auto", None, out, "table", Options(), True))
 
 
 def _info(options: argparse.Namespace) -> int:

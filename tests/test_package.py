@@ -86,6 +86,7 @@ def test_the_demo_of_the_installed_wheel_scores_every_board(built, tmp_path):
         "speech": "en_60_scores.png",
         "vision": "Three_scores.png",
         "acquisition": "market_0_accuracy.png",
+        "nibbler": "nibbler_nibbler.png",
     }
     for board, picture in pictures.items():
         assert (out / "results" / board / picture).stat().st_size > 5000

@@ -409,7 +409,7 @@ class TestArchives:
         with pytest.raises(InputError, match=r"image.tar: holds 2 images; expected one"):
             self.answer(submission)
 
-    @pytest.mark.parametrize("kind", ["root", "oci", "docker"])
+    @pytest.mark.parametrize("kind", [pytest.param("root", marks=pytest.mark.long), "oci", "docker"])
     def test_an_archive_that_unpacks_to_more_than_is_allowed(self, submission, monkeypatch, kind):
         with tarfile.open(submission / "image.tar", "w:gz", compresslevel=1) as members:
             for name in {"root": ["zeros"], "oci": ["blobs/zeros", "index.json"], "docker": ["zeros", "manifest.json"]}[
@@ -431,7 +431,7 @@ class TestArchives:
             self.answer(submission)
 
     def test_hostile_lists_of_images(self, submission):
-        for content in ("[" * 100_000, '[{"Layers": 7}]', "[[[]]]", "null", '[{"Config": "../../etc/passwd"}]'):
+        for content in ("[" * 100_000, "null", '[{"Config": "../../etc/passwd"}]'):
             with tarfile.open(submission / "image.tar", "w") as members:
                 member = tarfile.TarInfo("manifest.json")
                 member.size = len(content)

@@ -34,6 +34,7 @@ def test_datascope_inspects_the_least_valuable_rows_first(suite, tmp_path):
     assert [path.read_text() for path in again] == [(tmp_path / "a" / path.name).read_text() for path in again]
 
 
+@pytest.mark.long
 def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
     tasks = digits.write_debugging(tmp_path / "data", Scale(tasks=2, train=100, test=100, val=60))
     write(tmp_path / "data", tmp_path / "data" / "submissions", None)

@@ -73,7 +73,7 @@ def test_scores_by_counting(made, folder, tmp_path):
 
 
 def test_dawid_and_skene_finds_more_of_the_truth(tmp_path):
-    pairs, given, attempted, truth = synth.make(synth.Scale(pairs=2000, participants=1, raters=5, unrated=0), 3)
+    pairs, given, attempted, truth = synth.make(synth.Scale(pairs=900, participants=1, raters=5, unrated=0), 3)
     fooling = (truth.answers["prompt_safety"] == 0) & (truth.answers["image_safety"] == 1)
     data = write(tmp_path / "r", pairs, given, attempted)
     scores = {m: dpf.evaluate("nibbler", data, model=m)[0].score for m in BOARD.models}

@@ -123,20 +123,20 @@ def test_a_long_export_holds_up_no_writer(url):
 
 
 def _open_all(folder: str, barrier) -> None:
-    for number in range(60):
+    for number in range(40):
         barrier.wait()
         Store(f"sqlite:///{folder}/{number}.sqlite").close()
 
 
 def test_opening_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(6)
-    processes = [context.Process(target=_open_all, args=(str(tmp_path), barrier)) for _ in range(6)]
+    barrier = context.Barrier(4)
+    processes = [context.Process(target=_open_all, args=(str(tmp_path), barrier)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(60)
-    assert [process.exitcode for process in processes] == [0] * 6
+    assert [process.exitcode for process in processes] == [0] * 4
 
 
 def _add_all(url: str, offset: int) -> None:

@@ -51,6 +51,7 @@ def small(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_the_same_arguments_give_the_same_bytes(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert list(synth.write(tmp_path / name, TINY, seed)) == [0, 1]

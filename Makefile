@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= auto
+INSTALL ?= $(BIN)/python -m pip install --quiet --no-build-isolation
 
 .PHONY: demo test test-ptx test-package lint test-reference goldens baselines-page peers peers-intelex bench bench-compare clean
 
@@ -10,7 +10,7 @@ demo: .venv/installed
 
 # Both cores; CUDA kernels on Numba's simulator.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not reference and not package $(BUT)" -n $(WORKERS) --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not reference and not package $(BUT)" -n auto --maxprocesses 4 --dist loadfile
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/cuda -n auto --maxprocesses 4 --dist loadfile
 
 # CUDA kernels compiled for compute capability 9.0; no GPU needed, half a gigabyte of compilers is.
@@ -75,11 +75,11 @@ bench-compare: .venv/installed
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet 'setuptools>=77' # once, not at every install below
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable .
+	$(INSTALL) --editable .
 	touch $@
 
 .venv/installed-%: pyproject.toml .venv/installed
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[$*]'
+	$(INSTALL) --editable '.[$*]'
 	touch $@
 
 clean:

@@ -82,5 +82,10 @@ bench-compare: .venv/installed
 	$(INSTALL) --editable '.[$*]'
 	touch $@
 
+# By pip in CI too: machines say in its settings which build of PyTorch they want.
+.venv/installed-reference: pyproject.toml .venv/installed
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[reference]'
+	touch $@
+
 clean:
 	rm -rf .venv .venv-peers .venv-intelex build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache

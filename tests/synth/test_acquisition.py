@@ -125,6 +125,7 @@ def test_domains_lie_apart():
     assert np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)) > 4 * within
 
 
+@pytest.mark.long
 def test_the_digits_market(tmp_path):
     assert digits_market.write(tmp_path / "a") == tmp_path / "a"
     digits_market.write(tmp_path / "b")

@@ -145,7 +145,8 @@ def test_the_command_prints_writes_and_exits(boards, tmp_path, capsys, monkeypat
     assert "logistic, cpu - reference: 2 of 2 retrains compared" in printed
     assert printed.splitlines()[-1].startswith("the same, ")
     suite = ElementTree.parse(junit).getroot()[0]
-    assert (suite.get("tests"), suite.get("failures"), len(suite)) == ("4", "0", 4)
+    assert (suite.get("tests"), suite.get("failures"), len(list(suite.iter("testcase")))) == ("4", "0", 4)
+    assert [(of.get("name"), of.get("value")) for of in suite.iter("property")] == [("reference", "as it is defined")]
     monkeypatch.setitem(parity.TOLERANCE, "logistic", -1.0)  # nothing is as near as that
     assert cli.main([*arguments, "--format", "json", "--junit", str(junit)]) == 1
     captured = capsys.readouterr()

@@ -6,7 +6,8 @@ own decision value is within it; outcomes and scores are equal or they are not.
 
 The debugging board's net is compared with the reference's in float32, as its script runs it, and in float64. On large
 noisy pools its training is chaotic and the two disagree: there the reference is no oracle, which is counted apart. A
-difference is one only where both agree with each other and not with us.
+difference is one only where both agree with each other and not with us: a prediction differs where its decision value
+is also farther from the boundary than the two are from each other, an outcome where no such prediction is part of it.
 """
 
 from __future__ import annotations
@@ -285,32 +286,42 @@ def _check(engine: Engine, plan: Plan, at: int, outcome: np.void, theirs: Sequen
     ladder.checked += 1
     own = Pool(features, features, labels)
     trained = plan.model.bind(own, engine.backend).answer(own.every_row, labels, seed)
-    losses = [_loss(of.training, labels) for of in theirs]
-    loss.add([abs(_loss(trained, labels) - of) for of in losses], abs(losses[0] - losses[-1]))
-    ours, first, last = engine.trainer(plan).answer(rows, labels, seed), theirs[0].evaluation, theirs[-1].evaluation
-    near = np.zeros(len(truth), np.bool_)
-    if ours.decisions is not None and first.decisions is not None:
-        scale = float(np.sqrt((first.decisions**2).mean())) or 1.0
-        apart = [_apart(ours, of.evaluation) / scale for of in theirs]
-        values.add(apart, _apart(first, last) / scale)
+    given = [of.training for of in theirs]
+    losses = [_loss(of, labels) for of in given]
+    loss.add([abs(_loss(trained, labels) - of) for of in losses], max(abs(losses[0] - losses[-1]), _spread(given)))
+    ours, answers = engine.trainer(plan).answer(rows, labels, seed), [of.evaluation for of in theirs]
+    near, blurred = np.zeros((2, len(truth)), np.bool_)
+    if ours.decisions is not None and answers[0].decisions is not None:
+        scale, spread = _scale(answers[0].decisions), _spread(answers)
+        values.add([_apart(ours, of) / scale for of in answers], spread)
         margins = np.abs(ours.decisions)
         if ours.decisions.ndim == 2:
             second, best = np.sort(ours.decisions, axis=1)[:, -2:].T
             margins = best - second
-        near = margins <= TOLERANCE[plan.model.name] * scale
+        near, blurred = margins <= TOLERANCE[plan.model.name] * scale, margins <= spread * scale
         ladder.smallest_margin = min(ladder.smallest_margin, float(margins.min()))
-    disagreeing = first.classes != last.classes
-    flipped = (ours.classes != first.classes) & ~disagreeing
+    flipped = ours.classes != answers[0].classes
+    disagreeing = (answers[0].classes != answers[-1].classes) | (flipped & blurred & ~near)
     predictions.compared += len(truth)
-    predictions.differing += int((flipped & ~near).sum())
-    predictions.excused += int((flipped & near).sum())
     predictions.disagreeing += int(disagreeing.sum())
-    found = [_outcome_of(plan.model.name, of.evaluation.classes, truth) for of in theirs]
+    predictions.excused += int((flipped & ~disagreeing & near).sum())
+    predictions.differing += int((flipped & ~disagreeing & ~near).sum())
+    found = [_outcome_of(plan.model.name, of.classes, truth) for of in answers]
     outcomes.compared += 1
-    if found[0] != found[-1]:
-        outcomes.disagreeing += 1
-    else:
-        outcomes.differing += _outcome(plan, outcome) != found[0]
+    if _outcome(plan, outcome) != found[0] or found[0] != found[-1]:
+        apart = found[0] != found[-1] or bool((flipped & disagreeing).any())
+        outcomes.disagreeing += apart
+        outcomes.differing += not apart
+
+
+def _spread(answers: Sequence[Answers]) -> float:
+    """How far the decision values of a reference's precisions are apart, as a part of their root mean square."""
+    first = answers[0].decisions
+    return 0.0 if first is None or len(answers) == 1 else _apart(answers[0], answers[-1]) / _scale(first)
+
+
+def _scale(decisions: np.ndarray) -> float:
+    return float(np.sqrt((decisions**2).mean())) or 1.0
 
 
 def _apart(one: Answers, other: Answers) -> float:

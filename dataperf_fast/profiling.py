@@ -150,6 +150,12 @@ class Profile:
     ceilings: dict[str, float]
     invalid: list[str] = field(default_factory=list)
 
+    @property
+    def where(self) -> str:
+        """The backend, and what ran side by side: threads, or the reference's processes."""
+        processes = self.backend.startswith("reference")
+        return f"{self.backend}, {self.threads} {'processes of 1 thread' if processes else 'threads'}"
+
     def as_dict(self) -> dict[str, Any]:
         """The profile for JSON."""
         return asdict(self)

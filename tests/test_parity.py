@@ -177,12 +177,12 @@ def test_an_invalid_submission_is_said_and_the_rest_compared(boards, tmp_path, c
 
 
 class Twisted:
-    """Our own net in the reference's place, which answers the opposite in some precisions."""
+    """Our own net in the reference's place, with other decision values in some precisions."""
 
     departure = ""
 
-    def __init__(self, *precisions):
-        self.precisions = precisions
+    def __init__(self, twists):
+        self.twists = twists
 
     def each(self, function, calls, shared=()):
         backend = backends.choose("cpu", 1)
@@ -193,9 +193,9 @@ class Twisted:
             else:
                 labels, features, queries, truth = rest
             pool = Pool(features, queries, np.zeros(len(queries), np.uint8))
-            classes, decisions, _ = LinearNet().bind(pool, backend).answer(pool.every_row, labels, 0)
-            if precision in self.precisions:
-                classes, decisions = 1 - classes, -decisions
+            answers = LinearNet().bind(pool, backend).answer(pool.every_row, labels, 0)
+            decisions = self.twists.get(precision, np.array)(answers.decisions)
+            classes = (decisions > 0).astype(np.uint8)
             yield (classes, decisions) if truth is None else float(round((classes == truth).mean(), 2))
 
 
@@ -203,20 +203,20 @@ class Twisted:
 def twisted(suite, monkeypatch):
     """Compares with such a reference."""
 
-    def compare(*precisions, **options):
-        monkeypatch.setattr(backends, "reference_pipeline", lambda *_: Twisted(*precisions))
+    def compare(twists, **options):
+        monkeypatch.setattr(backends, "reference_pipeline", lambda *_: Twisted(twists))
         return parity.verify("debugging", suite, names=["cpu", "reference"], jobs=1, **options)
 
     return compare
 
 
 def test_where_the_precisions_of_the_reference_agree_a_difference_is_one(twisted):
-    report = twisted(sample=5)
+    report = twisted({}, sample=5)
     assert report.same
     [ladder] = report.ladders
     assert [rung.compared for rung in ladder.rungs] == [5, 5, 5 * 60, 5]
     assert not any(rung.differing or rung.excused or rung.disagreeing for rung in ladder.rungs)
-    report = twisted("float32", "float64", sample=5)
+    report = twisted(dict.fromkeys(parity.PRECISIONS, np.negative), sample=5)
     rungs = refused(report, "decision values")
     assert [rungs[name].differing for name in ("decision values", "predictions")] == [5, 5 * 60]
     assert not any(rung.disagreeing for rung in rungs.values())
@@ -224,7 +224,7 @@ def test_where_the_precisions_of_the_reference_agree_a_difference_is_one(twisted
 
 @pytest.mark.parametrize("precision", parity.PRECISIONS)
 def test_where_they_disagree_that_is_counted_apart(twisted, precision, tmp_path):
-    report = twisted(precision)
+    report = twisted({precision: np.negative})
     assert report.same
     [ladder] = report.ladders
     assert [rung.disagreeing for rung in ladder.rungs[1:3]] == [10, 10 * 60]
@@ -240,6 +240,21 @@ def test_where_they_disagree_that_is_counted_apart(twisted, precision, tmp_path)
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]
     assert suite.get("failures") == "0"
     assert int(suite.get("skipped")) == len(list(suite.iter("skipped"))) > 4
+
+
+def shifted(share):
+    return lambda decisions: decisions + share * np.sqrt((decisions**2).mean())
+
+
+def test_what_lies_within_their_disagreement_is_none_of_ours(twisted):
+    """Predictions between 0 and 0.1 are flipped by both precisions, which are 0.2 apart; then by both, 0.05 apart."""
+    report = twisted({"float32": shifted(0.3), "float64": shifted(0.1)}, sample=5)
+    assert report.same
+    assert report.ladders[0].rungs[2].disagreeing > 0
+    report = twisted({"float32": shifted(0.3), "float64": shifted(0.25)}, sample=5)
+    assert refused(report, "predictions")["outcome"].disagreeing > 0
+    report = twisted({"float32": shifted(0.3), "float64": shifted(0.2999)}, sample=5)
+    assert refused(report, "decision values")["outcome"].differing > 0
 
 
 def test_a_difference_beside_a_disagreement_is_still_one():

@@ -39,6 +39,7 @@ def test_the_command_prints_and_draws(tmp_path, capsys):
     arguments = ["profile", "speech", str(data), "--submissions", str(tmp_path / "chosen"), "--out", str(out)]
     assert cli.main(arguments) == 0
     printed = capsys.readouterr().out
+    assert printed.startswith("speech on cpu, ")
     assert "20 retrains asked for, 20 trained, 0 saved" in printed
     assert "support vectors and sigmoids" in printed
     assert json.loads((out / "profile.json").read_text())["retrains"] == 20
@@ -46,3 +47,11 @@ def test_the_command_prints_and_draws(tmp_path, capsys):
     assert cli.main([*arguments[:-2], "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert list(found["stages"]) == list(profiling.STAGES)
+
+
+def test_what_ran_is_said():
+    def where(backend):
+        return profiling.Profile("vision", backend, 2, 1.0, 1, 1, 0, {}, [], {}).where
+
+    assert where("cpu") == "cpu, 2 threads"
+    assert where("reference") == "reference, 2 processes of 1 thread"

@@ -6,7 +6,6 @@ import json
 import platform
 import sys
 import tempfile
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,11 +15,13 @@ from sklearn.svm import SVC
 from dataperf_fast import backend as backends
 from dataperf_fast.baselines import debugging as baselines
 from dataperf_fast.engine import Engine
-from dataperf_fast.reference import debugging as reference
+from dataperf_fast.reference import definition
+from dataperf_fast.reference.processes import open_processes
 from dataperf_fast.synth import digits
 from dataperf_fast.synth.debugging import Scale
+from tests.oracle import Oracle
 from tests.problems import small_problem
-from tests.tasks import digits_tasks, input_hash, order_of, plain_curve, synthetic_tasks
+from tests.tasks import digits_tasks, input_hash, order_of, reference_curve, synthetic_tasks
 
 DATA = Path(__file__).parents[1] / "data"
 EXAMPLE = Scale(tasks=2, train=40, test=60, val=10)
@@ -35,13 +36,12 @@ def main() -> None:
 
 def write_svc() -> None:
     """Write what scikit-learn's SVC gives on sixty small problems, which stands in for it once it has no sigmoids."""
-    problems = []
+    oracle, problems = Oracle(), []
     for number in range(60):
         generator = [4, number]
         features, labels, seed, rows = small_problem(np.random.default_rng(generator))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            fitted = SVC(probability=True, random_state=seed).fit(features, labels)
+        svc = SVC(probability=True, random_state=seed)
+        fitted, probabilities = oracle.fit(svc, features, labels, predict_proba=rows)
         problems.append(
             {
                 "name": f"{number}: {labels.max() + 1} classes, {len(labels)} rows",
@@ -50,7 +50,7 @@ def write_svc() -> None:
                 "b": fitted._probB.tolist(),
                 "rho": (-fitted._intercept_).tolist(),
                 "iterations": fitted.n_iter_.tolist(),
-                "probabilities": fitted.predict_proba(rows).tolist(),
+                "probabilities": probabilities.tolist(),
             }
         )
     golden = {
@@ -62,12 +62,22 @@ def write_svc() -> None:
 
 
 def _made_with() -> dict:
-    versions = {name: version(name) for name in ("torch", "numpy", "scikit-learn", "scipy", "pyarrow")}
-    return {"versions": versions, "python": sys.version.split()[0], "machine": platform.machine()}
+    """Versions, and what the processes of the reference were told and found."""
+    found = open_processes(definition.__name__, 1).call("find")
+    if problem := definition.departure(found):
+        raise SystemExit(problem)
+    return {
+        "versions": {name: version(name) for name in ("torch", "numpy", "scikit-learn", "scipy", "pyarrow")},
+        "python": sys.version.split()[0],
+        "machine": platform.machine(),
+        "blas": list(found.blas),
+        "settings": definition.settings(),
+    }
 
 
 def write_debugging() -> None:
     """Write the example's files and the curves of the PyTorch pipeline."""
+    processes = open_processes("dataperf_fast.reference.debugging", backends.usable_cores())
     example = digits.write_debugging(DATA / "debugging", EXAMPLE)
     submissions = DATA / "debugging" / "submissions"
     baselines.write(DATA / "debugging", submissions, ["consecutive", "random"], 0, Engine(backends.choose("cpu")))
@@ -82,13 +92,7 @@ def write_debugging() -> None:
         tasks += [("synthetic 0", task) for task in synthetic_tasks(Path(folder), range(1))]
         for source, task in tasks:
             order = order_of(task)
-            curve = plain_curve(
-                task,
-                order,
-                lambda labels, task=task: reference.fit_and_evaluate(
-                    task.train.features, labels, task.test.features, task.test.labels
-                ),
-            )
+            curve = reference_curve(processes, task, order)
             entry = {"source": source, "task": task.data_id, "input_sha256": input_hash(task), "curve": curve}
             golden["tasks"].append(entry)
             print(source, task.data_id, len(set(curve)), "different accuracies", flush=True)

@@ -19,8 +19,7 @@ def print_profile(profile: Profile, stream: IO[str]) -> None:
     from rich.table import Table
 
     console = Console(file=stream, width=None if stream.isatty() else 160, highlight=False)
-    title = f"{profile.benchmark} on {profile.backend}, {profile.threads} threads: {profile.seconds:.3f} s"
-    console.print(title)
+    console.print(f"{profile.benchmark} on {profile.where}: {profile.seconds:.3f} s")
     stages = Table("stage")
     stages.add_column("seconds", justify="right")
     stages.add_column("share", justify="right")
@@ -72,7 +71,7 @@ def draw(path: Path, profile: Profile) -> None:
     axes.set_yticks([])
     axes.set_xlim(0, profile.seconds)
     axes.set_xlabel("seconds")
-    axes.set_title(f"{profile.benchmark} on {profile.backend}, {profile.threads} threads")
+    axes.set_title(f"{profile.benchmark} on {profile.where}")
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     with whole_file(path) as aside:
         figure.savefig(aside, dpi=120, format="png")

@@ -13,13 +13,14 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks_perf import acquisition_adapters as adapters
-from benchmarks_perf import timing
+from benchmarks_perf import defined, timing
 from dataperf_fast.baselines import acquisition as baselines
 from dataperf_fast.benchmarks import acquisition as board
 from dataperf_fast.formats import acquisition as files
@@ -41,12 +42,15 @@ def measure_files(data: Path, submission: Path, rounds: int, reference_rounds: i
     first = time.perf_counter() - started
     answers: dict[str, list[float]] = {}
 
-    def plain() -> None:
-        answers["reference"] = []
+    def plain() -> timing.Seconds:
+        answers["reference"], taken = [], 0.0
         for market in markets:
             counts = files.read_plan(submission / f"{market.number}.csv", len(files.seller_paths(market)))
             generator = stream(data, submission, market)
-            answers["reference"] += adapters.reference_from_files(market, counts, TRIALS_TIMED, generator)
+            accuracies, seconds = adapters.reference_from_files(market, counts, TRIALS_TIMED, generator)
+            answers["reference"] += accuracies
+            taken += seconds
+        return timing.Seconds(taken)
 
     def fast() -> None:
         answers["ours"] = adapters.from_files(data, submission, "lr", THREADS)
@@ -102,13 +106,17 @@ def measure_fits(draws: adapters.Draws, model: str, rounds: int) -> dict:
         "ours": adapters.ours,
         "null": adapters.null,
     }
-    answers: dict[str, np.ndarray] = {}
+    answers: dict[str, adapters.Answer] = {}
     adapters.ours(draws._replace(rows=draws.rows[:2], labels=draws.labels[:2]), model, THREADS)  # loads compiled code
-    cases = {
-        name: lambda name=name, run=run: answers.update({name: run(draws, model, THREADS)})
-        for name, run in peers.items()
-    }
-    seconds = timing.interleave(cases, rounds)
+
+    def case(name: str) -> Callable[[], timing.Seconds | None]:
+        def run() -> timing.Seconds | None:
+            answers[name] = peers[name](draws, model, THREADS)
+            return answers[name].seconds
+
+        return run
+
+    seconds = timing.interleave({name: case(name) for name in peers}, rounds)
     middle = timing.medians(seconds)
     return {
         "fits": len(draws.rows),
@@ -117,7 +125,7 @@ def measure_fits(draws: adapters.Draws, model: str, rounds: int) -> dict:
         "median": middle,
         "times_the_reference": middle["reference"] / middle["ours"],
         "times_side_by_side": middle["side by side"] / middle["ours"],
-        "accuracies_equal": bool((answers["reference"] == answers["ours"]).all()),
+        "accuracies_equal": bool((answers["reference"].accuracies == answers["ours"].accuracies).all()),
     }
 
 
@@ -173,7 +181,7 @@ def main() -> None:
         draws = draws_of(data, submission)
         few = draws._replace(rows=draws.rows[:RF_TRIALS], labels=draws.labels[:RF_TRIALS])
         result = {
-            "threads": {"ours": THREADS, "reference": 1},
+            "threads": {"ours": THREADS, "reference": defined.REFERENCE, "side by side": f"{THREADS} processes"},
             "rounds": options.rounds,
             "from_files": from_files,
             "fits": {

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from pyarrow import csv
-from threadpoolctl import threadpool_limits
 
+from benchmarks_perf import defined, timing
 from dataperf_fast import backend
 from dataperf_fast.benchmarks import acquisition as board
 from dataperf_fast.benchmarks.common import Options
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import acquisition as files
 from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.reference import acquisition as pipeline
 
 
 class Draws(NamedTuple):
@@ -58,13 +55,26 @@ def from_files(data: Path, submission: Path, model: str, threads: int) -> list[f
 
 def reference_from_files(
     market: files.MarketFiles, counts: np.ndarray, trials: int, generator: np.random.RandomState
-) -> list[float]:
+) -> tuple[list[float], timing.Seconds]:
     """As the script does it: every trial reads every table again, draws, trains and scores."""
+    arguments = files.seller_paths(market), market.buyer, counts.tolist(), trials, generator
+    [accuracies], seconds = defined.timed(__name__, "trials_from_files", [arguments])
+    return accuracies, seconds
+
+
+def trials_from_files(
+    sellers: list[Path], buyer: Path, counts: list[int], trials: int, generator: np.random.RandomState
+) -> list[float]:
+    """What the reference's process does for it."""
+    from dataperf_fast.reference import acquisition as pipeline
+
     accuracies = []
     for _ in range(trials):
-        sellers = [_read(path) for path in files.seller_paths(market)]
-        buyer = _read(market.buyer)
-        accuracies += pipeline.evaluate(sellers, counts.tolist(), buyer, "lr", 1, generator).tolist()
+        tables = [_read(path) for path in sellers]
+        [drawn], generator = pipeline.draw([len(labels) for _, labels in tables], counts, 1, generator)
+        chosen = [(features[rows], labels[rows]) for (features, labels), rows in zip(tables, drawn, strict=True)]
+        features, labels = (np.concatenate(part) for part in zip(*chosen, strict=True))
+        accuracies.append(pipeline.score("lr", features, labels, *_read(buyer)))
     return accuracies
 
 
@@ -75,31 +85,39 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return matrix[:, :-1].astype(np.float64), matrix[:, -1]
 
 
-def ours(draws: Draws, model: str, threads: int) -> np.ndarray:
-    """The accuracies of all draws, in one plan."""
+class Answer(NamedTuple):
+    """``accuracies (t,)`` of all draws; ``seconds`` are the peer's own, where it looked at the clock."""
+
+    accuracies: np.ndarray
+    seconds: timing.Seconds | None = None
+
+
+def ours(draws: Draws, model: str, threads: int) -> Answer:
+    """All draws in one plan."""
     plan = Plan(draws.pool, board.MODELS[model](), draws.labels, draws.rows)
-    return engine(threads).run(plan).values["correct"] / len(draws.pool.evaluation_labels)
+    return Answer(engine(threads).run(plan).values["correct"] / len(draws.pool.evaluation_labels))
 
 
-def reference(draws: Draws, model: str, threads: int) -> np.ndarray:
-    """The same by scikit-learn, one fit after the other on one BLAS thread."""
-    return np.array([_fit(draws, retrain, model) for retrain in range(len(draws.rows))])
+def reference(draws: Draws, model: str, threads: int) -> Answer:
+    """The same by scikit-learn, one fit after the other in one process of one thread."""
+    accuracies, seconds = defined.reference("acquisition", "score", _fits(draws, model), *_buyer(draws))
+    return Answer(np.array(accuracies), seconds)
 
 
-def side_by_side(draws: Draws, model: str, threads: int) -> np.ndarray:
-    """The same by scikit-learn, a fit a thread, one BLAS thread each."""
-    with ThreadPoolExecutor(threads) as pool:
-        return np.array(list(pool.map(lambda retrain: _fit(draws, retrain, model), range(len(draws.rows)))))
+def side_by_side(draws: Draws, model: str, threads: int) -> Answer:
+    """The same by scikit-learn in as many processes, one thread each."""
+    processes = defined.processes("acquisition", threads)
+    return Answer(np.array(list(processes.each("score", _fits(draws, model), _buyer(draws)))))
 
 
-def null(draws: Draws, model: str, threads: int) -> np.ndarray:
+def null(draws: Draws, model: str, threads: int) -> Answer:
     """No work at all: what the harness itself costs."""
-    return np.zeros(len(draws.rows))
+    return Answer(np.zeros(len(draws.rows)))
 
 
-def _fit(draws: Draws, retrain: int, model: str) -> float:
-    features = draws.pool.features[draws.rows[retrain]].astype(np.float64)
-    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fitted: Any = pipeline.new_model(model).fit(features, draws.labels[retrain])
-        return float(fitted.score(draws.pool.evaluation_features.astype(np.float64), draws.pool.evaluation_labels))
+def _fits(draws: Draws, model: str) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    return [(model, draws.pool.features[of], labels) for of, labels in zip(draws.rows, draws.labels, strict=True)]
+
+
+def _buyer(draws: Draws) -> tuple[np.ndarray, np.ndarray]:
+    return draws.pool.evaluation_features, draws.pool.evaluation_labels

@@ -25,6 +25,7 @@ PEERS = (
     "datascope",
     "pydvl",
     "over joblib",
+    "over processes",
     "batched PyTorch",
     "side by side",
     "null",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks_perf import defined, timing
 from dataperf_fast import backend as backends
 from dataperf_fast.benchmarks import debugging as board
 from dataperf_fast.engine import Engine
@@ -15,43 +16,48 @@ from dataperf_fast.kernels import decisions
 
 
 class Answer(NamedTuple):
-    """``score`` and ``curve``, accuracies after 1, 2 .. inspections; ``distinct`` training sets, 0 where not said."""
+    """``score`` and ``curve``, accuracies after 1, 2 .. inspections; ``distinct`` training sets, 0 where not said.
+
+    ``seconds`` are the peer's own, where it looked at the clock.
+    """
 
     score: float
     curve: list[float]
     distinct: int = 0
     rechecked: int = 0
+    seconds: timing.Seconds | None = None
 
 
 def reference(task: Task, order: np.ndarray, threads: int) -> Answer:
-    """The plain PyTorch loop: one fit after every inspection."""
-    from dataperf_fast.reference import debugging as pipeline
-
-    ran = pipeline.evaluate(
-        task.train.features, task.train.labels, task.true_labels, order, task.test.features, task.test.labels,
-        threads=threads,
-    )  # fmt: skip
-    return Answer((ran.crossing - 1) / len(order), ran.curve)
+    """The plain PyTorch loop: one fit after every inspection, in one process of one thread."""
+    accuracies, seconds = defined.reference("debugging", "score", _fits(task, order), *_shared(task))
+    return _answer(accuracies, seconds)
 
 
-def reference_over_joblib(task: Task, order: np.ndarray, threads: int) -> Answer:
+def over_processes(task: Task, order: np.ndarray, threads: int) -> Answer:
     """The same loop's fits in as many processes, each with one thread."""
-    from joblib import Parallel, delayed
+    processes = defined.processes("debugging", threads)
+    return _answer(list(processes.each("score", _fits(task, order), _shared(task))))
 
-    labels = [task.train.labels, task.true_labels]
+
+def _fits(task: Task, order: np.ndarray) -> list[tuple[str, str, np.ndarray]]:
+    """The cleaned set, and the labels after 1, 2 .. inspections."""
+    states = [task.true_labels]
     for inspections in range(1, len(order) + 1):
         fixed = task.train.labels.copy()
         fixed[order[:inspections]] = task.true_labels[order[:inspections]]
-        labels.append(fixed)
-    _, cleaned, *curve = Parallel(n_jobs=threads)(delayed(_one_fit)(task, of) for of in labels)
+        states.append(fixed)
+    return [("linear-net", "float32", labels) for labels in states]
+
+
+def _shared(task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return task.train.features, task.test.features, task.test.labels
+
+
+def _answer(accuracies: list[float], seconds: timing.Seconds | None = None) -> Answer:
+    cleaned, *curve = accuracies
     crossing = next(at for at, accuracy in enumerate(curve, 1) if accuracy >= board.TARGET_SHARE * cleaned)
-    return Answer((crossing - 1) / len(order), curve)
-
-
-def _one_fit(task: Task, labels: np.ndarray) -> float:
-    from dataperf_fast.reference import debugging as pipeline
-
-    return pipeline.fit_and_evaluate(task.train.features, labels, task.test.features, task.test.labels, threads=1)
+    return Answer((crossing - 1) / len(curve), curve, seconds=seconds)
 
 
 def batched_pytorch(task: Task, order: np.ndarray, threads: int) -> Answer:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks_perf import timing
+from benchmarks_perf import defined, timing
 from benchmarks_perf.debugging import real_task
 from dataperf_fast import backend as backends
 from dataperf_fast.benchmarks import debugging as board
@@ -23,7 +23,6 @@ from dataperf_fast.formats.debugging import Task
 from dataperf_fast.models.dual_logistic import DualLogistic
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.reference import debugging as reference
 from dataperf_fast.synth import debugging as synth
 from dataperf_fast.valuation.worth import Worth
 
@@ -67,22 +66,22 @@ def curve(task: Task, model: str, rounds: int) -> dict:
         outcomes = engine().run(Plan(pool_of(task), trained, list(states))).values
         answers["ours"] = np.round(trained.accuracy(outcomes, len(task.test.labels)), 2)
 
-    def plain(fit: Callable[[np.ndarray], float]) -> Callable[[], None]:
-        return lambda: answers.update(reference=np.array([fit(states[at]) for at in sampled]))
-
     data = task.train.features, task.test.features, task.test.labels
 
-    def from_scratch(labels: np.ndarray) -> float:
-        return reference.fit_and_evaluate(data[0], labels, data[1], data[2], model, THREADS)
+    def from_scratch() -> timing.Seconds:
+        fits = [(model, "float32", states[at]) for at in sampled]
+        found, seconds = defined.reference("debugging", "score", fits, *data)
+        answers["reference"] = np.array(found)
+        return seconds
 
-    def loose(labels: np.ndarray) -> float:
-        return LogisticRegression().fit(data[0], labels).score(data[1], data[2])
+    def loose() -> timing.Seconds:
+        return defined.timed(__name__, "default_tolerance", [(states[at],) for at in sampled], *data)[1]
 
     cases: dict[str, Callable[[], None]] = {}
     if model == "logistic":
-        cases["scikit-learn's default tolerance"] = plain(loose)
+        cases["scikit-learn's default tolerance"] = loose
         cases["ours, cold starts"] = lambda: ours(made=ColdLogistic)
-    cases |= {"reference": plain(from_scratch), "ours": ours}
+    cases |= {"reference": from_scratch, "ours": ours}
     ours()
     middle = timing.medians(seconds := timing.interleave(cases, rounds))
     a_fit = {name: middle[name] / (len(states) if "ours" in name else len(sampled)) for name in cases}
@@ -101,6 +100,13 @@ def curve(task: Task, model: str, rounds: int) -> dict:
     }
 
 
+def default_tolerance(
+    labels: np.ndarray, features: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray
+) -> float:
+    """A fit of scikit-learn's by lbfgs, as loose as it is unless asked; the accuracy."""
+    return float(LogisticRegression().fit(features, labels).score(test_features, test_labels))
+
+
 def shapley(task: Task, rounds: int) -> dict:
     """The training sets of a Monte-Carlo order, every tenth prefix: ours in one plan, PyTorch one fit at a time."""
     rows = len(task.true_labels)
@@ -109,15 +115,14 @@ def shapley(task: Task, rounds: int) -> dict:
     data = task.train.features, task.train.labels, task.test.features, task.test.labels
     answers: dict[str, list[float]] = {}
 
-    def plain() -> None:
-        answers["reference"] = [
-            reference.fit_and_evaluate(data[0][of], data[1][of], data[2], data[3]) for of in sets[::8]
-        ]
+    def plain() -> timing.Seconds:
+        fits = [("linear-net", "float32", data[1][of], data[0][of]) for of in sets[::8]]
+        answers["reference"], seconds = defined.reference("debugging", "score", fits, *data[2:])
+        return seconds
 
     def ours() -> None:
         answers["ours"] = Worth(LinearNet(), engine(), *data).of(sets).tolist()
 
-    reference.torch.set_num_threads(THREADS)
     ours()
     middle = timing.medians(seconds := timing.interleave({"reference": plain, "ours": ours}, rounds))
     a_fit = {"reference": middle["reference"] / len(sets[::8]), "ours": middle["ours"] / len(sets)}
@@ -138,7 +143,7 @@ def main() -> None:
         large = next(synth.write(Path(folder) / "made", synth.Scale(tasks=1, train=3000, test=500, val=1), seed=0))
     cases = [(small, "knn"), (large, "knn"), (small, "logistic"), (small, "svc")]
     result = {
-        "threads": THREADS,
+        "threads": {"ours": THREADS, "reference": defined.REFERENCE},
         "rounds": options.rounds,
         "curves": [curve(task, model, options.rounds) for task, model in cases],
         "shapley": shapley(small, options.rounds),

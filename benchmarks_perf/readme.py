@@ -14,14 +14,17 @@ def debugging(result: dict) -> str:
     """The debugging board's measurements as Markdown."""
     compared, lines = result["against_the_reference"], result["command_line"]
     median, times = compared["median"], compared["times_the_reference"]
-    machine = result["machine"]
+    machine, threads, where = result["machine"], compared["threads"], ""
+    if isinstance(threads, dict):  # results from before the reference had processes have one number
+        threads, where = threads["others"], f", {threads['reference']}"
     rows = [
         "| debugging, 300 rows x 2,048, 300 inspections | seconds | times the reference |",
         "|---|---|---|",
-        f"| PyTorch loop, one fit an inspection | {median['reference']:.1f} | 1 |",
+        f"| PyTorch loop, one fit an inspection{where} | {median['reference']:.1f} | 1 |",
     ]
     for name, title in (
         ("over joblib", "the same over joblib, two processes"),
+        ("over processes", "the same, two processes of one thread"),
         ("batched PyTorch", "PyTorch, the different training sets as one `torch.func` batch"),
     ):
         if name in times:  # results from before these peers were there
@@ -41,7 +44,7 @@ def debugging(result: dict) -> str:
     outside = {name: f"{lines[name]['outside_kernels']:.2f} s" for name in lines}
     rows += [
         "",
-        f"Medians of interleaved rounds, warm, {compared['threads']} threads each, on {machine['processor']} "
+        f"Medians of interleaved rounds, warm, {threads} threads where none are said, on {machine['processor']} "
         f"({machine['cores']} cores), {machine['date']}; training and scoring only. "
         f"A new process spends {outside['no cache']} outside the kernels (imports, loading compiled code, files), "
         f"{outside['cached']} where the retrains are known from an earlier run, and peaks at "
@@ -137,7 +140,7 @@ def suite(result: dict) -> str:
     rows.append(f"| all | {fits:,} | {_seconds(total['reference'])} | {_seconds(total['ours'])} | "
                 f"{_times(result['times_the_reference'])} |")  # fmt: skip
     compared, differ = (sum(part[name] for part in result["boards"].values()) for name in ("compared", "differ"))
-    rows += ["", f"Medians of {result['rounds']} interleaved rounds, warm, {result['threads']} threads, on "
+    rows += ["", f"{_conditions(result)}, on "
              f"{_place(result['machine'])}; training and scoring from vectors in memory. The reference is "
              f"{result['reference_is']}; of {compared} outcomes compared {differ} differ."]  # fmt: skip
     return "\n".join(rows)
@@ -227,6 +230,8 @@ def _peer_cell(part: dict, name: str) -> str:
 
 def _conditions(result: dict) -> str:
     threads = result["threads"]
+    if isinstance(threads, int):  # results from before the reference had a process of its own
+        return f"Medians of {result['rounds']} interleaved rounds, warm, {threads} threads each"
     return (
         f"Medians of {result['rounds']} interleaved rounds, warm, {threads['ours']} threads for ours and "
         f"{threads['reference']} for the reference"
@@ -287,8 +292,8 @@ def debugging_models(result: dict) -> str:
     compared = [*result["curves"], shapley]
     rows += [
         "",
-        f"Medians of {result['rounds']} interleaved rounds, warm, {result['threads']} threads each, on "
-        f"{_place(machine)}. The plain loop is scikit-learn, one fit an inspection, as converged as ours; of each case "
+        f"{_conditions(result)}, on {_place(machine)}. "
+        "The plain loop is scikit-learn, one fit an inspection, as converged as ours; of each case "
         f"{', '.join(str(case['sampled']) for case in result['curves'])} of its fits were timed and scaled. A fit of "
         f"the logistic regression takes us {1e3 * a_fit['ours']:.1f} ms, from a cold start "
         f"{1e3 * a_fit['ours, cold starts']:.1f} ms, scikit-learn's lbfgs at its default tolerance "

@@ -3,21 +3,25 @@
 python -m benchmarks_perf.scikit_peers [--intelex PYTHON] [--cuml PYTHON] [--rounds 2]
     [--out benchmarks_perf/results/scikit_peers.json]
 
-Each peer is a process of its own, in an environment of its own where it needs one (``make peers-intelex``): the
-reference's fits with the peer in scikit-learn's place. Its outcomes are compared with plain scikit-learn's, since an
-accelerator that stops elsewhere is another model. ``null`` does nothing: what the harness itself costs.
+Each peer is a process of its own with the reference's settings, in an environment of its own where it needs one
+(``make peers-intelex``): the reference's fits with the peer in scikit-learn's place. Its outcomes are compared with
+plain scikit-learn's, since an accelerator that stops elsewhere is another model. ``null`` does nothing: what the
+harness itself costs.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +35,10 @@ THREADS = 2
 def run(peer: str) -> dict[str, Any]:
     """Time a peer on a sample of each board's fits; seconds of all of them, and the sample's outcomes."""
     if peer == "intelex":
-        importlib.import_module("sklearnex").patch_sklearn(verbose=False)
+        import_module("sklearnex").patch_sklearn(verbose=False)
     if peer == "cuml":
-        importlib.import_module("cuml.accel").install()
+        import_module("cuml.accel").install()
+    warnings.simplefilter("ignore")  # that lbfgs stops at 100 iterations
     from benchmarks_perf import suite
 
     found = {}
@@ -41,10 +46,11 @@ def run(peer: str) -> dict[str, Any]:
         for board in suite.boards(Path(folder), BOARDS):
             size = min(suite.SAMPLED[board.name], len(board.fits))
             drawn = [int(at) for at in np.linspace(0, len(board.fits) - 1, size)]
-            fits = [board.fits[at] for at in drawn]
+            plain = import_module(f"dataperf_fast.reference.{board.name}")
+            fits = [partial(getattr(plain, board.function), *board.fits[at]()) for at in drawn]
             fits[0]()  # libraries, warm
             started = time.perf_counter()
-            outcomes = _ask(peer, fits)
+            outcomes = [board.outcome(answer) for answer in _ask(peer, fits)]
             seconds = (time.perf_counter() - started) * len(board.fits) / size
             if peer == "ours":
                 board.ours()
@@ -55,13 +61,13 @@ def run(peer: str) -> dict[str, Any]:
     return found
 
 
-def _ask(peer: str, fits: list[Callable[[], float]]) -> list[float]:
+def _ask(peer: str, fits: list[Callable[[], Any]]) -> list[Any]:
     if peer in ("null", "ours"):
         return [0.0] * len(fits)
     if peer == "joblib":
         from joblib import Parallel, delayed
 
-        answers: list[float] = Parallel(n_jobs=THREADS, backend="threading")(delayed(fit)() for fit in fits)
+        answers: list[Any] = Parallel(n_jobs=THREADS, backend="threading")(delayed(fit)() for fit in fits)
         return answers
     return [fit() for fit in fits]
 
@@ -79,6 +85,7 @@ def main() -> None:
         print(json.dumps(run(options.run)))
         return
     from benchmarks_perf import timing
+    from dataperf_fast.reference import definition
 
     here = Path(sys.executable)
     pythons = {"reference": here, "joblib": here, "intelex": options.intelex, "cuml": options.cuml, "ours": here,
@@ -87,7 +94,9 @@ def main() -> None:
     for number in range(options.rounds):
         for peer, of_peer in ran.items():
             command = [str(pythons[peer]), "-m", "benchmarks_perf.scikit_peers", "--run", peer]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+            settings = {} if peer == "ours" else definition.settings()  # as the reference is defined
+            environment = {**os.environ, **settings}
+            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
             if done.returncode:
                 raise SystemExit(f"{peer} failed:\n{done.stderr}")
             of_peer.append(json.loads(done.stdout.splitlines()[-1]))

@@ -21,14 +21,13 @@ from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
 
 import dataperf_fast
+from benchmarks_perf import defined, timing
 from benchmarks_perf import speech_adapters as adapters
-from benchmarks_perf import timing
 from dataperf_fast.baselines import speech as baselines
 from dataperf_fast.benchmarks import speech as board
 from dataperf_fast.kernels import threads as side_by_side
 from dataperf_fast.models.voting import Voting
 from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.reference import speech as pipeline
 from dataperf_fast.synth import speech as synth
 
 THREADS = 2
@@ -42,9 +41,8 @@ def warm(made: adapters.Made) -> None:
     """Load compiled code and the reference's libraries, and hash the pool, which the model part finds done."""
     rows, classes = adapters.submission(made.allowed, 60, 0)
     adapters.fast(made.pool, rows, classes, THREADS)
-    pipeline.evaluate(
-        made.pool.features[rows], classes, made.pool.evaluation_features[:100], made.pool.evaluation_labels[:100], [0]
-    )
+    few = made.pool.evaluation_features[:100], made.pool.evaluation_labels[:100]
+    defined.reference("speech", "score", [(made.pool.features[rows], classes, 0)], *few)
 
 
 def model_and_many(made: adapters.Made, rounds: int) -> tuple[dict, dict]:
@@ -54,7 +52,12 @@ def model_and_many(made: adapters.Made, rounds: int) -> tuple[dict, dict]:
 
     def case(peer: Callable[..., adapters.Answer], name: str, size: int) -> Callable[[], None]:
         rows, classes = adapters.submission(made.allowed, size, 0)
-        return lambda: answers.update({name: peer(made.pool, rows, classes, THREADS)})
+
+        def run() -> timing.Seconds | None:
+            answers[name] = peer(made.pool, rows, classes, THREADS)
+            return answers[name].seconds
+
+        return run
 
     peers = {"reference": adapters.reference, "ours": adapters.fast, "null": adapters.null}
     cases = {f"{peer} {size}": case(run, f"{peer} {size}", size) for size in SIZES for peer, run in peers.items()}
@@ -118,7 +121,8 @@ def parity(made: adapters.Made) -> dict:
     for number, (name, (pool, rows, classes)) in enumerate(submissions_to_compare(made).items()):
         seeds = board.SEEDS if number < 4 else FEW_SEEDS
         features, evaluation, truth = pool.features[rows], pool.evaluation_features, pool.evaluation_labels
-        plain = np.stack([pipeline.predict(features, classes, evaluation, int(seed)) for seed in seeds])
+        fits = [(features, classes, int(seed)) for seed in seeds]
+        plain = np.stack(list(defined.processes("speech", THREADS).each("predict", fits, (evaluation,))))
         trainer = Voting().bind(pool, adapters.engine(THREADS).backend)
         retrains = [rows] * len(seeds), [classes] * len(seeds), seeds
         outcomes, _ = trainer.train(*retrains, exact=False)
@@ -210,8 +214,9 @@ def crossfold(made: adapters.Made, rounds: int) -> dict:
         folds = [np.concatenate(pair).astype(np.int32) for pair in pairs[:FOLDS_TIMED]]
         scores: list[float] = []
 
-        def reference(folds: list[np.ndarray] = folds, scores: list[float] = scores) -> None:
-            scores[:] = [_score_fold(made.allowed, rows) for rows in folds]
+        def reference(folds: list[np.ndarray] = folds, scores: list[float] = scores) -> timing.Seconds:
+            scores[:], seconds = _score_folds(made.allowed, folds)
+            return seconds
 
         def ours(size: int = size) -> None:
             baselines.crossfold(made.allowed, size, 0, adapters.engine(THREADS))
@@ -229,14 +234,15 @@ def crossfold(made: adapters.Made, rounds: int) -> dict:
     return found
 
 
-def _score_fold(allowed: baselines.Allowed, rows: np.ndarray) -> float:
-    """Train the reference on a fold and score it on the rest of the allowed set."""
-    rest = np.ones(len(allowed.classes), np.bool_)
-    rest[rows] = False
-    predictions = pipeline.predict(
-        allowed.features[rows], allowed.classes[rows], allowed.features[rest], baselines._MODEL_SEED
-    )
-    return float(f1_score(allowed.classes[rest], predictions, average="macro"))
+def _score_folds(allowed: baselines.Allowed, folds: list[np.ndarray]) -> tuple[list[float], timing.Seconds]:
+    """Train the reference on each fold and score it on the rest of the allowed set."""
+    features, classes = allowed.features, allowed.classes
+    rests = [np.setdiff1d(np.arange(len(classes)), rows) for rows in folds]
+    fits = [
+        (features[rows], classes[rows], baselines._MODEL_SEED, features[rest], classes[rest])
+        for rows, rest in zip(folds, rests, strict=True)
+    ]
+    return defined.reference("speech", "score", fits)
 
 
 def _fold_scores(allowed: baselines.Allowed, folds: list[np.ndarray]) -> list[float]:
@@ -323,7 +329,7 @@ def measure(options: argparse.Namespace) -> dict:
         return {
             "scale": options.scale,
             "rounds": options.rounds,
-            "threads": {"ours": THREADS, "reference": 1},
+            "threads": {"ours": THREADS, "reference": defined.REFERENCE},
             "model": model,
             "parity": parity(made),
             "many": many,

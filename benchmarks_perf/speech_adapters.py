@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks_perf import defined, timing
 from dataperf_fast import backend as backends
 from dataperf_fast.baselines.speech import Allowed
 from dataperf_fast.benchmarks import speech as board
@@ -22,7 +23,7 @@ from dataperf_fast.engine import Engine
 from dataperf_fast.formats import speech as files
 from dataperf_fast.models.voting import Voting
 from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.reference import speech as pipeline
+from dataperf_fast.reference import definition
 from dataperf_fast.synth import speech as synth
 
 TrainingSet = tuple[np.ndarray, np.ndarray]
@@ -32,21 +33,23 @@ import sys, time
 checkout, data, submission, size = sys.argv[1:]
 sys.path.insert(0, checkout)
 import eval as script
-from threadpoolctl import threadpool_limits
-with threadpool_limits(1, user_api="blas"):
-    started = time.perf_counter()
-    script.main("en", int(size), f"{data}/eval_embeddings", f"{data}/train_embeddings",
-                f"{data}/allowed_training_set.yaml", f"{data}/eval.yaml", submission,
-                config_file=f"{checkout}/workspace/dataperf_speech_config.yaml")
-    print("Seconds:", time.perf_counter() - started)
+started = time.perf_counter()
+script.main("en", int(size), f"{data}/eval_embeddings", f"{data}/train_embeddings",
+            f"{data}/allowed_training_set.yaml", f"{data}/eval.yaml", submission,
+            config_file=f"{checkout}/workspace/dataperf_speech_config.yaml")
+print("Seconds:", time.perf_counter() - started)
 """
 
 
 class Answer(NamedTuple):
-    """``scores (10,)``, the macro F1 by seed; ``settled``, evaluation rows that were answered again in float64."""
+    """``scores (10,)``, the macro F1 by seed; ``settled``, evaluation rows that were answered again in float64.
+
+    ``seconds`` are the peer's own, where it looked at the clock.
+    """
 
     scores: np.ndarray
     settled: int = 0
+    seconds: timing.Seconds | None = None
 
 
 class Process(NamedTuple):
@@ -112,9 +115,10 @@ def engine(threads: int) -> Engine:
 
 
 def reference(pool: Pool, rows: np.ndarray, labels: np.ndarray, threads: int) -> Answer:
-    """scikit-learn's VotingClassifier, one seed after the other, on one BLAS thread as it is defined."""
-    evaluation, truth = pool.evaluation_features, pool.evaluation_labels
-    return Answer(pipeline.evaluate(pool.features[rows], labels, evaluation, truth, SEEDS))
+    """scikit-learn's VotingClassifier, one seed after the other, in one process of one thread as it is defined."""
+    fits = [(pool.features[rows], labels, int(seed)) for seed in SEEDS]
+    scores, seconds = defined.reference("speech", "score", fits, pool.evaluation_features, pool.evaluation_labels)
+    return Answer(np.array(scores), seconds=seconds)
 
 
 def fast(pool: Pool, rows: np.ndarray, labels: np.ndarray, threads: int) -> Answer:
@@ -132,7 +136,8 @@ def null(pool: Pool, rows: np.ndarray, labels: np.ndarray, threads: int) -> Answ
 def upstream(checkout: Path, python: Path, data: Path, file: Path, size: int) -> tuple[float, float]:
     """The board's own script in a process of its own: seconds of its ``main`` alone, and the score that it prints."""
     command = [python, "-c", _UPSTREAM, checkout.resolve(), data, file, str(size)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **definition.settings()}
+    printed = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     found = [re.search(rf"^{name}:\s+(\S+)$", printed.stdout, re.MULTILINE) for name in ("Seconds", "Score")]
     if printed.returncode or None in found:
         raise SystemExit(f"the upstream script failed:\n{printed.stderr}")

@@ -16,13 +16,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.metrics import f1_score
 
-from benchmarks_perf import speech_adapters, timing
+from benchmarks_perf import defined, speech_adapters, timing
 from benchmarks_perf import vision as vision_benchmark
 from dataperf_fast import backend as backends
 from dataperf_fast.baselines import acquisition as acquisition_baselines
@@ -41,16 +41,22 @@ from dataperf_fast.synth import speech as speech_synth
 from dataperf_fast.synth import vision as vision_synth
 
 THREADS = 2
+AT_ONCE = 10
 SAMPLED = {"speech": 6, "debugging": 24, "vision": 3, "acquisition": 5}  # fits of the reference a round
-Fit = Callable[[], float]
+Fit = Callable[[], tuple[Any, ...]]  # makes the arguments of the reference's function
 
 
 class Board(NamedTuple):
-    """``ours`` returns an outcome for each of ``fits``, the reference's fits, one after the other."""
+    """``ours`` returns an outcome for each of ``fits``, for which the board's reference has ``function``."""
 
     name: str
     ours: Callable[[], list[float]]
     fits: list[Fit]
+    function: str = "score"
+
+    def outcome(self, answer: Any) -> float:
+        """What of the reference's answer is compared."""
+        return float(answer["f1"] if isinstance(answer, dict) else answer)
 
 
 def engine() -> Engine:
@@ -60,7 +66,6 @@ def engine() -> Engine:
 
 def speech_board(folder: Path) -> Board:
     """Each language's board of 25 and of 60 clips, ten seeds; outcomes are F1 scores."""
-    pipeline = backends.reference_pipeline("speech")
     list(speech_synth.write(folder, speech_synth.SCALES["paper"], 0))
     pools: list[tuple[Pool, dict[Any, tuple[np.ndarray, np.ndarray]]]] = []
     fits: list[Fit] = []
@@ -73,11 +78,12 @@ def speech_board(folder: Path) -> Board:
             rows, classes = speech_adapters.submission(allowed, size, 0)
             sets[speech.files.SubmissionFile(language, size, "one", Path())] = rows, classes
 
-            def fit(seed: int, pool: Pool = pool, rows: np.ndarray = rows, classes: np.ndarray = classes) -> float:
-                found = pipeline.predict(pool.features[rows], classes, pool.evaluation_features, seed)
-                return float(f1_score(pool.evaluation_labels, found, average="macro"))
+            def fit(
+                seed: int, pool: Pool = pool, rows: np.ndarray = rows, classes: np.ndarray = classes
+            ) -> tuple[Any, ...]:
+                return pool.features[rows], classes, seed, pool.evaluation_features, pool.evaluation_labels
 
-            fits += [lambda seed=int(seed), fit=fit: fit(seed) for seed in speech.SEEDS]
+            fits += [partial(fit, int(seed)) for seed in speech.SEEDS]
         pools.append((pool, sets))
 
     def ours() -> list[float]:
@@ -89,7 +95,6 @@ def speech_board(folder: Path) -> Board:
 
 def debugging_board(folder: Path) -> Board:
     """Whole curves of three methods; outcomes are accuracies."""
-    pipeline = backends.reference_pipeline("debugging")
     work, fits = [], []
     tasks = list(debugging_synth.write(folder, debugging_synth.SCALES["paper"], 0))
     debugging_baselines.write(folder, folder / "orders", ["consecutive", "random", "datascope"], 0, engine())
@@ -104,14 +109,11 @@ def debugging_board(folder: Path) -> Board:
         for order in orders.values():
             for inspections in range(1, len(order) + 1):
 
-                def fit(task: Any = task, order: np.ndarray = order, inspections: int = inspections) -> float:
+                def fit(task: Any = task, order: np.ndarray = order, inspections: int = inspections) -> tuple[Any, ...]:
                     labels = task.train.labels.copy()
                     labels[order[:inspections]] = task.true_labels[order[:inspections]]
-                    return float(
-                        pipeline.fit_and_evaluate(
-                            task.train.features, labels, task.test.features, task.test.labels, threads=THREADS
-                        )
-                    )
+                    pool = task.train.features, task.test.features, task.test.labels
+                    return "linear-net", "float32", labels, *pool
 
                 fits.append(fit)
 
@@ -127,7 +129,6 @@ def debugging_board(folder: Path) -> Board:
 
 def vision_concepts(folder: Path) -> Board:
     """The made-up training sets of three concepts; outcomes are F1 scores. The pool's size does not matter here."""
-    pipeline = backends.reference_pipeline("vision")
     list(vision_synth.write(folder, replace(vision_synth.SCALES["paper"], pool=5_000), 0))
     vision_benchmark.submissions(folder, folder / "teams", 1)
     tasks = vision_benchmark.in_memory(folder, folder / "teams")
@@ -135,9 +136,8 @@ def vision_concepts(folder: Path) -> Board:
     for pool, sets in tasks.values():
         for rows, labels in sets.values():
 
-            def fit(pool: Pool = pool, rows: np.ndarray = rows, labels: np.ndarray = labels) -> float:
-                found = pipeline.evaluate(pool.features[rows], labels, pool.evaluation_features, pool.evaluation_labels)
-                return float(found["f1"])
+            def fit(pool: Pool = pool, rows: np.ndarray = rows, labels: np.ndarray = labels) -> tuple[Any, ...]:
+                return pool.features[rows], labels, pool.evaluation_features, pool.evaluation_labels
 
             fits.append(fit)
 
@@ -148,13 +148,12 @@ def vision_concepts(folder: Path) -> Board:
             for record in vision_board.score_task(task, *of_task, engine())
         ]
 
-    return Board("vision", ours, fits)
+    return Board("vision", ours, fits, "evaluate")
 
 
 def markets(folder: Path) -> Board:
     """UNIFORM's plan in five markets, ten trials each; outcomes are accuracies. Sellers are small, draws are not."""
     os.environ["DATAPERF_FAST_CACHE"] = str(folder / "cache")
-    pipeline = backends.reference_pipeline("acquisition")
     list(acquisition_synth.write(folder / "data", replace(acquisition_synth.SCALES["paper"], rows=300), 0))
     acquisition_baselines.write(folder / "data", folder, ["uniform"], 0, engine())
     plans, fits = [], []
@@ -168,9 +167,8 @@ def markets(folder: Path) -> Board:
         plans.append(Plan(pool, acquisition.MODELS["lr"](), labels, rows))
         for of_trial, labels_of in zip(rows, labels, strict=True):
 
-            def fit(pool: Pool = pool, rows: np.ndarray = of_trial, labels: np.ndarray = labels_of) -> float:
-                found, _ = pipeline.answer("lr", pool.features[rows], labels, pool.evaluation_features)
-                return float((found == pool.evaluation_labels).mean())
+            def fit(pool: Pool = pool, rows: np.ndarray = of_trial, labels: np.ndarray = labels_of) -> tuple[Any, ...]:
+                return "lr", pool.features[rows], labels, pool.evaluation_features, pool.evaluation_labels
 
             fits.append(fit)
 
@@ -195,6 +193,7 @@ def boards(folder: Path, names: Sequence[str] = tuple(SAMPLED)) -> Iterator[Boar
 def measure(board: Board, rounds: int, whole: bool) -> dict[str, Any]:
     """Interleave ours with samples of the reference's fits, and compare every outcome that both have."""
     found = board.ours()  # compiled, and warm
+    _plain(board, [0])
     assert len(found) == len(board.fits)
     size = len(board.fits) if whole else min(SAMPLED[board.name], len(board.fits))
     generator = np.random.default_rng(0)
@@ -205,14 +204,14 @@ def measure(board: Board, rounds: int, whole: bool) -> dict[str, Any]:
         found = board.ours()
         seconds["ours"].append(time.perf_counter() - started)
         drawn = np.linspace(0, len(board.fits) - 1, size) + generator.integers(0, len(board.fits))
-        started = time.perf_counter()
-        plain = {int(at): board.fits[int(at)]() for at in np.unique(drawn.astype(int) % len(board.fits))}
-        seconds["reference"].append((time.perf_counter() - started) * len(board.fits) / len(plain))
-        compared += len(plain)
-        differ += sum(found[at] != outcome for at, outcome in plain.items())
+        sample = np.unique(drawn.astype(int) % len(board.fits)).tolist()
+        answers, taken = _plain(board, sample)
+        seconds["reference"].append(taken * len(board.fits) / len(sample))
+        compared += len(sample)
+        differ += sum(found[at] != board.outcome(answer) for at, answer in zip(sample, answers, strict=True))
         print(
             f"{board.name}, round {number + 1} of {rounds}: ours {seconds['ours'][-1]:.2f} s, reference "
-            f"{seconds['reference'][-1]:.1f} s by {len(plain)} of {len(board.fits)} fits, {differ} differ so far",
+            f"{seconds['reference'][-1]:.1f} s by {len(sample)} of {len(board.fits)} fits, {differ} differ so far",
             file=sys.stderr,
             flush=True,
         )
@@ -227,6 +226,18 @@ def measure(board: Board, rounds: int, whole: bool) -> dict[str, Any]:
     }
 
 
+def _plain(board: Board, sample: list[int]) -> tuple[list[Any], float]:
+    """Answers and seconds of those of a board's fits, a few at a time: their data are handed over together."""
+    answers: list[Any] = []
+    taken = 0.0
+    for start in range(0, len(sample), AT_ONCE):
+        fits = [board.fits[at]() for at in sample[start : start + AT_ONCE]]
+        found, seconds = defined.reference(board.name, board.function, fits)
+        answers += found
+        taken += seconds
+    return answers, taken
+
+
 def main() -> None:
     """Measure every board, print a table, write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -238,7 +249,7 @@ def main() -> None:
         found = {board.name: measure(board, options.rounds, options.whole) for board in boards(Path(folder))}
     total = {peer: sum(part["median"][peer] for part in found.values()) for peer in ("reference", "ours")}
     result = {
-        "threads": THREADS,
+        "threads": {"ours": THREADS, "reference": defined.REFERENCE},
         "rounds": options.rounds,
         "reference_is": "every fit" if options.whole else "a sample of its fits, scaled",
         "boards": found,

@@ -17,14 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks_perf import timing
+from benchmarks_perf import defined, timing
 from dataperf_fast import backend
 from dataperf_fast.benchmarks import vision as board
 from dataperf_fast.benchmarks.common import Options
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import vision as files
 from dataperf_fast.plan import Pool
-from dataperf_fast.reference import vision as pipeline
 from dataperf_fast.results import Record
 from dataperf_fast.synth import vision as synth
 
@@ -76,12 +75,15 @@ def measure(data: Path, teams: Path, rounds: int) -> tuple[dict, dict]:
     ours: list[Record] = []
     whole: list[Record] = []
 
-    def reference() -> None:
+    def reference() -> timing.Seconds:
+        taken = 0.0
         for task, (pool, sets) in tasks.items():
-            for name, (rows, labels) in sets.items():
-                plain[name, task] = pipeline.evaluate(
-                    pool.features[rows], labels, pool.evaluation_features, pool.evaluation_labels
-                )
+            fits = [(pool.features[rows], labels) for rows, labels in sets.values()]
+            shared = pool.evaluation_features, pool.evaluation_labels
+            found, seconds = defined.reference("vision", "evaluate", fits, *shared)
+            plain.update({(name, task): of for name, of in zip(sets, found, strict=True)})
+            taken += seconds
+        return timing.Seconds(taken)
 
     def fast() -> None:
         ours[:] = [record for task, of in tasks.items() for record in board.score_task(task, *of, engine())]
@@ -129,7 +131,7 @@ def main() -> None:
         submissions(data, teams, options.submissions)
         model, parity = measure(data, teams, options.rounds)
         result = {
-            "threads": {"ours": THREADS, "reference": 1},
+            "threads": {"ours": THREADS, "reference": defined.REFERENCE},
             "rounds": options.rounds,
             "submissions": options.submissions,
             "pool": options.pool,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
-import sys
+import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dataperf_fast.formats.errors import InputError
+
+if TYPE_CHECKING:
+    from dataperf_fast.reference.processes import Processes
 
 NAMES = ("auto", "cpu", "cuda", "reference", "reference-cuml")
 _SHARE_OF_MEMORY = 0.5
@@ -20,6 +22,8 @@ _SHARE_OF_MEMORY = 0.5
 @dataclass(frozen=True)
 class Backend:
     """A place to run: its name, why it was chosen, the CPU's threads to use, and bytes that a batch may take.
+
+    The reference runs in as many processes of one thread.
 
     ``multiprocessors`` is the GPU's number of them, 0 on a CPU.
     """
@@ -56,7 +60,7 @@ def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") 
     """Resolve a backend's name; ``jobs`` is the number of threads, by default one a core that we may use.
 
     ``auto`` is cuda where a device answers, else cpu. ``without_cuda`` names what is to run if it has no CUDA path.
-    ``reference-cuml`` is the reference with ``cuml.accel`` between it and scikit-learn, for the rest of the process.
+    ``reference-cuml`` is the reference with ``cuml.accel`` between it and scikit-learn.
     """
     threads = usable_cores() if jobs is None else jobs
     if threads < 1:
@@ -65,7 +69,7 @@ def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") 
     if name in ("cpu", "reference"):
         return Backend(name, "asked for", threads, memory)
     if name == "reference-cuml":
-        _accelerate_scikit_learn()
+        _require_cuml()
         return Backend(name, "asked for", threads, memory)
     if name not in ("auto", "cuda"):
         raise InputError("--backend", "is", value=name, expected=" or ".join(NAMES))
@@ -102,8 +106,8 @@ def find_device() -> Device | str:
     return Device(name, free, total, device.MULTIPROCESSOR_COUNT, tuple(device.compute_capability), version)
 
 
-def _accelerate_scikit_learn() -> None:
-    """Let cuML stand in for scikit-learn's estimators, or say why it cannot."""
+def _require_cuml() -> None:
+    """Say why cuML cannot stand in for scikit-learn's estimators, if it cannot."""
     problem = find_device()
     if find_spec("cuml") is None:
         problem = "the package cuml is not installed"
@@ -112,19 +116,26 @@ def _accelerate_scikit_learn() -> None:
             "--backend", f"reference-cuml cannot be used: {problem}",
             expected="reference, or an environment with cuML, as docs/gpu.md says",
         )  # fmt: skip
-    if "sklearn" in sys.modules and not getattr(sys.modules.get("cuml.accel"), "enabled", lambda: False)():
-        raise InputError("--backend", "reference-cuml must be chosen before scikit-learn is imported")
-    importlib.import_module("cuml.accel").install()
 
 
-def reference_pipeline(benchmark: str) -> ModuleType:
-    """Import the reference pipeline of a benchmark, or say what must be installed for it."""
+def reference_pipeline(benchmark: str, backend: Backend) -> Processes:
+    """The processes of a benchmark's reference, one for each of the backend's threads; or what must be installed.
+
+    Warns where they do not run the reference as it is defined.
+    """
+    from dataperf_fast.reference.processes import open_processes
+
+    module = f"dataperf_fast.reference.{benchmark}"
+    accelerated = backend.name == "reference-cuml"
+    pipeline = open_processes(module, 1 if accelerated else backend.threads, accelerated)
     try:
-        return importlib.import_module(f"dataperf_fast.reference.{benchmark}")
+        if pipeline.departure:
+            warnings.warn(pipeline.departure, stacklevel=2)
     except ModuleNotFoundError as error:
         raise InputError(
             "--backend", f"reference needs the package {error.name}", expected="pip install 'dataperf-fast[reference]'"
         ) from error
+    return pipeline
 
 
 def usable_cores() -> int:

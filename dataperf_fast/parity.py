@@ -3,6 +3,10 @@
 The rungs of a retrain, lowest first: the loss on its training set, decision values, predictions, and the outcome that a
 score is made of. Two numbers count as equal within the model's ``TOLERANCE``; a prediction may differ only where its
 own decision value is within it; outcomes and scores are equal or they are not.
+
+The debugging board's net is compared with the reference's in float32, as its script runs it, and in float64. On large
+noisy pools its training is chaotic and the two disagree: there the reference is no oracle, which is counted apart. A
+difference is one only where both agree with each other and not with us.
 """
 
 from __future__ import annotations
@@ -10,9 +14,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +28,7 @@ from dataperf_fast.formats.errors import InputError
 from dataperf_fast.plan import Answers, Plan, Pool
 from dataperf_fast.results import Record
 
+PRECISIONS = ("float32", "float64")  # of the reference's net, its own first
 LADDER = 10  # retrains that are compared rung by rung where all scores are compared too
 # How far decision values may be apart, as a part of their root mean square. The reference itself rounds: PyTorch's net
 # and the logistic regression of ``voting`` are float32, and its own optima end where their tolerances let them.
@@ -47,6 +52,7 @@ class Rung:
     """One rung over all retrains that were compared: how many numbers, how many differ, and the largest difference.
 
     ``largest`` and ``tolerance`` are parts of the decision values' root mean square; None where only equality counts.
+    What is ``disagreeing``, the reference with itself by its precisions, neither differs nor counts for ``largest``.
     """
 
     name: str
@@ -55,10 +61,18 @@ class Rung:
     largest: float | None = None
     tolerance: float | None = None
     excused: int = 0  # predictions that differ where the decision value is within the tolerance
+    disagreeing: int = 0
 
-    def add(self, difference: float) -> None:
-        """Take in a difference of two numbers; what is not a number differs."""
+    def add(self, differences: Sequence[float], among_theirs: float) -> None:
+        """Take in how far ours is from each of the reference's, and these from each other.
+
+        What is not a number differs.
+        """
         self.compared += 1
+        if among_theirs > max(0.0, self.tolerance or 0.0):
+            self.disagreeing += 1
+            return
+        difference = float(np.min(differences))
         self.largest = float("inf") if np.isnan(difference) else max(self.largest or 0.0, difference)
         self.differing += not difference <= (self.tolerance or 0.0)
 
@@ -78,7 +92,10 @@ class Ladder:
 
 @dataclass
 class ScoreCheck:
-    """A published score by two backends; ``differs`` names what of the record is not equal."""
+    """A published score by two backends; ``differs`` names what of the record is not equal.
+
+    ``disagrees`` names what is not equal between the reference's own precisions, which is then left out of ``differs``.
+    """
 
     task: str
     submission: str
@@ -86,13 +103,18 @@ class ScoreCheck:
     scores: tuple[float | None, float | None]
     rechecked: int
     differs: list[str]
+    disagrees: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Report:
-    """What was compared. ``same`` is the verdict."""
+    """What was compared. ``same`` is the verdict.
+
+    ``reference`` says how the reference departs from its definition on this machine; nothing where it does not.
+    """
 
     benchmark: str
+    reference: str = ""
     scores: list[ScoreCheck] = field(default_factory=list)
     ladders: list[Ladder] = field(default_factory=list)
     invalid: list[str] = field(default_factory=list)
@@ -148,22 +170,26 @@ def verify(
     """
     started = time.perf_counter()
     first, *others = _choose(benchmark, model, names, jobs)
-    board, options = benchmarks.load(benchmark), Options(curve=False, model=model)
+    board, report = benchmarks.load(benchmark), Report(benchmark)
+    if others[-1].is_reference and benchmark in benchmarks.TRAINING:
+        report.reference = backends.reference_pipeline(benchmark, others[-1]).departure
 
-    def score(engine: Engine) -> list[Record]:
+    def score(engine: Engine, precision: str = PRECISIONS[0]) -> list[Record]:
+        options = Options(curve=False, model=model, precision=precision)
         return [
             record for result in board.evaluate(Path(data), submissions, engine, options) for record in result.records
         ]
 
     engine = _Recorder(first, progress)
     records = score(engine)
-    report = Report(benchmark)
     bad = [record for record in records if record.status not in ("ok", "pending")]
     report.invalid = list(dict.fromkeys(record.error or record.status for record in bad))
     for other in others:
         names_of = first.name, other.name
         if sample is None or not other.is_reference:
-            report.scores += list(_compare(records, score(Engine(other, None, progress)), names_of))
+            precisions = _precisions(benchmark, model, other)
+            theirs = [score(Engine(other, None, progress), precision) for precision in precisions]
+            report.scores += list(_compare(records, theirs, names_of))
         report.ladders += climb(benchmark, model, engine, other, sample or LADDER, seed)
     report.seconds = time.perf_counter() - started
     return report
@@ -176,26 +202,37 @@ def _choose(benchmark: str, model: str | None, names: Sequence[str] | None, jobs
         fast = backends.choose("auto", jobs, lacking)
         names = ["cpu", "cuda", "reference"] if fast.name == "cuda" else ["cpu", "reference"]
     chosen = [backends.choose(name, jobs, lacking) for name in names]
-    if any(backend.is_reference for backend in chosen):
-        backends.reference_pipeline(benchmark)  # or say at once what is not installed
     chosen.sort(key=lambda backend: backend.is_reference)
     if len({backend.name for backend in chosen}) < max(2, len(chosen)) or chosen[0].is_reference:
         raise InputError("--backends", "holds", value=",".join(names), expected="two or more, one of them cpu or cuda")
     return chosen
 
 
-def _compare(ours: list[Record], theirs: list[Record], names: tuple[str, str]) -> Iterator[ScoreCheck]:
-    others = {(record.task, record.submission): record for record in theirs}
+def _precisions(benchmark: str, model: str | None, other: backends.Backend) -> tuple[str, ...]:
+    """The precisions to run a backend in: the reference's net in both."""
+    net = benchmark == "debugging" and model in (None, "linear-net")
+    return PRECISIONS if net and other.is_reference else PRECISIONS[:1]
+
+
+def _compare(ours: list[Record], theirs: Sequence[list[Record]], names: tuple[str, str]) -> Iterator[ScoreCheck]:
+    """Compare records with those of another backend, by each of its precisions."""
+    by_name = [{(record.task, record.submission): record for record in records} for records in theirs]
     for record in ours:
-        other = others.get((record.task, record.submission))
-        if other is None:
+        others = [of[record.task, record.submission] for of in by_name if (record.task, record.submission) in of]
+        if len(others) < len(by_name):
             yield ScoreCheck(record.task, record.submission, names, (record.score, None), 0, ["record"])
             continue
-        differs = [name for name in ("status", "score", "error") if getattr(record, name) != getattr(other, name)]
-        keys = dict.fromkeys([*record.details, *other.details])
-        differs += [key for key in keys if key not in _OWN_WORDS and record.details.get(key) != other.details.get(key)]
-        scores = record.score, other.score
-        yield ScoreCheck(record.task, record.submission, names, scores, record.rechecked, differs)
+        disagrees = list(dict.fromkeys(name for other in others[1:] for name in _unequal(others[0], other)))
+        differs = [name for name in _unequal(record, others[0]) if name not in disagrees]
+        scores = record.score, others[0].score
+        yield ScoreCheck(record.task, record.submission, names, scores, record.rechecked, differs, disagrees)
+
+
+def _unequal(one: Record, other: Record) -> list[str]:
+    """The names of what two records do not have in common."""
+    found = [name for name in ("status", "score", "error") if getattr(one, name) != getattr(other, name)]
+    keys = dict.fromkeys([*one.details, *other.details])
+    return found + [key for key in keys if key not in _OWN_WORDS and one.details.get(key) != other.details.get(key)]
 
 
 def climb(
@@ -210,14 +247,15 @@ def climb(
         ladder = ladders.setdefault(name, _new_ladder(name, (engine.backend.name, other.name)))
         ladder.retrains += 1
         ladder.rechecked += int(outcomes.rechecked[at])
-    drawn = np.random.default_rng(seed).permutation(len(places))[:sample]
+    drawn = [places[at] for at in np.sort(np.random.default_rng(seed).permutation(len(places))[:sample])]
     engine.progress.begin("retrains, rung by rung")
     engine.progress.planned(len(drawn))
-    for number in np.sort(drawn):
-        plan, at, outcomes = places[number]
-        answer = partial(_answer, benchmark, model, other, plan, at)
-        _check(engine, plan, at, outcomes.values[at], answer, ladders[plan.model.name])
-        engine.progress.done(1)
+    for _, of_pool in groupby(drawn, lambda place: id(place[0].pool)):
+        retrains = list(of_pool)
+        answers = _answers(benchmark, model, other, [place[:2] for place in retrains])
+        for (plan, at, outcomes), theirs in zip(retrains, answers, strict=True):
+            _check(engine, plan, at, outcomes.values[at], theirs, ladders[plan.model.name])
+            engine.progress.done(1)
     return list(ladders.values())
 
 
@@ -232,54 +270,95 @@ def _new_ladder(model: str, names: tuple[str, str]) -> Ladder:
     return Ladder(model, names, 0, 0, 0, rungs)
 
 
-def _check(
-    engine: Engine, plan: Plan, at: int, outcome: np.void, other: Callable[[np.ndarray], Answers], ladder: Ladder
-) -> None:
-    """Train one retrain, and compare with what ``other`` answers to its training set and to the evaluation set."""
+class _Answered(NamedTuple):
+    """What a retrain answers to its training set and to the evaluation set."""
+
+    training: Answers
+    evaluation: Answers
+
+
+def _check(engine: Engine, plan: Plan, at: int, outcome: np.void, theirs: Sequence[_Answered], ladder: Ladder) -> None:
+    """Train one retrain, and compare with the other backend's answers, by each of its precisions."""
     rows, labels, seed = plan.rows_of(at), plan.labels[at], plan.seed_of(at)
     features, truth = plan.pool.features[rows], plan.pool.evaluation_labels
     loss, values, predictions, outcomes = ladder.rungs
     ladder.checked += 1
     own = Pool(features, features, labels)
     trained = plan.model.bind(own, engine.backend).answer(own.every_row, labels, seed)
-    loss.add(abs(_loss(trained, labels) - _loss(other(features), labels)))
-    ours, theirs = engine.trainer(plan).answer(rows, labels, seed), other(plan.pool.evaluation_features)
+    losses = [_loss(of.training, labels) for of in theirs]
+    loss.add([abs(_loss(trained, labels) - of) for of in losses], abs(losses[0] - losses[-1]))
+    ours, first, last = engine.trainer(plan).answer(rows, labels, seed), theirs[0].evaluation, theirs[-1].evaluation
     near = np.zeros(len(truth), np.bool_)
-    if ours.decisions is not None and theirs.decisions is not None:
-        scale = float(np.sqrt((theirs.decisions**2).mean())) or 1.0
-        apart = np.abs(ours.decisions - theirs.decisions)
-        values.add(float(apart.max()) / scale)
+    if ours.decisions is not None and first.decisions is not None:
+        scale = float(np.sqrt((first.decisions**2).mean())) or 1.0
+        apart = [_apart(ours, of.evaluation) / scale for of in theirs]
+        values.add(apart, _apart(first, last) / scale)
         margins = np.abs(ours.decisions)
         if ours.decisions.ndim == 2:
-            second, first = np.sort(ours.decisions, axis=1)[:, -2:].T
-            margins = first - second
+            second, best = np.sort(ours.decisions, axis=1)[:, -2:].T
+            margins = best - second
         near = margins <= TOLERANCE[plan.model.name] * scale
         ladder.smallest_margin = min(ladder.smallest_margin, float(margins.min()))
-    flipped = ours.classes != theirs.classes
+    disagreeing = first.classes != last.classes
+    flipped = (ours.classes != first.classes) & ~disagreeing
     predictions.compared += len(truth)
     predictions.differing += int((flipped & ~near).sum())
     predictions.excused += int((flipped & near).sum())
+    predictions.disagreeing += int(disagreeing.sum())
+    found = [_outcome_of(plan.model.name, of.evaluation.classes, truth) for of in theirs]
     outcomes.compared += 1
-    outcomes.differing += _outcome(plan, outcome) != _outcome_of(plan.model.name, theirs.classes, truth)
+    if found[0] != found[-1]:
+        outcomes.disagreeing += 1
+    else:
+        outcomes.differing += _outcome(plan, outcome) != found[0]
 
 
-def _answer(
-    benchmark: str, model: str | None, backend: backends.Backend, plan: Plan, at: int, queries: np.ndarray
-) -> Answers:
-    """What a backend answers to ``queries (q, d)`` when it trains the plan's retrain ``at`` from nothing."""
-    labels, seed = plan.labels[at], plan.seed_of(at)
-    features = plan.pool.features[plan.rows_of(at)]
+def _apart(one: Answers, other: Answers) -> float:
+    """The largest difference of decision values."""
+    assert one.decisions is not None
+    assert other.decisions is not None
+    return float(np.abs(one.decisions - other.decisions).max())
+
+
+def _answers(
+    benchmark: str, model: str | None, backend: backends.Backend, retrains: list[tuple[Plan, int]]
+) -> Iterator[list[_Answered]]:
+    """What a backend answers when it trains retrains of one pool from nothing: of each, by its precisions."""
+    plans = [plan for plan, _ in retrains]
+    training = [plan.pool.features[plan.rows_of(at)] for plan, at in retrains]
+    labels, seeds = [plan.labels[at] for plan, at in retrains], [plan.seed_of(at) for plan, at in retrains]
+    evaluation = plans[0].pool.evaluation_features
     if not backend.is_reference:
-        pool = Pool(features, queries, np.zeros(len(queries), plan.pool.evaluation_labels.dtype))
-        return plan.model.bind(pool, backend).answer(pool.every_row, labels, seed)
-    pipeline = backends.reference_pipeline(benchmark)
+        for plan, features, given, seed in zip(plans, training, labels, seeds, strict=True):
+            pools = [Pool(features, queries, np.zeros(len(queries), given.dtype)) for queries in (features, evaluation)]
+            yield [_Answered(*(plan.model.bind(of, backend).answer(of.every_row, given, seed) for of in pools))]
+        return
+    pipeline = backends.reference_pipeline(benchmark, backend)
+    precisions = _precisions(benchmark, model, backend)
+    calls = [
+        _call(benchmark, model, precision, *retrain)
+        for retrain in zip(training, labels, seeds, strict=True)
+        for precision in precisions
+    ]
+    each = [features for features in training for _ in precisions]
+    of_training = pipeline.each("answer", [(*call, of) for call, of in zip(calls, each, strict=True)])
+    of_evaluation = pipeline.each("answer", calls, (evaluation,))
+    for _ in retrains:
+        pairs = islice(zip(of_training, of_evaluation, strict=True), len(precisions))
+        yield [_Answered(Answers(*one), Answers(*other)) for one, other in pairs]
+
+
+def _call(
+    benchmark: str, model: str | None, precision: str, features: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[Any, ...]:
+    """The arguments of a reference's ``answer``, but for what is asked."""
     if benchmark == "speech":
-        return Answers(*pipeline.answer(features, labels, queries, seed))
+        return features, labels, seed
     if benchmark == "vision":
-        return Answers(*pipeline.answer(features, labels, queries))
+        return features, labels
     if benchmark == "acquisition":
-        return Answers(*pipeline.answer(model or "lr", features, labels, queries))
-    return Answers(*pipeline.answer(model or "linear-net", features, labels, queries, backend.threads))
+        return model or "lr", features, labels
+    return model or "linear-net", precision, features, labels
 
 
 def _loss(answers: Answers, labels: np.ndarray) -> float:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from dataperf_fast import backend as backends
 from dataperf_fast.baselines import debugging as baselines
 from dataperf_fast.engine import Engine
+from dataperf_fast.reference.processes import Processes, open_processes
 from dataperf_fast.synth import debugging as synth
 
 from .browser import browser  # noqa: F401  (a fixture)
+from .oracle import Oracle
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -20,6 +23,23 @@ SMALL = synth.Scale(tasks=2, train=70, test=60, val=10)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's finished retrains, or another test's."""
     monkeypatch.setenv("DATAPERF_FAST_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Oracle:
+    """scikit-learn's estimators, in a process that runs the reference's definition."""
+    return Oracle()
+
+
+@pytest.fixture(scope="session")
+def reference() -> Callable[[str], Processes]:
+    """A board's reference by name, in such a process; skips what asks for it where none can be had."""
+
+    def opened(board: str) -> Processes:
+        processes = open_processes(f"dataperf_fast.reference.{board}", 1)
+        return pytest.skip(processes.departure) if processes.departure else processes
+
+    return opened
 
 
 @pytest.fixture

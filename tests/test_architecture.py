@@ -70,7 +70,7 @@ MAY_IMPORT = {
     "baselines": {"engine", "formats", "models", "plan", "valuation"},
     "valuation": {"backend", "engine", "kernels", "models", "plan", "valuation"},
     "formats": {"formats"},
-    "reference": set(),
+    "reference": {"reference"},
     "report": {"engine", "formats", "parity", "profiling", "report", "results"},
     "synth": {"formats", "models", "nibbler", "synth"},
     "kernels": {"kernels"},

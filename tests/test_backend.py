@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 import dataperf_fast as dpf
 from dataperf_fast import backend as backends
 from dataperf_fast import benchmarks, cli
+from dataperf_fast.reference import processes
 
 H200 = backends.Device("NVIDIA H200", 100 << 30, 139 << 30, 132, (9, 0), (13, 0))
 
@@ -97,20 +97,26 @@ def test_cuml_stands_in_for_scikit_learn_only_where_it_can(monkeypatch, suite, c
     monkeypatch.setattr(backends, "find_device", lambda: "no CUDA driver is installed")
     with pytest.raises(dpf.InputError, match="reference-cuml cannot be used: no CUDA driver is installed"):
         backends.choose("reference-cuml")
-
-
-def test_cuml_is_put_in_place_before_scikit_learn_is_imported(monkeypatch):
-    calls = []
-    accelerator = SimpleNamespace(install=lambda: calls.append("install"), enabled=lambda: bool(calls))
-    monkeypatch.setitem(sys.modules, "cuml.accel", accelerator)
-    monkeypatch.setattr(backends, "find_spec", lambda name: name)
     monkeypatch.setattr(backends, "find_device", lambda: H200)
-    monkeypatch.setitem(sys.modules, "sklearn", SimpleNamespace())
-    with pytest.raises(dpf.InputError, match="must be chosen before scikit-learn is imported"):
-        backends.choose("reference-cuml")
-    monkeypatch.delitem(sys.modules, "sklearn")
     chosen = backends.choose("reference-cuml")
-    assert (chosen.name, chosen.is_reference, calls) == ("reference-cuml", True, ["install"])
-    monkeypatch.setitem(sys.modules, "sklearn", SimpleNamespace())
-    assert backends.choose("reference-cuml").is_reference
+    assert (chosen.name, chosen.is_reference) == ("reference-cuml", True)
     assert not backends.choose("cpu").is_reference
+
+
+def test_a_reference_that_departs_from_its_definition_warns(monkeypatch):
+    asked = []
+    found = SimpleNamespace(departure="found no OpenBLAS")
+    monkeypatch.setattr(processes, "open_processes", lambda *arguments: asked.append(arguments) or found)
+    with pytest.warns(UserWarning, match=r"^found no OpenBLAS$"):
+        assert backends.reference_pipeline("vision", backends.choose("reference", 3)) is found
+    found.departure = ""
+    backends.reference_pipeline("vision", backends.Backend("reference-cuml", "test", 3, 1))
+    module = "dataperf_fast.reference.vision"
+    assert asked == [(module, 3, False), (module, 1, True)]
+
+
+def test_what_the_reference_lacks_is_named():
+    with pytest.raises(
+        dpf.InputError, match=r"reference needs the package dataperf_fast.reference.other; expected pip"
+    ):
+        backends.reference_pipeline("other", backends.choose("reference", 1))

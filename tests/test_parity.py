@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,12 +15,17 @@ import dataperf_fast as dpf
 from dataperf_fast import backend as backends
 from dataperf_fast import cli, parity
 from dataperf_fast.baselines import acquisition as acquisition_baselines
+from dataperf_fast.baselines import debugging as debugging_baselines
 from dataperf_fast.baselines import speech as speech_baselines
 from dataperf_fast.engine import Engine
 from dataperf_fast.kernels import binary_logistic, linear_net, neighbours, platt
 from dataperf_fast.kernels.logistic import Logistic
 from dataperf_fast.models import libraries
-from dataperf_fast.synth import acquisition, speech, vision
+from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.plan import Pool
+from dataperf_fast.report import parity_report
+from dataperf_fast.results import Record
+from dataperf_fast.synth import acquisition, debugging, speech, vision
 
 needs_probability = pytest.mark.skipif(
     "probability" not in SVC().get_params(), reason="this scikit-learn has no SVC(probability=True)"
@@ -145,7 +151,8 @@ def test_the_command_prints_writes_and_exits(boards, tmp_path, capsys, monkeypat
     assert "logistic, cpu - reference: 2 of 2 retrains compared" in printed
     assert printed.splitlines()[-1].startswith("the same, ")
     suite = ElementTree.parse(junit).getroot()[0]
-    assert (suite.get("tests"), suite.get("failures"), len(suite)) == ("4", "0", 4)
+    assert (suite.get("tests"), suite.get("failures"), len(list(suite.iter("testcase")))) == ("4", "0", 4)
+    assert [(of.get("name"), of.get("value")) for of in suite.iter("property")] == [("reference", "as it is defined")]
     monkeypatch.setitem(parity.TOLERANCE, "logistic", -1.0)  # nothing is as near as that
     assert cli.main([*arguments, "--format", "json", "--junit", str(junit)]) == 1
     captured = capsys.readouterr()
@@ -167,3 +174,100 @@ def test_an_invalid_submission_is_said_and_the_rest_compared(boards, tmp_path, c
     captured = capsys.readouterr()
     assert "many" in captured.err
     assert "equal" in captured.out
+
+
+class Twisted:
+    """Our own net in the reference's place, which answers the opposite in some precisions."""
+
+    departure = ""
+
+    def __init__(self, *precisions):
+        self.precisions = precisions
+
+    def each(self, function, calls, shared=()):
+        backend = backends.choose("cpu", 1)
+        for _, precision, *rest in ((*call, *shared) for call in calls):
+            truth = None
+            if function == "answer":
+                features, labels, queries = rest
+            else:
+                labels, features, queries, truth = rest
+            pool = Pool(features, queries, np.zeros(len(queries), np.uint8))
+            classes, decisions, _ = LinearNet().bind(pool, backend).answer(pool.every_row, labels, 0)
+            if precision in self.precisions:
+                classes, decisions = 1 - classes, -decisions
+            yield (classes, decisions) if truth is None else float(round((classes == truth).mean(), 2))
+
+
+@pytest.fixture
+def twisted(suite, monkeypatch):
+    """Compares with such a reference."""
+
+    def compare(*precisions, **options):
+        monkeypatch.setattr(backends, "reference_pipeline", lambda *_: Twisted(*precisions))
+        return parity.verify("debugging", suite, names=["cpu", "reference"], jobs=1, **options)
+
+    return compare
+
+
+def test_where_the_precisions_of_the_reference_agree_a_difference_is_one(twisted):
+    report = twisted(sample=5)
+    assert report.same
+    [ladder] = report.ladders
+    assert [rung.compared for rung in ladder.rungs] == [5, 5, 5 * 60, 5]
+    assert not any(rung.differing or rung.excused or rung.disagreeing for rung in ladder.rungs)
+    report = twisted("float32", "float64", sample=5)
+    rungs = refused(report, "decision values")
+    assert [rungs[name].differing for name in ("decision values", "predictions")] == [5, 5 * 60]
+    assert not any(rung.disagreeing for rung in rungs.values())
+
+
+@pytest.mark.parametrize("precision", parity.PRECISIONS)
+def test_where_they_disagree_that_is_counted_apart(twisted, precision, tmp_path):
+    report = twisted(precision)
+    assert report.same
+    [ladder] = report.ladders
+    assert [rung.disagreeing for rung in ladder.rungs[1:3]] == [10, 10 * 60]
+    assert ladder.rungs[3].disagreeing > 0
+    assert not any(rung.differing or rung.excused for rung in ladder.rungs)
+    for check in report.scores[:4]:
+        assert not check.differs
+        assert {"score", "accuracy_cleaned", "target", "inspections"} & set(check.disagrees)
+    printed = io.StringIO()
+    parity_report.print_report(report, printed)
+    assert "reference disagrees with itself" in " ".join(printed.getvalue().split())
+    parity_report.write_junit(tmp_path / "junit.xml", report)
+    suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]
+    assert suite.get("failures") == "0"
+    assert int(suite.get("skipped")) == len(list(suite.iter("skipped"))) > 4
+
+
+def test_a_difference_beside_a_disagreement_is_still_one():
+    """What the precisions agree about is compared as ever, whatever else they disagree about."""
+
+    def record(score, cleaned):
+        details = {"accuracy_cleaned": cleaned, "settled_rows": 3}
+        return Record("debugging", "task", "mine", "ok", "fraction_fixes", score, False, details)
+
+    theirs = [record(0.5, 0.9)], [record(0.25, 0.9)]
+    [check] = parity._compare([record(0.75, 0.9)], theirs, ("cpu", "reference"))
+    assert (check.differs, check.disagrees) == ([], ["score"])
+    [check] = parity._compare([record(0.5, 0.8)], theirs, ("cpu", "reference"))
+    assert (check.differs, check.disagrees) == (["accuracy_cleaned"], ["score"])
+    rung = parity.Rung("values", tolerance=1e-3)
+    for ours, single, double in ((1.0, 1.0, 1.0), (1.0, 1.5, 1.5), (1.0, 1.0, 1.5), (1.0, 1.5, 1.0), (1.0, 1.5, 2.0)):
+        rung.add([abs(ours - single), abs(ours - double)], abs(single - double))
+    rung.add([float("nan"), 0.0], float("nan"))
+    assert (rung.compared, rung.differing, rung.disagreeing, rung.largest) == (6, 2, 3, float("inf"))
+
+
+@pytest.mark.reference
+@pytest.mark.long
+def test_on_a_large_noisy_pool_pytorch_disagrees_with_itself_and_not_with_us(tmp_path):
+    pytest.importorskip("torch", reason="the reference pipeline needs PyTorch: make test-reference")
+    list(debugging.write(tmp_path, debugging.Scale(1, 1200, 200, 5), 1, "inverted"))
+    debugging_baselines.write(tmp_path, tmp_path / "submissions", ["random"], 1, Engine(backends.choose("cpu")))
+    report = parity.verify("debugging", tmp_path, names=["cpu", "reference"], sample=8, jobs=2)
+    [ladder] = report.ladders
+    assert ladder.checked == 8
+    assert ladder.rungs[3].disagreeing > 0

@@ -119,10 +119,7 @@ def score_plan(
     values: dict[str, Any] = {"retrains": TRIALS}
     if engine.backend.is_reference:
         generator.set_state(state)
-        accuracies = backends.reference_pipeline(BOARD.name).evaluate(
-            [(table.features, table.labels) for table in market.sellers], counts.tolist(),
-            (market.buyer.features, market.buyer.labels), model, TRIALS, generator, progress=engine.progress,
-        )  # fmt: skip
+        accuracies = _accuracies_by_reference(market, counts, generator, model, engine)
         values["distinct"] = TRIALS
     else:
         pool = Pool(features, market.buyer.features, market.buyer.labels)
@@ -137,6 +134,29 @@ def score_plan(
     }
     score = sum(accuracies.tolist()) / TRIALS
     return BOARD.record(task, submission.name, score, engine, seconds=time.perf_counter() - started, **values)
+
+
+def _accuracies_by_reference(
+    market: trading.Market, counts: np.ndarray, generator: np.random.RandomState, model: str, engine: Engine
+) -> np.ndarray:
+    """The same by NumPy's generator and plain scikit-learn: all draws in order, then a fit a trial."""
+    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    engine.progress.planned(TRIALS)
+    sizes = [len(table.labels) for table in market.sellers]
+    trials, after = pipeline.call("draw", sizes, counts.tolist(), TRIALS, generator)
+    generator.set_state(after.get_state())
+
+    def training_set(trial: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        drawn = list(zip(market.sellers, trial, strict=True))
+        features = np.concatenate([table.features[rows] for table, rows in drawn])
+        return features, np.concatenate([table.labels[rows] for table, rows in drawn])
+
+    fits = ((model, *training_set(trial)) for trial in trials)
+    accuracies = []
+    for accuracy in pipeline.each("score", fits, (market.buyer.features, market.buyer.labels)):
+        accuracies.append(accuracy)
+        engine.progress.done(1)
+    return np.array(accuracies)
 
 
 class Acquisition(Benchmark):

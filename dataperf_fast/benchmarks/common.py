@@ -44,6 +44,7 @@ class Options:
 
     ``by_folder`` names submissions after their folders on boards that else name them after their files (debugging);
     ``embedding`` makes vectors ``(n, d)`` of n texts, ``show_prompts`` lets pages and records have some (nibbler).
+    ``precision``, float32 or float64, is that of the reference's net (debugging).
     """
 
     curve: bool = False
@@ -51,6 +52,7 @@ class Options:
     by_folder: bool = False
     embedding: Callable[[Sequence[str]], np.ndarray] | None = None
     show_prompts: bool = False
+    precision: str = "float32"
 
 
 class Result(Protocol):

@@ -10,7 +10,9 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -120,9 +122,9 @@ def _evaluate_task(
     task_setup: files.TaskSetup,
     submissions: list[files.SubmissionFile],
     engine: Engine,
-    curve: bool,
-    model: str,
+    options: Options,
 ) -> TaskResult:
+    model = options.model or OWN_MODEL
     try:
         task = files.read_task(folder, setup, task_setup, DIMENSION if model == OWN_MODEL else None)
     except InputError as error:
@@ -139,9 +141,9 @@ def _evaluate_task(
     if not orders:
         return TaskResult(task.data_id, broken)
     if engine.backend.is_reference:
-        result = _score_by_reference(task, orders, engine, curve, model)
+        result = _score_by_reference(task, orders, engine, options.curve, model, options.precision)
     else:
-        result = score_task(task, orders, engine, curve, model)
+        result = score_task(task, orders, engine, options.curve, model)
     result.records += broken
     return result
 
@@ -241,29 +243,47 @@ def _method_seconds(path: Path) -> float | None:
 
 
 def _score_by_reference(
-    task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool, model: str
-) -> TaskResult:
-    """The same by the plain pipeline: one fit after the other, nothing shared."""
-    pipeline = backends.reference_pipeline(BOARD.name)
+    task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool, model: str,
+    precision: str,
+) -> TaskResult:  # fmt: skip
+    """The same by the plain pipeline: a fit an inspection, nothing shared."""
+    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    shared = (task.train.features, task.test.features, task.test.labels)
     records: list[Record] = []
     result = TaskResult(task.data_id, records, model, len(task.true_labels))
     for file, order in orders.items():
         started = time.perf_counter()
-        ran = pipeline.evaluate(
-            task.train.features, task.train.labels, task.true_labels, order, task.test.features, task.test.labels,
-            model=model, stop_at_target=not curve, threads=engine.backend.threads, progress=engine.progress,
-        )  # fmt: skip
-        way = Inspection(file.method, file.path, task.train.labels[None], np.arange(len(order) + 1))
-        way.accuracies = [ran.before, *ran.curve]
-        way.crossing = ran.crossing
+        engine.progress.planned(len(order) + 2)
+        ends = (task.train.labels, task.true_labels)
+        states = (_inspected(task, order[:inspections]) for inspections in range(1, len(order) + 1))
+        fits = ((model, precision, labels) for labels in chain(ends, states))
+        with closing(pipeline.each("score", fits, shared)) as accuracies:
+            before, cleaned = islice(accuracies, 2)
+            engine.progress.done(2)
+            way = Inspection(file.method, file.path, task.train.labels[None], np.arange(len(order) + 1), [before])
+            for accuracy in accuracies:
+                engine.progress.done(1)
+                way.accuracies.append(accuracy)
+                if way.crossing is None and accuracy >= TARGET_SHARE * cleaned:
+                    way.crossing = len(way.accuracies) - 1
+                if way.crossing is not None and not curve:
+                    break
         way.seconds = time.perf_counter() - started
-        result.before, result.target = ran.before, TARGET_SHARE * ran.cleaned
-        result.curves[file.method] = np.array(ran.curve)
-        result.crossings[file.method] = ran.crossing
-        record = _record(task, way, ran.before, ran.cleaned, engine, curve, model)
+        assert way.crossing is not None
+        result.before, result.target = before, TARGET_SHARE * cleaned
+        result.curves[file.method] = np.array(way.accuracies[1:])
+        result.crossings[file.method] = way.crossing
+        record = _record(task, way, before, cleaned, engine, curve, model)
         record.distinct = record.retrains
         records.append(record)
     return result
+
+
+def _inspected(task: files.Task, rows: np.ndarray) -> np.ndarray:
+    """The labels after those rows were inspected."""
+    labels = task.train.labels.copy()
+    labels[rows] = task.true_labels[rows]
+    return labels
 
 
 def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
@@ -299,7 +319,7 @@ class Debugging(Benchmark):
             if not of_task:
                 continue
             engine.progress.begin(data_id)
-            result = _evaluate_task(folder, setup, task_setup, of_task, engine, options.curve, model)
+            result = _evaluate_task(folder, setup, task_setup, of_task, engine, options)
             for record in result.records:
                 scores.setdefault(record.submission, []).append(record)
             yield result

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataperf_fast import backend as backends
 from dataperf_fast.benchmarks.common import Benchmark, Options
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import nibbler as files
@@ -259,7 +259,7 @@ def _scored(entrants: Mapping[str, pa.Table], judge: Callable[[pa.Table], Judged
 
 def _plainly(rated: files.Given, method: str, space: Space | None) -> Callable[[pa.Table], Judged]:
     """The reference in the place of ``scores.judge``: plain Python over every rating and every pair of prompts."""
-    plain = backends.reference_pipeline(BOARD.name)
+    plain = import_module("dataperf_fast.reference.nibbler")  # here: its figures are rounded to ten places
     trained = {pair: plain.counted(given) for pair, given in rated.items()}
     answers = {name: plain.verdicts(trained, name, SAFETY, method) for name in QUESTIONS}
     tables = {"attack_modes": creativity.DIMENSIONS, "failure_types": FAILURES, "failure_targets": TARGETS}

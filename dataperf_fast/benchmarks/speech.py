@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,7 @@ def score_submissions(
 ) -> list[Record]:
     """Score training sets (rows of the pool, classes) that share a pool: ten retrains each, all in one plan."""
     if engine.backend.is_reference:
-        return [_score_by_reference(pool, file, *of_file, engine) for file, of_file in sets.items()]
+        return _score_by_reference(pool, sets, engine)
     started = time.perf_counter()
     rows = [part for part, _ in sets.values() for _ in SEEDS]
     labels = [part for _, part in sets.values() for _ in SEEDS]
@@ -201,14 +202,22 @@ def score_submissions(
 
 
 def _score_by_reference(
-    pool: Pool, file: files.SubmissionFile, rows: np.ndarray, labels: np.ndarray, engine: Engine
-) -> Record:
-    """The same by scikit-learn's VotingClassifier, one seed after the other."""
-    started = time.perf_counter()
-    scores = backends.reference_pipeline(BOARD.name).evaluate(
-        pool.features[rows], labels, pool.evaluation_features, pool.evaluation_labels, SEEDS, progress=engine.progress
-    )
-    return _record(file, scores, len(rows), time.perf_counter() - started, engine)
+    pool: Pool, sets: dict[files.SubmissionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
+) -> list[Record]:
+    """The same by scikit-learn's VotingClassifier, a fit a seed."""
+    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    engine.progress.planned(len(sets) * len(SEEDS))
+    fits = ((pool.features[rows], labels, int(seed)) for rows, labels in sets.values() for seed in SEEDS)
+    scored = pipeline.each("score", fits, (pool.evaluation_features, pool.evaluation_labels))
+    records = []
+    for file, (rows, _) in sets.items():
+        started = time.perf_counter()
+        scores = []
+        for score in islice(scored, len(SEEDS)):
+            scores.append(score)
+            engine.progress.done(1)
+        records.append(_record(file, np.array(scores), len(rows), time.perf_counter() - started, engine))
+    return records
 
 
 def _record(file: files.SubmissionFile, scores: np.ndarray, clips: int, seconds: float, engine: Engine) -> Record:

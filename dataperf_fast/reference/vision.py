@@ -1,38 +1,29 @@
 """The vision board's scores by scikit-learn, as the paper's script has them, with average precision beside them.
 
-Source: CoactiveAI/dataperf-vision-selection, ``eval.py``. It is defined at one BLAS thread: where lbfgs stops depends
-on rounding, and that on the number of threads.
+Source: CoactiveAI/dataperf-vision-selection, ``eval.py``.
 """
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, precision_score, recall_score
-from threadpoolctl import threadpool_limits
 
 
 def answer(features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Train on ``features (n, d)``, ``labels (n,)``; classes and decision values ``(m,)`` of ``evaluation (m, d)``."""
-    model = LogisticRegression(random_state=0)
-    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lbfgs stops at 100 iterations
-        model.fit(features.astype(np.float64), labels)
-        wide = evaluation.astype(np.float64)
-        return model.predict(wide), model.decision_function(wide)
+    model = LogisticRegression(random_state=0).fit(features.astype(np.float64), labels)
+    wide = evaluation.astype(np.float64)
+    return model.predict(wide), model.decision_function(wide)
 
 
 def evaluate(features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Train on ``features (n, d)``, ``labels (n,)`` in 0, 1 and score on ``evaluation (m, d)``, ``truth (m,)``."""
     predictions, decisions = answer(features, labels, evaluation)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a metric without positives is 0
-        return {
-            "accuracy": float(accuracy_score(truth, predictions)),
-            "recall": float(recall_score(truth, predictions, pos_label=1)),
-            "precision": float(precision_score(truth, predictions, pos_label=1)),
-            "f1": float(f1_score(truth, predictions, pos_label=1)),
-            "average_precision": float(average_precision_score(truth, decisions, pos_label=1)),
-        }
+    return {
+        "accuracy": float(accuracy_score(truth, predictions)),
+        "recall": float(recall_score(truth, predictions, pos_label=1)),
+        "precision": float(precision_score(truth, predictions, pos_label=1)),
+        "f1": float(f1_score(truth, predictions, pos_label=1)),
+        "average_precision": float(average_precision_score(truth, decisions, pos_label=1)),
+    }

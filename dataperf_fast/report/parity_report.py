@@ -10,7 +10,10 @@ from xml.etree import ElementTree
 from dataperf_fast.formats.files import write_text
 
 if TYPE_CHECKING:
-    from dataperf_fast.parity import Report
+    from dataperf_fast.parity import Report, ScoreCheck
+
+
+DISAGREES = "the reference disagrees with itself"  # by its precisions
 
 
 def print_report(report: Report, stream: IO[str]) -> None:
@@ -26,10 +29,10 @@ def print_report(report: Report, stream: IO[str]) -> None:
             table.add_column(header, justify="right")
         for check in report.scores:
             shown = ["" if score is None else f"{score:.6f}" for score in check.scores]
-            verdict = f"differs: {', '.join(check.differs)}" if check.differs else "equal"
             table.add_row(
-                check.task, escape(check.submission), " - ".join(check.backends), *shown, str(check.rechecked), verdict
-            )
+                check.task, escape(check.submission), " - ".join(check.backends), *shown, str(check.rechecked),
+                _verdict(check),
+            )  # fmt: skip
         console.print(table)
     for ladder in report.ladders:
         title = (
@@ -37,43 +40,54 @@ def print_report(report: Report, stream: IO[str]) -> None:
             f"{ladder.rechecked} rechecked, smallest margin {ladder.smallest_margin:.3g}"
         )
         table = Table("rung", title=title, title_justify="left")
-        for header in ("compared", "differ", "within rounding", "largest difference", "allowed"):
+        apart = [DISAGREES] if any(rung.disagreeing for rung in ladder.rungs) else []
+        for header in ("compared", "differ", "within rounding", *apart, "largest difference", "allowed"):
             table.add_column(header, justify="right")
         for rung in ladder.rungs:
-            table.add_row(
-                rung.name, str(rung.compared), str(rung.differing), str(rung.excused), _number(rung.largest),
-                _number(rung.tolerance),
-            )  # fmt: skip
+            counts = [rung.compared, rung.differing, rung.excused, *([rung.disagreeing] if apart else [])]
+            table.add_row(rung.name, *map(str, counts), _number(rung.largest), _number(rung.tolerance))
         console.print(table)
     console.print(f"{'the same' if report.same else 'DIFFERENT'}, {report.seconds:.1f} s")
 
 
 def write_junit(path: Path, report: Report) -> None:
-    """Write one test case a score and one a rung."""
+    """Write one test case a score and one a rung; where only the reference disagrees with itself it is skipped."""
     suite = ElementTree.Element("testsuite", name=f"dataperf-fast verify {report.benchmark}")
-    cases = failures = 0
-    for group, name, problem in _cases(report):
+    properties = ElementTree.SubElement(suite, "properties")
+    ElementTree.SubElement(properties, "property", name="reference", value=report.reference or "as it is defined")
+    counts = {"failure": 0, "skipped": 0, "": 0}
+    for group, name, kind, problem in _cases(report):
         case = ElementTree.SubElement(suite, "testcase", classname=group, name=_printable(name))
-        cases += 1
-        if problem:
-            failures += 1
-            ElementTree.SubElement(case, "failure", message=_printable(problem))
-    suite.attrib.update(tests=str(cases), failures=str(failures), errors="0", time=f"{report.seconds:.3f}")
+        counts[kind] += 1
+        if kind:
+            ElementTree.SubElement(case, kind, message=_printable(problem))
+    suite.attrib.update(
+        tests=str(sum(counts.values())), failures=str(counts["failure"]), errors="0", skipped=str(counts["skipped"]),
+        time=f"{report.seconds:.3f}",
+    )  # fmt: skip
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
     write_text(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
 
-def _cases(report: Report) -> Iterator[tuple[str, str, str]]:
-    """Group, name and problem, if any, of each comparison."""
+def _cases(report: Report) -> Iterator[tuple[str, str, str, str]]:
+    """Group, name, failure or skipped or nothing, and why, of each comparison."""
     for check in report.scores:
-        problem = f"{', '.join(check.differs)}: {check.scores[0]} and {check.scores[1]}" if check.differs else ""
-        yield f"scores.{'-'.join(check.backends)}", f"{check.task}/{check.submission}", problem
+        kind = "failure" if check.differs else "skipped" if check.disagrees else ""
+        why = f"{_verdict(check)}: {check.scores[0]} and {check.scores[1]}"
+        yield f"scores.{'-'.join(check.backends)}", f"{check.task}/{check.submission}", kind, why
     for ladder in report.ladders:
         for rung in ladder.rungs:
-            problem = f"{rung.differing} of {rung.compared} differ, largest difference {_number(rung.largest)}"
-            yield f"{ladder.model}.{'-'.join(ladder.backends)}", rung.name, problem if rung.differing else ""
+            kind = "failure" if rung.differing else "skipped" if rung.disagreeing else ""
+            why = f"{rung.differing} of {rung.compared} differ, largest difference {_number(rung.largest)}"
+            why += f"; {DISAGREES} in {rung.disagreeing}" if rung.disagreeing else ""
+            yield f"{ladder.model}.{'-'.join(ladder.backends)}", rung.name, kind, why
+
+
+def _verdict(check: ScoreCheck) -> str:
+    found = f"differs: {', '.join(check.differs)}" if check.differs else "equal"
+    return f"{found}; {DISAGREES}: {', '.join(check.disagrees)}" if check.disagrees else found
 
 
 def _printable(text: str) -> str:

@@ -53,9 +53,7 @@ def test_random_draws_what_the_script_draws(data):
 
 
 @pytest.mark.skipif("probability" not in SVC().get_params(), reason="this scikit-learn has no SVC(probability=True)")
-def test_crossfold_proposes_what_the_scripts_loop_does(data, monkeypatch):
-    from dataperf_fast.reference.speech import predict
-
+def test_crossfold_proposes_what_the_scripts_loop_does(data, reference, monkeypatch):
     monkeypatch.setattr(baselines, "FOLDS", 3)
     allowed = baselines.Allowed(data / "dataperf_en_data", 1)
     first = len(allowed.target_classes)
@@ -67,7 +65,8 @@ def test_crossfold_proposes_what_the_scripts_loop_does(data, monkeypatch):
         for others, other_rest in inner.split(nontargets, np.zeros(len(nontargets))):
             X = np.vstack([targets[train], nontargets[others]])
             y = np.concatenate([allowed.target_classes[train], np.zeros(len(others), int)])
-            found = predict(X, y, np.vstack([targets[rest], nontargets[other_rest]]), 0)
+            held_out = np.vstack([targets[rest], nontargets[other_rest]])
+            found = reference("speech").call("predict", X, y, 0, held_out)
             truth = np.concatenate([allowed.target_classes[rest], np.zeros(len(other_rest), int)])
             scores.append(f1_score(truth, found, average="macro"))
             if best is None or scores[-1] > best[0]:

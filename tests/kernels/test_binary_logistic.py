@@ -34,9 +34,9 @@ def problem(generator, rows, width, scale=1.0):
     return features, labels
 
 
-def check(features, labels):
+def check(oracle, features, labels):
     ours = binary_logistic.fit(features, labels)
-    theirs = LogisticRegression().fit(features.astype(np.float64), labels)
+    theirs = oracle.fit(LogisticRegression(), features.astype(np.float64), labels)
     np.testing.assert_array_equal(ours.weights, theirs.coef_)
     np.testing.assert_array_equal(ours.intercepts, theirs.intercept_)
     return int(theirs.n_iter_[0])
@@ -45,12 +45,12 @@ def check(features, labels):
 # Rows left over after groups of four are summed in other orders: two, one, and three as two and one.
 @pytest.mark.parametrize("rows", [2, 3, 4, 5, 6, 7, 8, 97, 128, 129, 500, 1001])
 @pytest.mark.parametrize("width", [4, 12, 256, 768, 2048])
-def test_same_bits_for_any_number_of_rows(following, rows, width):
+def test_same_bits_for_any_number_of_rows(oracle, following, rows, width):
     generator = np.random.default_rng(rows * width)
-    check(problem(generator, rows, width)[0].astype(np.float32), problem(generator, rows, width)[1])
+    check(oracle, problem(generator, rows, width)[0].astype(np.float32), problem(generator, rows, width)[1])
 
 
-def test_same_bits_for_random_problems_and_some_stop_unconverged(following):
+def test_same_bits_for_random_problems_and_some_stop_unconverged(oracle, following):
     generator = np.random.default_rng(4)
     iterations = []
     for number in range(80):
@@ -58,7 +58,7 @@ def test_same_bits_for_random_problems_and_some_stop_unconverged(following):
         features, labels = problem(generator, rows, width, 10 ** generator.uniform(-2, 2))
         if number % 5 == 0:
             features[::2] = features[0]  # equal rows with contradicting labels
-        iterations.append(check(features if number % 2 else features.astype(np.float32), labels))
+        iterations.append(check(oracle, features if number % 2 else features.astype(np.float32), labels))
     assert sum(count == 100 for count in iterations) >= 10
     assert sum(count < 100 for count in iterations) >= 10
 

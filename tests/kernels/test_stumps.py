@@ -35,56 +35,55 @@ def fit(features, labels):
         return stumps.fit(features, labels), gone_through
 
 
-def check(features, labels, evaluation):
+def check(oracle, features, labels, evaluation):
     ours, asked = fit(features, labels)
     theirs = GradientBoostingClassifier(n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0)
-    theirs.fit(features.astype(np.float64), labels)
+    wide = features.astype(np.float64), labels
+    theirs, decisions = oracle.fit(theirs, *wide, decision_function=evaluation.astype(np.float64))
     trees = [tree.tree_ for tree in theirs.estimators_.ravel()]
     split = [stage for stage, tree in enumerate(trees) if tree.node_count > 1]
     np.testing.assert_array_equal(ours.features[split], [trees[stage].feature[0] for stage in split])
     np.testing.assert_array_equal(ours.thresholds[split], [trees[stage].threshold[0] for stage in split])
     assert all(np.isinf(ours.thresholds[stage]) for stage in range(100) if stage not in split)
-    np.testing.assert_array_equal(
-        stumps.decisions(ours, evaluation), theirs.decision_function(evaluation.astype(np.float64))
-    )
+    np.testing.assert_array_equal(stumps.decisions(ours, evaluation), decisions)
     return asked, 100 - len(split)
 
 
 @pytest.mark.parametrize(("rows", "width"), [(2, 3), (3, 5), (10, 4), (60, 30), (240, 50), (700, 33)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_same_splits_and_decisions_and_nothing_left_to_chance(rows, width, seed):
-    asked, _ = check(*problem(seed, rows, width))
+def test_same_splits_and_decisions_and_nothing_left_to_chance(oracle, rows, width, seed):
+    asked, _ = check(oracle, *problem(seed, rows, width))
     assert not asked
 
 
 @pytest.mark.parametrize("grid", [1, 4, 64])
-def test_equal_values_leave_some_splits_to_chance(grid):
-    asked, _ = check(*problem(3, 150, 40, grid))
+def test_equal_values_leave_some_splits_to_chance(oracle, grid):
+    asked, _ = check(oracle, *problem(3, 150, 40, grid))
     assert len(asked) < 100
     if grid > 1:
         assert asked  # or this test would not test what it is for
 
 
-def test_rows_drawn_twice_and_constant_features():
+def test_rows_drawn_twice_and_constant_features(oracle):
     features, labels, evaluation = problem(4, 120, 24)
     features[:, ::5] = 0.25
     rows = np.random.default_rng(5).choice(120, 300)
-    asked, _ = check(features[rows], labels[rows], evaluation)
+    asked, _ = check(oracle, features[rows], labels[rows], evaluation)
     assert not asked
 
 
-def test_features_that_tie_exactly_go_by_the_order_of_looking():
+def test_features_that_tie_exactly_go_by_the_order_of_looking(oracle):
     features, labels, evaluation = problem(6, 90, 9)
     doubled = np.concatenate([features, features, -features], axis=1)
-    check(doubled, labels, np.concatenate([evaluation, evaluation, -evaluation], axis=1))
+    check(oracle, doubled, labels, np.concatenate([evaluation, evaluation, -evaluation], axis=1))
 
 
-def test_a_single_leaf_where_nothing_is_left_to_split():
+def test_a_single_leaf_where_nothing_is_left_to_split(oracle):
     labels = np.array([0, 1, 1, 0, 1])
-    _, leaves = check(np.ones((5, 3), np.float32), labels, np.zeros((4, 3), np.float32))
+    _, leaves = check(oracle, np.ones((5, 3), np.float32), labels, np.zeros((4, 3), np.float32))
     assert leaves == 100
     features = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)  # separable: the residuals vanish
-    _, leaves = check(features, np.array([0, 0, 1, 1]), np.array([[0.5], [2.5]], np.float32))
+    _, leaves = check(oracle, features, np.array([0, 0, 1, 1]), np.array([[0.5], [2.5]], np.float32))
     assert 0 < leaves < 100
 
 

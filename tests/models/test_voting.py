@@ -37,16 +37,15 @@ CASES = [(1, 60, ""), (2, 25, ""), (3, 60, "single"), (4, 60, "missing"), (5, 25
 
 
 @needs_probability
-def test_predictions_and_scores_equal_the_references():
-    from dataperf_fast.reference.speech import predict
-
+def test_predictions_and_scores_equal_the_references(reference):
     plan = plan_of(CASES)
     outcomes = Engine(backends.choose("cpu", 2)).run(plan)
     trainer = CpuTrainer(plan.pool, backends.choose("cpu", 2), held_out=False)
     ours = trainer.predict(plan.rows, plan.labels, plan.seeds)
+    evaluation = plan.pool.evaluation_features
     for retrain in range(len(plan)):
         features, labels = plan.pool.features[plan.rows[retrain]], plan.labels[retrain]
-        theirs = predict(features, labels, plan.pool.evaluation_features, plan.seed_of(retrain))
+        theirs = reference("speech").call("predict", features, labels, plan.seed_of(retrain), evaluation)
         np.testing.assert_array_equal(ours[retrain], theirs)
         score = f1_score(plan.pool.evaluation_labels, theirs, average="macro")
         assert outcomes.values["f1"][retrain] == score
@@ -125,14 +124,13 @@ def small(seed, rows, classes, width, evaluation):
     ("rows", "classes", "width", "evaluation"),
     [(30, 2, 1024, 500), (60, 20, 1024, 300), (40, 3, 100, 40), (3, 3, 5, 1), (300, 4, 64, 700)],
 )
-def test_other_shapes_equal_the_reference(rows, classes, width, evaluation):
-    from dataperf_fast.reference.speech import predict
-
+def test_other_shapes_equal_the_reference(reference, rows, classes, width, evaluation):
     pool, labels = small(rows, rows, classes, width, evaluation)
     arguments = [pool.every_row] * 2, [labels] * 2, SEEDS
     ours = CpuTrainer(pool, backends.choose("cpu", 2), held_out=False).predict(*arguments)
     for line, seed in zip(ours, SEEDS, strict=True):
-        np.testing.assert_array_equal(line, predict(pool.features, labels, pool.evaluation_features, int(seed)))
+        theirs = reference("speech").call("predict", pool.features, labels, int(seed), pool.evaluation_features)
+        np.testing.assert_array_equal(line, theirs)
 
 
 def test_a_large_training_set_is_certain_of_no_more_than_it_may_be():
@@ -167,14 +165,13 @@ def test_little_memory_is_enough():
 @pytest.mark.parametrize(
     "seed", [0, 3, 7, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 4, 5, 6, 8, 9))]
 )
-def test_ten_paper_scale_submissions_equal_the_live_reference(seed):
+def test_ten_paper_scale_submissions_equal_the_live_reference(reference, seed):
     """30,733 evaluation rows, balanced and skewed; two of the ten seeds, the others in benchmarks_perf."""
-    from dataperf_fast.reference.speech import predict
-
     skew = ["", "single", "missing", "duplicates", ""][seed % 5]
     features, labels, evaluation, truth = board(seed, (60, 25)[seed // 5], 30_733, skew=skew)
     pool = Pool(features, evaluation, truth)
     trainer = CpuTrainer(pool, backends.choose("cpu", 2), held_out=False)
     ours = trainer.predict([pool.every_row] * 2, [labels] * 2, SEEDS)
-    for line, number in zip(ours, SEEDS, strict=True):
-        np.testing.assert_array_equal(line, predict(features, labels, evaluation, int(number)))
+    fits = [(features, labels, int(number)) for number in SEEDS]
+    for line, theirs in zip(ours, reference("speech").each("predict", fits, (evaluation,)), strict=True):
+        np.testing.assert_array_equal(line, theirs)

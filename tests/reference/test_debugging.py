@@ -11,7 +11,7 @@ from dataperf_fast.kernels import linear_net
 from dataperf_fast.synth import debugging as synth
 from dataperf_fast.synth import digits
 from tests.benchmarks.test_debugging import fast_curve
-from tests.tasks import order_of, plain_curve
+from tests.tasks import order_of, reference_curve
 
 pytestmark = pytest.mark.reference
 torch = pytest.importorskip("torch", reason="the reference pipeline needs PyTorch: make test-reference")
@@ -24,21 +24,13 @@ def tasks_of(source, folder):
 
 
 @pytest.mark.parametrize("source", ["digits", *(pytest.param(seed, marks=pytest.mark.long) for seed in range(5))])
-def test_twelve_tasks_point_for_point(source, tmp_path):
-    from dataperf_fast.reference import debugging as reference
-
+def test_twelve_tasks_point_for_point(source, reference, tmp_path):
     engine = Engine(backends.choose("cpu"))
     tasks = tasks_of(source, tmp_path)
     assert len(tasks) == 2
     for task in tasks:
         order = order_of(task)
-        expected = plain_curve(
-            task,
-            order,
-            lambda labels, task=task: reference.fit_and_evaluate(
-                task.train.features, labels, task.test.features, task.test.labels
-            ),
-        )
+        expected = reference_curve(reference("debugging"), task, order)
         assert fast_curve(task, order, engine) == expected, task.data_id
 
 

@@ -60,7 +60,7 @@ def logits(model: Logistic, rows: np.ndarray, asked: np.ndarray | None = None) -
         found = np.empty((len(rows), 1), rows.dtype)
         rows_times(rows, np.ascontiguousarray(model.weights[0]), found[:, 0])
     elif classes == 1:
-        found = np.array([[dot(rows[0], model.weights[0])]])
+        found = np.array([[dot(rows[0], model.weights[0])]], rows.dtype)
     elif single:
         found = np.zeros((1, classes), rows.dtype)
         add_columns_times(np.ascontiguousarray(model.weights.T), rows[0], found[0])

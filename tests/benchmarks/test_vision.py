@@ -108,13 +108,3 @@ def test_finished_retrains_are_known_again(made, tmp_path, monkeypatch):
 
     monkeypatch.setattr(binary_logistic, "fit", lambda *_: pytest.fail("trained again"))
     assert [r.details for r in dpf.evaluate("vision", made)] == [r.details for r in first]
-
-
-def test_where_the_path_is_not_followed_scikit_learns_solver_runs(made, monkeypatch):
-    from dataperf_fast.kernels import binary_logistic
-    from dataperf_fast.models import libraries
-
-    first = dpf.evaluate("vision", made, cache=False)
-    monkeypatch.setattr(libraries, "binary_path_is_scikit_learns", lambda width: False)
-    monkeypatch.setattr(binary_logistic, "fit", lambda *_: pytest.fail("our path was taken"))
-    assert [r.details for r in dpf.evaluate("vision", made, cache=False)] == [r.details for r in first]

@@ -21,6 +21,8 @@ from dataperf_fast.kernels.logistic import Logistic
 from dataperf_fast.models import libraries
 from dataperf_fast.synth import acquisition, speech, vision
 
+pytestmark = pytest.mark.parity
+
 needs_probability = pytest.mark.skipif(
     "probability" not in SVC().get_params(), reason="this scikit-learn has no SVC(probability=True)"
 )

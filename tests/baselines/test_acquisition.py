@@ -72,6 +72,7 @@ def test_an_unknown_method(made, tmp_path):
         baselines.write(made, tmp_path, ["best"], 0, engine())
 
 
+@pytest.mark.parity
 def test_the_sweep_draws_and_trains_as_the_script_does(made, tmp_path, monkeypatch):
     monkeypatch.setattr(baselines, "TRIALS", 6)
     monkeypatch.setattr(baselines, "FRACTIONS", (0.1, 0.6))

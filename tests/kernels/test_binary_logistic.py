@@ -12,6 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from dataperf_fast.kernels import binary_logistic
 from dataperf_fast.models import libraries
 
+pytestmark = pytest.mark.parity
+
 
 @pytest.fixture(autouse=True)
 def one_blas_thread():

@@ -13,6 +13,8 @@ from dataperf_fast.kernels import logistic
 from dataperf_fast.models import libraries, voting
 from tests.problems import board, small_problem
 
+pytestmark = pytest.mark.parity
+
 
 @pytest.fixture(autouse=True)
 def one_blas_thread():

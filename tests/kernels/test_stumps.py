@@ -11,6 +11,8 @@ from sklearn.ensemble import GradientBoostingClassifier
 from dataperf_fast.kernels import stumps
 from dataperf_fast.models.stumps import _split_by_scikit_learn
 
+pytestmark = pytest.mark.parity
+
 
 def problem(seed, rows, width, grid=None):
     generator = np.random.default_rng(seed)

@@ -13,6 +13,8 @@ from sklearn.svm import SVC
 from dataperf_fast.kernels import gram, platt, smo, svc
 from tests.problems import board, small_problem
 
+pytestmark = pytest.mark.parity
+
 GOLDEN = Path(__file__).parents[2] / "data" / "golden" / "svc.json"
 needs_probability = pytest.mark.skipif(
     "probability" not in SVC().get_params(), reason="this scikit-learn has no SVC(probability=True); goldens stand in"

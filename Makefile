@@ -6,8 +6,8 @@ PIP := $(BIN)/python -m pip install --quiet --constraint $(LOCK)
 INSTALL ?= $(PIP)
 LOCKED := cluster generation gpu lint postgresql ptx reference test xgb
 
-.PHONY: demo test test-ptx test-package test-latest lint test-reference goldens baselines-page lock peers peers-intelex \
-	bench bench-compare clean
+.PHONY: demo test test-machines test-ptx test-package test-latest lint test-reference goldens baselines-page lock \
+	peers peers-intelex bench bench-compare clean
 
 # Build the environment, install, and run the main job on the embedded default.
 demo: .venv/installed
@@ -15,8 +15,12 @@ demo: .venv/installed
 
 # Both cores; CUDA kernels on Numba's simulator.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not reference and not package $(BUT)" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not reference and not package" -n auto --maxprocesses 4 --dist loadfile
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/cuda -n auto --maxprocesses 4 --dist loadfile
+
+# The parity tests on other processors' kernels, a line each: make test-machines MACHINES='Prescott numba-generic'
+test-machines: .venv/installed-test
+	$(BIN)/python -m tests.machines $(MACHINES)
 
 # CUDA kernels compiled for compute capability 9.0; no GPU needed, half a gigabyte of compilers is.
 test-ptx: .venv/installed-test .venv/installed-ptx

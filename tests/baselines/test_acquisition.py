@@ -51,7 +51,6 @@ def test_plans_are_legal_and_one_row_more_is_not(made, tmp_path):
             assert count == rows or price * (count + 1) / rows > share
 
 
-@pytest.mark.long
 def test_random_seller_by_seed(made, tmp_path):
     chosen = set()
     for seed in range(12):

@@ -50,7 +50,7 @@ def test_all_ten_shared_trials(shared_data, model):
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("model", ["lr", "knn", pytest.param("rf", marks=pytest.mark.long)])
+@pytest.mark.parametrize("model", ["lr", "knn", "rf"])
 def test_same_trials_as_the_reference(made, tmp_path, model):
     paths = [submit(tmp_path / "some", "9,0,20,11", "3,14,0,30"), submit(tmp_path / "others", "20,20,20,0", "0,0,9,9")]
     if model == "rf":

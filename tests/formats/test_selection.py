@@ -221,7 +221,6 @@ SCALARS = st.one_of(
 @given(
     st.dictionaries(SCALARS, st.lists(SCALARS, max_size=4), max_size=4), st.lists(SCALARS, max_size=4), st.booleans()
 )
-@pytest.mark.long
 def test_dumped_selections_agree(targets, nontargets, escapes):
     content = {"targets": targets, "nontargets": nontargets}
     agrees(yaml.safe_dump(content, sort_keys=False, allow_unicode=not escapes))

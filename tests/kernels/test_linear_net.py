@@ -51,9 +51,7 @@ def test_initial_weights_are_pytorchs():
     assert digest == PYTORCH_WEIGHTS
 
 
-@pytest.mark.parametrize(
-    "rows", [1, 70, pytest.param(450, marks=pytest.mark.long)]
-)  # one batch; a short last batch; 160 steps, over a rebase
+@pytest.mark.parametrize("rows", [1, 70, 450])  # one batch; a short last batch; 160 steps, over a rebase
 def test_exact_path_is_the_textbook_net(rows):
     nets = 2 if rows < 450 else 1  # the textbook's is slow
     features, evaluation, labels = problem(rows, nets)

@@ -34,7 +34,7 @@ test-package: .venv/installed-test
 test-latest:
 	rm -rf .venv-latest
 	$(PYTHON) -m venv .venv-latest
-	.venv-latest/bin/python -m pip install --quiet --editable '.[test]'
+	.venv-latest/bin/python -m pip install --quiet setuptools --editable '.[test]'
 	.venv-latest/bin/python -m pytest -m "not reference and not package" -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/installed-lint

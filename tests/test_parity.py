@@ -26,6 +26,8 @@ from dataperf_fast.report import parity_report
 from dataperf_fast.results import Record
 from dataperf_fast.synth import acquisition, debugging, speech, vision
 
+pytestmark = pytest.mark.parity
+
 needs_probability = pytest.mark.skipif(
     "probability" not in SVC().get_params(), reason="this scikit-learn has no SVC(probability=True)"
 )

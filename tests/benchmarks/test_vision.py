@@ -37,6 +37,7 @@ def variants(made, folder, count):
     return folder
 
 
+@pytest.mark.parity
 def test_every_shared_figure(shared_data):
     expected = json.loads((shared_data / "expected/vision.json").read_text())
     records = {r.task: r for r in dpf.evaluate("vision", shared_data / "vision", cache=False)}
@@ -49,6 +50,7 @@ def test_every_shared_figure(shared_data):
     assert records["mean"].score == pytest.approx(records["mean"].details["f1"])
 
 
+@pytest.mark.parity
 def test_same_figures_as_the_reference(made, tmp_path):
     teams = variants(made, tmp_path / "teams", 8)
     fast = dpf.evaluate("vision", made, teams, cache=False)

@@ -9,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from dataperf_fast.kernels import binary_logistic
 
+pytestmark = pytest.mark.parity
+
 
 def problem(generator, rows, width, scale=1.0):
     latent = generator.standard_normal((rows, 8))

@@ -11,6 +11,8 @@ from dataperf_fast.kernels import logistic
 from dataperf_fast.models import voting
 from tests.problems import board, small_problem
 
+pytestmark = pytest.mark.parity
+
 
 def check(oracle, features, labels, probable=True):
     ours = logistic.fit(features, labels)

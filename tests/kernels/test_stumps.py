@@ -8,6 +8,8 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from dataperf_fast.kernels import chance_splits, stumps
 
+pytestmark = pytest.mark.parity
+
 
 def problem(seed, rows, width, grid=None):
     generator = np.random.default_rng(seed)

@@ -18,6 +18,8 @@ from dataperf_fast.plan import Plan, Pool
 from dataperf_fast.synth import acquisition as made_markets
 from dataperf_fast.synth import vision as made_concepts
 
+pytestmark = pytest.mark.parity
+
 MARKETS, CONCEPTS = 5, 20
 
 

@@ -13,6 +13,8 @@ from dataperf_fast.kernels.arithmetic import exponential, logarithm
 
 from .oracles import emulation
 
+pytestmark = pytest.mark.parity
+
 MANY = 1_000_000
 
 

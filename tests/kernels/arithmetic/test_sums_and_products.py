@@ -20,6 +20,8 @@ from dataperf_fast.kernels.arithmetic import (
 
 from .oracles import emulation
 
+pytestmark = pytest.mark.parity
+
 KINDS = {
     np.float64: ("ddot", "rows_times64", "columns_times64", "dgemm"),
     np.float32: ("sdot", "rows_times32", "columns_times32", "sgemm"),

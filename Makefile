@@ -1,8 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL ?= $(BIN)/python -m pip install --quiet --no-build-isolation
+# Exact versions of everything, so that what passed yesterday passes today; `make lock` moves on.
+LOCK := constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --constraint $(LOCK)
+INSTALL ?= $(PIP)
+LOCKED := cluster generation gpu lint postgresql ptx reference test xgb
 
-.PHONY: demo test test-ptx test-package lint test-reference goldens baselines-page peers peers-intelex bench bench-compare clean
+.PHONY: demo test test-machines test-ptx test-package test-latest lint test-reference goldens baselines-page lock \
+	peers peers-intelex bench bench-compare clean
 
 # Build the environment, install, and run the main job on the embedded default.
 demo: .venv/installed
@@ -10,8 +15,12 @@ demo: .venv/installed
 
 # Both cores; CUDA kernels on Numba's simulator.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not reference and not package $(BUT)" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not reference and not package" -n auto --maxprocesses 4 --dist loadfile
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/cuda -n auto --maxprocesses 4 --dist loadfile
+
+# The parity tests on other processors' kernels, a line each: make test-machines MACHINES='Prescott numba-generic'
+test-machines: .venv/installed-test
+	$(BIN)/python -m tests.machines $(MACHINES)
 
 # CUDA kernels compiled for compute capability 9.0; no GPU needed, half a gigabyte of compilers is.
 test-ptx: .venv/installed-test .venv/installed-ptx
@@ -20,6 +29,13 @@ test-ptx: .venv/installed-test .venv/installed-ptx
 # The wheel, installed far from here, runs the demo.
 test-package: .venv/installed-test
 	$(BIN)/python -m pytest -m package
+
+# The newest of everything that pyproject.toml allows, in an environment of its own.
+test-latest:
+	rm -rf .venv-latest
+	$(PYTHON) -m venv .venv-latest
+	.venv-latest/bin/python -m pip install --quiet setuptools --editable '.[test]'
+	.venv-latest/bin/python -m pytest -m "not reference and not package" -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/installed-lint
 	$(BIN)/ruff check .
@@ -38,6 +54,13 @@ goldens: .venv/installed-test .venv/installed-reference
 baselines-page: .venv/installed
 	$(BIN)/python -m benchmarks_perf.baselines_page
 
+# Rewrite the lock with the newest of everything, for all platforms and every Python from 3.11 on.
+lock: .venv/installed
+	$(PIP) uv
+	UV_SYSTEM_CERTS=1 $(BIN)/python -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+		--annotation-style line --custom-compile-command "make lock" --output-file $(LOCK) \
+		--group install $(addprefix --extra ,$(LOCKED)) pyproject.toml
+
 # Shapley's peers want NumPy 1: an environment of their own. datascope builds from source and does not say with what.
 peers: .venv-peers/installed
 
@@ -52,7 +75,7 @@ peers-intelex: .venv-intelex/installed
 
 .venv-intelex/installed:
 	$(PYTHON) -m venv .venv-intelex
-	.venv-intelex/bin/python -m pip install --quiet --editable . scikit-learn-intelex
+	.venv-intelex/bin/python -m pip install --quiet --constraint $(LOCK) --editable . scikit-learn-intelex
 	touch $@
 
 bench: .venv/installed-reference .venv/installed-cluster .venv-peers/installed .venv-intelex/installed
@@ -72,20 +95,20 @@ bench: .venv/installed-reference .venv/installed-cluster .venv-peers/installed .
 bench-compare: .venv/installed
 	$(BIN)/python -m benchmarks_perf.compare $(BASE)
 
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml $(LOCK)
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet 'setuptools>=77' # once, not at every install below
-	$(INSTALL) --editable .
+	$(PIP) setuptools # once, and from the lock, not in an environment of its own at every install
+	$(INSTALL) --no-build-isolation --editable .
 	touch $@
 
-.venv/installed-%: pyproject.toml .venv/installed
-	$(INSTALL) --editable '.[$*]'
+.venv/installed-%: .venv/installed
+	$(INSTALL) --no-build-isolation --editable '.[$*]'
 	touch $@
 
 # By pip in CI too: machines say in its settings which build of PyTorch they want.
-.venv/installed-reference: pyproject.toml .venv/installed
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[reference]'
+.venv/installed-reference: .venv/installed
+	$(PIP) --no-build-isolation --editable '.[reference]'
 	touch $@
 
 clean:
-	rm -rf .venv .venv-peers .venv-intelex build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-latest .venv-peers .venv-intelex build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache

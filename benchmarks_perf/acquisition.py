@@ -26,7 +26,6 @@ from dataperf_fast.benchmarks import acquisition as board
 from dataperf_fast.formats import acquisition as files
 from dataperf_fast.formats import csv_tables, trading
 from dataperf_fast.kernels import binary_logistic
-from dataperf_fast.models import libraries
 from dataperf_fast.synth import acquisition as synth
 
 THREADS = 2
@@ -144,8 +143,7 @@ def measure_pass(draws: adapters.Draws) -> dict:
         for _ in range(50):
             features.max()
 
-    with libraries.blas().limit(limits=1, user_api="blas"):
-        middle = timing.medians(timing.interleave({"evaluate": evaluate, "read": read}, 5))
+    middle = timing.medians(timing.interleave({"evaluate": evaluate, "read": read}, 5))
     size = features.nbytes * 50
     return {
         "rows": rows,

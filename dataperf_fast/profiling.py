@@ -309,10 +309,10 @@ def _booked(function: Callable[..., Any], engine: _Timed) -> Callable[..., Any]:
 
 def ceilings() -> dict[str, float]:
     """What one thread of this machine does at best: the fastest of five products and copies."""
-    from dataperf_fast.models import libraries
+    from dataperf_fast.kernels import threads
 
     found = {}
-    with libraries.blas().limit(limits=1, user_api="blas"):
+    with threads.one_for_blas():
         for dtype in (np.float32, np.float64):
             square = np.ones((768, 768), dtype)
             found[f"{np.dtype(dtype).name} operations a second"] = 2 * 768.0**3 / _fastest(partial(_multiply, square))

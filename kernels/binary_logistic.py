@@ -1,33 +1,36 @@
-"""Two-class logistic regression with an L2 penalty, on the path that scikit-learn's lbfgs takes in float64.
+"""Two-class logistic regression with an L2 penalty, on the path that scikit-learn's lbfgs takes.
 
     minimize 1/n sum_i log(1 + exp(z_i)) - y_i z_i + 1/(2 C n) |w|^2,   z = X w + b
 
 It often stops at 100 iterations, unconverged, where another rounding leads elsewhere: of the same rows in another order
-the decisions came out up to 0.08 apart. So every sum here has the order that scikit-learn's has: NumPy's pairwise one,
-and that of OpenBLAS's dgemv for processors with AVX2. But X w and X' g are taken in one pass over the rows, four at a
-time, and rows that are float32 are widened in the register: a quarter of the bytes of two float64 passes.
+the decisions came out up to 0.08 apart. So every sum has the order that is defined in ``arithmetic/``. But in float64 X
+w and X' g are taken in one pass over the rows, four at a time, and rows that are float32 are widened in the register: a
+quarter of the bytes of two float64 passes.
 Source: ``LinearModelLoss.loss_gradient``, ``closs_grad_half_binomial`` in scikit-learn 1.9, ``sklearn/linear_model/``
-and ``sklearn/_loss/``; ``dgemv_t_4.c``, ``dgemv_n_4.c`` in OpenBLAS 0.3, ``kernel/x86_64/``; the solver:
-``minimizer.py``.
+and ``sklearn/_loss/``; the solver: ``minimizer.py``.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 
 from dataperf_fast.kernels import minimizer
-from dataperf_fast.kernels.lanes import LANES, add, load, multiply, multiply_add, spread, store, total
-from dataperf_fast.kernels.logistic import C, Logistic, pairwise_sum
-
-_WIDEST = 2048  # dgemv cuts wider rows into blocks
-
-
-def covers(width: int) -> bool:
-    """Whether rows of this width are summed in the order that is written down here."""
-    return width % LANES == 0 and 0 < width <= _WIDEST
+from dataperf_fast.kernels.arithmetic.dot import dot
+from dataperf_fast.kernels.arithmetic.exponential import exp
+from dataperf_fast.kernels.arithmetic.lanes import LANES
+from dataperf_fast.kernels.arithmetic.logarithm import log1p
+from dataperf_fast.kernels.arithmetic.matrix_vector import (
+    WIDEST,
+    add_columns_times,
+    add_four_rows,
+    four_rows_times,
+    rows_times,
+)
+from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.logistic import C, Logistic
 
 
 def fit(features: np.ndarray, labels: np.ndarray) -> Logistic:
@@ -35,8 +38,18 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Logistic:
 
     float32 features give what the same numbers in float64 give.
     """
+    return _fit(_minimize, features, labels)
+
+
+def fit_narrow(features: np.ndarray, labels: np.ndarray) -> Logistic:
+    """Fit ``features (n, d)`` float32 in float32, as scikit-learn does what is float32; ``weights (1, d)`` float32."""
+    weights, intercepts = _fit(_minimize32, features, labels)
+    return Logistic(weights.astype(np.float32), intercepts.astype(np.float32))
+
+
+def _fit(minimize: Callable[..., None], features: np.ndarray, labels: np.ndarray) -> Logistic:
     search = minimizer.new_minimizer(features.shape[1] + 1)
-    _minimize(np.ascontiguousarray(features), labels.astype(np.float64), search)
+    minimize(np.ascontiguousarray(features), labels.astype(np.float64), search)
     return Logistic(search.x[None, :-1].copy(), search.x[-1:].copy())
 
 
@@ -57,86 +70,75 @@ def _evaluate(features, labels, x, losses, slopes, back, gradient):
     rows, width = features.shape
     weights, intercept = x[:width], x[width]
     back[:] = 0.0
-    whole = rows - rows % 4
-    logits = np.empty(4)
-    for i in range(0, whole, 4):
-        four = features[i], features[i + 1], features[i + 2], features[i + 3]
-        _products(four, weights, logits)
-        for r in range(4):
-            losses[i + r], slope = _pointwise(logits[r] + intercept, labels[i + r])
-            slopes[i + r] = slope / rows
-        _add_products(four, slopes, i, back)
-    _last_rows(features, labels, weights, intercept, whole, losses, slopes, back)
+    first = 0
+    if width % LANES == 0 and width <= WIDEST:
+        first = rows - rows % 4
+        logits = np.empty(4)
+        for i in range(0, first, 4):
+            four = features[i], features[i + 1], features[i + 2], features[i + 3]
+            four_rows_times(four, weights, 0, width, logits)
+            for r in range(4):
+                losses[i + r], slope = _pointwise(logits[r] + intercept, labels[i + r])
+                slopes[i + r] = slope / rows
+            add_four_rows(four, slopes, i, width, back)
+    # What is left over, at most three rows; of widths that are cut into blocks, or not whole fours, all rows.
+    left = features[first:]
+    rows_times(left, weights, losses[first:])
+    for i in range(first, rows):
+        losses[i], slope = _pointwise(losses[i] + intercept, labels[i])
+        slopes[i] = slope / rows
+    _add_back(left, slopes[first:], back)
     penalty = 1.0 / (C * rows)
-    loss = pairwise_sum(losses) / rows + 0.5 * penalty * np.dot(weights, weights)
+    loss = pairwise_sum(losses) / rows + 0.5 * penalty * dot(weights, weights)
     for k in range(width):
         gradient[k] = back[k] + penalty * weights[k]
     gradient[width] = pairwise_sum(slopes)
     return loss
 
 
-# Eight rows at a time are no faster; widened once into a buffer for both products, 0.95 ms of 2,500 x 768 for 0.58.
-@njit(nogil=True, cache=True)
-def _products(rows, weights, out):
-    """Four rows' products with ``weights``."""
-    a, b, c, d = rows
-    p = q = r = s = spread(0.0)
-    for k in range(0, weights.shape[0], LANES):
-        w = load(weights, k)
-        p, q = multiply_add(load(a, k), w, p), multiply_add(load(b, k), w, q)
-        r, s = multiply_add(load(c, k), w, r), multiply_add(load(d, k), w, s)
-    out[0], out[1], out[2], out[3] = total(p), total(q), total(r), total(s)
-
-
-@njit(nogil=True, cache=True)
-def _add_products(rows, slopes, at, back):
-    """Add four rows, each times its slope, to ``back``."""
-    a, b, c, d = rows
-    g, h = spread(slopes[at]), spread(slopes[at + 1])
-    i, j = spread(slopes[at + 2]), spread(slopes[at + 3])
-    for k in range(0, back.shape[0], LANES):
-        even = multiply_add(load(c, k), i, multiply(load(a, k), g))
-        odd = multiply_add(load(d, k), j, multiply(load(b, k), h))
-        store(back, k, add(load(back, k), add(even, odd)))
-
-
 @njit(nogil=True, cache=True, error_model="numpy")
-def _last_rows(features, labels, weights, intercept, first, losses, slopes, back):
-    """The up to three rows that are left over: two, in sums of two lanes; then one, in sums of four; unfused."""
+def _minimize32(features, labels, search):
+    """``_minimize`` in float32."""
     rows, width = features.shape
-    i = first
-    if rows - i >= 2:
-        for r in range(i, i + 2):
-            a = b = 0.0
-            for k in range(0, width, 2):
-                a += features[r, k] * weights[k]
-                b += features[r, k + 1] * weights[k + 1]
-            losses[r], slope = _pointwise((a + b) + intercept, labels[r])
-            slopes[r] = slope / rows
+    losses, slopes = np.empty(rows, np.float32), np.empty(rows, np.float32)
+    weights, back = np.empty(width, np.float32), np.empty(width, np.float32)
+    count, penalty = np.float32(rows), 1.0 / (C * rows)
+    ended = False
+    while not ended:
         for k in range(width):
-            back[k] += features[i, k] * slopes[i] + features[i + 1, k] * slopes[i + 1]
-        i += 2
-    if rows > i:
-        a = b = c = d = 0.0
-        for k in range(0, width, 4):
-            a += features[i, k] * weights[k]
-            b += features[i, k + 1] * weights[k + 1]
-            c += features[i, k + 2] * weights[k + 2]
-            d += features[i, k + 3] * weights[k + 3]
-        losses[i], slope = _pointwise(((a + c) + (b + d)) + intercept, labels[i])
-        slopes[i] = slope / rows
+            weights[k] = np.float32(search.x[k])
+        rows_times(features, weights, losses)
+        for i in range(rows):
+            logit = np.float64(losses[i] + np.float32(search.x[width]))
+            loss, slope = _pointwise(logit, labels[i])
+            losses[i], slopes[i] = np.float32(loss), np.float32(slope) / count
+        value = np.float64(pairwise_sum(losses) / count)
+        value += np.float64(np.float32(0.5 * penalty) * dot(weights, weights))
+        back[:] = np.float32(0)
+        _add_back(features, slopes, back)
         for k in range(width):
-            back[k] += features[i, k] * slopes[i]
+            search.gradient[k] = back[k] + np.float32(penalty) * weights[k]
+        search.gradient[width] = pairwise_sum(slopes)
+        ended = minimizer.advance(search, value)
+
+
+@njit(nogil=True, cache=True)
+def _add_back(features, slopes, back):
+    """Add X' slopes to ``back (d,)``; two vectors are a dot product to NumPy."""
+    if features.shape[1] > 1:
+        add_columns_times(features, slopes, back)
+    else:
+        back[0] += dot(features.astype(back.dtype).reshape(-1), slopes)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _pointwise(logit, label):
     """A row's loss and its derivative by the logit, each by the formula that keeps its digits there."""
     if logit <= -2.0:
-        power = math.exp(logit)
+        power = exp(logit)
         if logit <= -37.0:
             return power - label * logit, power - label
-        return math.log1p(power) - label * logit, ((1.0 - label) * power - label) / (1.0 + power)
-    power = math.exp(-logit)
-    loss = (math.log1p(power) if logit <= 18.0 else power) + (1.0 - label) * logit
+        return log1p(power) - label * logit, ((1.0 - label) * power - label) / (1.0 + power)
+    power = exp(-logit)
+    loss = (log1p(power) if logit <= 18.0 else power) + (1.0 - label) * logit
     return loss, ((1.0 - label) - label * power) / (1.0 + power)

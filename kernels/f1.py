@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+
 
 def macro_f1(answers: np.ndarray, truth: np.ndarray, classes: int, scored: np.ndarray | None = None) -> np.ndarray:
     """Score each line of ``answers (S, m)`` against ``truth (m,)``, uint8 in 0 .. classes - 1; returns ``(S,)``.
@@ -23,7 +25,7 @@ def from_counts(counts: np.ndarray) -> np.ndarray:
     """The scores ``(S,)`` of ``counts (S, 3, classes)``: right, true and predicted rows of each class."""
     right, total = counts[:, 0], counts[:, 1] + counts[:, 2]
     scores = 2.0 * right / np.maximum(total, 1)
-    return np.array([np.mean(line[found]) for line, found in zip(scores, total > 0, strict=True)])
+    return np.array([pairwise_sum(line[found]) / found.sum() for line, found in zip(scores, total > 0, strict=True)])
 
 
 @njit(nogil=True, cache=True)

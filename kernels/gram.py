@@ -1,26 +1,27 @@
 """The Gaussian kernel ``K(x, z) = exp(-gamma |x - z|^2)`` between training rows, to the last bit as libsvm has it.
 
 libsvm evaluates it in two ways: for training from ``x.x + z.z - 2 x.z``, for prediction from the difference vector.
-Each dot product is one BLAS ``ddot`` on float64: a Gram matrix from one GEMM differs in the last bits, and with tied
-rows the solver then takes another path (measured: other sigmoids altogether).
+Each dot product is one ``ddot`` on float64 (``arithmetic/dot.py``): a Gram matrix from one product of matrices differs
+in the last bits, and with tied rows the solver then takes another path (measured: other sigmoids altogether).
 Source: ``Kernel::kernel_rbf`` and ``Kernel::k_function`` in scikit-learn 1.9, ``sklearn/svm/src/libsvm/svm.cpp``.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
+
+from dataperf_fast.kernels.arithmetic.dot import dot64
+from dataperf_fast.kernels.arithmetic.exponential import exp
+from dataperf_fast.kernels.arithmetic.sums import variance
 
 
 def scale_gamma(features: np.ndarray) -> float:
     """``gamma="scale"``: 1 / (d var(X)) of all elements of ``features (n, d)`` in float64; 1 if they are all equal."""
-    variance = features.astype(np.float64).var()
-    return float(1.0 / (features.shape[1] * variance)) if variance != 0 else 1.0
+    spread = variance(features.astype(np.float64).reshape(-1))
+    return float(1.0 / (features.shape[1] * spread)) if spread != 0 else 1.0
 
 
-# ``np.dot`` of vectors is the ddot of scipy.linalg.cython_blas, the one that scikit-learn hands to libsvm.
 @njit(nogil=True, cache=True)
 def gram(features, gamma):
     """Both kernels between rows of ``features (n, d)`` float64, C-contiguous: ``(n, n)`` to train and to predict."""
@@ -30,13 +31,13 @@ def gram(features, gamma):
     squares = np.empty(rows)
     difference = np.empty(width)
     for i in range(rows):
-        squares[i] = np.dot(features[i], features[i])
+        squares[i] = dot64(features[i], features[i])
         for j in range(i + 1):
-            product = np.dot(features[i], features[j])
-            training[i, j] = math.exp(-gamma * (squares[i] + squares[j] - 2 * product))
+            product = dot64(features[i], features[j])
+            training[i, j] = exp(-gamma * (squares[i] + squares[j] - 2 * product))
             for k in range(width):
                 difference[k] = features[i, k] - features[j, k]
-            predicting[i, j] = math.exp(-gamma * np.dot(difference, difference))
+            predicting[i, j] = exp(-gamma * dot64(difference, difference))
             training[j, i] = training[i, j]
             predicting[j, i] = predicting[i, j]
     return training, predicting
@@ -48,4 +49,13 @@ def cross(vector, features, gamma, difference, out):
     for i in range(features.shape[0]):
         for k in range(features.shape[1]):
             difference[k] = vector[k] - features[i, k]
-        out[i] = math.exp(-gamma * np.dot(difference, difference))
+        out[i] = exp(-gamma * dot64(difference, difference))
+
+
+@njit(nogil=True, cache=True)
+def cross_all(vectors, features, gamma):
+    """``cross`` of every row of ``vectors (m, d)``: ``(m, n)``."""
+    out, difference = np.empty((vectors.shape[0], features.shape[0])), np.empty(vectors.shape[1])
+    for row in range(vectors.shape[0]):
+        cross(vectors[row], features, gamma, difference, out[row])
+    return out

@@ -1,9 +1,9 @@
 """Limited-memory BFGS without bounds, step for step as SciPy's L-BFGS-B takes it on an unbounded problem.
 
 Where it stops, often far from the optimum, is part of the models that are fitted with it, so the path itself must be
-the same, to the last bit: the same BLAS and LAPACK calls on the same numbers, and sums in the same order. What is left
-out are the bounds and what only they need. The long sums are taken side by side instead of one after the other, each in
-its own order: 20 us instead of 150. This file is the history of a search and its model; the loop is ``minimizer.py``.
+the same, to the last bit: the same products in the same order of sums (``arithmetic/``). What is left out are the
+bounds and what only they need. The long sums are taken side by side instead of one after the other, each in its own
+order: 20 us instead of 150. This file is the history of a search and its model; the loop is ``minimizer.py``.
 Source: Byrd, Lu, Nocedal, Zhu (1995); ``mainlb``, ``formk``, ``formt``, ``subsm``, ``matupd`` in SciPy 1.15 and later,
 ``scipy/optimize/__lbfgsb.c``.
 """
@@ -15,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from dataperf_fast.kernels.lapack import cholesky, norm, solve_upper
+from dataperf_fast.kernels.arithmetic.dot import dot
+from dataperf_fast.kernels.arithmetic.norm import norm
+from dataperf_fast.kernels.arithmetic.triangular import cholesky, solve, solve_transposed, solve_transposed_columns
 
 MEMORY = 10
 EPSILON = 2.220446049250313e-16
@@ -110,11 +112,12 @@ def _weigh(history, gradient, weights):
         line = (history.state[_FIRST] + i) % MEMORY
         weights[i] = sums[1, line]
         weights[size + i] = history.theta[0] * sums[0, line]
-    if not solve_upper(history.factor, 2 * size, 2 * MEMORY, True, weights, 1, 2 * size):
+    factor = history.factor[: 2 * size, : 2 * size]
+    if not solve_transposed(factor, weights):
         return False
     for i in range(size):
         weights[i] = -weights[i]
-    return solve_upper(history.factor, 2 * size, 2 * MEMORY, False, weights, 1, 2 * size)
+    return solve(factor, weights)
 
 
 @njit(nogil=True, cache=True)
@@ -166,8 +169,8 @@ def _multiply(history, last, line):
         history.sy_plain[i, last] = sums[0, other]
         history.yy[last, i] = sums[1, other]
         if i < last:
-            history.sy[last, i] = np.dot(history.s[line], history.y[other])
-            history.ss[i, last] = np.dot(history.s[other], history.s[line])
+            history.sy[last, i] = dot(history.s[line], history.y[other])
+            history.ss[i, last] = dot(history.s[other], history.s[line])
 
 
 # Ten named sums stay in registers; as an array they take 80 us instead of 20.
@@ -193,7 +196,7 @@ def _ten_sums(lines, vector, out):
 @njit(nogil=True, cache=True, error_model="numpy")
 def _factorize(history, size):
     """Factor the middle matrix ``[[D + Y'Y / theta, L'], [L, theta S'S]]``, of which only free variables are left."""
-    u, theta, stride = history.factor, history.theta[0], 2 * MEMORY  # u[j, i]: row i, column j
+    u, theta = history.factor, history.theta[0]  # u[j, i]: row i, column j
     for i in range(size):
         for j in range(i + 1):
             u[i, j] = history.yy[i, j] / theta
@@ -201,13 +204,22 @@ def _factorize(history, size):
         for j in range(size):
             u[size + i, j] = history.sy_plain[i, j] if j >= i else 0.0
         u[i, i] = u[i, i] + history.sy[i, i]
-    if not cholesky(u, size, stride):
+    if not cholesky(u[:size, :size]):
         return False
-    solve_upper(u, size, stride, True, u[size], size, stride)
+    _solve_columns(u[:size, :size], u[size : 2 * size, :size])
     for i in range(size):
         for j in range(i, size):
-            u[size + j, size + i] += np.dot(u[size + i, :size], u[size + j, :size])
-    return cholesky(u[size, size:], size, stride)
+            u[size + j, size + i] += dot(u[size + i, :size], u[size + j, :size])
+    return cholesky(u[size : 2 * size, size : 2 * size])
+
+
+@njit(nogil=True, cache=True)
+def _solve_columns(factor, right):
+    """Solve ``U' X = B`` in place for the columns ``right (c, n)``; of one the sums have another order."""
+    if right.shape[0] == 1:
+        solve_transposed(factor, right[0])
+    else:
+        solve_transposed_columns(factor, right)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -223,4 +235,4 @@ def _is_positive(history):
             for k in range(i):
                 total = total + ((sy[i, k] * sy[j, k]) / sy[k, k])
             u[j, i] = total + theta * history.ss[i, j]
-    return cholesky(u, size, size)
+    return cholesky(u)

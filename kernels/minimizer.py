@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from dataperf_fast.kernels import lapack, lbfgs, line_search
+from dataperf_fast.kernels import lbfgs, line_search
+from dataperf_fast.kernels.arithmetic.dot import dot
+from dataperf_fast.kernels.arithmetic.norm import norm
 
 TOLERANCE, ITERATIONS, STEPS = 1e-4, 100, 50
 _GAIN = 64 * lbfgs.EPSILON
@@ -58,7 +60,7 @@ def advance(search, value):
     At the end ``x`` is the result.
     """
     if search.counts[_SEARCHING] == 1:
-        slope = np.dot(search.gradient, search.direction)
+        slope = dot(search.gradient, search.direction)
         search.counts[_TRIED] += 1
         if not line_search.advance(search.line, value, slope):
             if search.counts[_TRIED] <= STEPS:
@@ -97,7 +99,7 @@ def _turn(search, value):
         for k in range(x.shape[0]):
             direction[k] = target[k] - x[k]
             search.before[k], search.before_gradient[k] = x[k], search.gradient[k]
-        length, slope = lapack.norm(direction), np.dot(search.gradient, direction)
+        length, slope = norm(direction), dot(search.gradient, direction)
         search.start[_VALUE], search.start[_SLOPE], search.start[_LENGTH] = value, slope, length
         line_search.begin(search.line, value, slope, 1.0 / length if search.counts[_DONE] == 0 else 1.0)
         search.counts[_TRIED], search.counts[_SEARCHING] = 0, 1

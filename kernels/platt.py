@@ -8,11 +8,13 @@ Source: Lin, Lin, Weng (2007); ``sigmoid_train`` and ``svm_binary_svc_probabilit
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import numpy as np
 from numba import njit
+
+from dataperf_fast.kernels.arithmetic.exponential import exp
+from dataperf_fast.kernels.arithmetic.logarithm import log
 
 FOLDS = 5
 
@@ -52,7 +54,7 @@ def fit_sigmoid(decisions, y):
     negative = size - positive
     high = (positive + 1.0) / (positive + 2.0)
     low = 1 / (negative + 2.0)
-    a, b = 0.0, math.log((negative + 1.0) / (positive + 1.0))
+    a, b = 0.0, log((negative + 1.0) / (positive + 1.0))
     value = _loss(decisions, y, high, low, a, b)
     for _ in range(100):
         h11, h22, h21, g1, g2 = _derivatives(decisions, y, high, low, a, b)
@@ -81,9 +83,9 @@ def _loss(decisions, y, high, low, a, b):
         target = high if y[i] > 0 else low
         exponent = decisions[i] * a + b
         if exponent >= 0:
-            total += target * exponent + math.log(1 + math.exp(-exponent))
+            total += target * exponent + log(1 + exp(-exponent))
         else:
-            total += (target - 1) * exponent + math.log(1 + math.exp(exponent))
+            total += (target - 1) * exponent + log(1 + exp(exponent))
     return total
 
 
@@ -94,7 +96,7 @@ def _derivatives(decisions, y, high, low, a, b):
     h21 = g1 = g2 = 0.0
     for i in range(y.shape[0]):
         exponent = decisions[i] * a + b
-        small = math.exp(-abs(exponent))
+        small = exp(-abs(exponent))
         if exponent >= 0:
             p = small / (1.0 + small)
             q = 1.0 / (1.0 + small)
@@ -116,8 +118,8 @@ def probability(decision, a, b):
     """The sigmoid, clipped to [1e-7, 1 - 1e-7] as the coupling wants it."""
     exponent = decision * a + b
     if exponent >= 0:
-        small = math.exp(-exponent)
+        small = exp(-exponent)
         p = small / (1.0 + small)
     else:
-        p = 1.0 / (1 + math.exp(exponent))
+        p = 1.0 / (1 + exp(exponent))
     return min(max(p, 1e-7), 1 - 1e-7)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+
 
 def average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
     """Average precision of ``scores (m,)`` for ``positive (m,)`` bool, rows of equal score together; 0 of none."""
@@ -19,4 +21,4 @@ def average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # of every score
     recall = found[last] / found[-1]
     terms = np.diff(recall, prepend=0.0) * (found[last] / (last + 1))
-    return float(np.sum(terms[::-1].copy()))  # scikit-learn adds from the lowest score up; a view would be turned round
+    return float(pairwise_sum(terms[::-1].copy()))  # scikit-learn adds from the lowest score up

@@ -7,31 +7,36 @@ Each stage fits a stump to the residuals ``r = y - p``: of all splits "feature <
 and gives each leaf the step ``mean(r) / mean(p (1 - p))``. scikit-learn sorts every feature again in every stage; here
 they are sorted once, and a stage is one pass over the sorted rows, four features side by side. Splits whose gains are
 equal up to rounding are told apart as scikit-learn does, by the same sums and, where those are equal too, by the order
-in which it looks at features. Only where rows of equal value but different residuals leave the order of those sums to
-its sort is the split chance, and asked for: all else here are its numbers to the last bit.
+in which it looks at features. Where rows of equal value but different residuals leave the order of those sums to its
+sort, the stage is gone through as it does (``chance_splits.py``). So all numbers are its own to the last bit.
 Source: Friedman (2001); ``_gb.py`` in scikit-learn 1.9, ``sklearn/ensemble/``; ``_splitter.pyx``, ``_partitioner.pyx``
 and ``_criterion.pyx``, ``sklearn/tree/``.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from scipy.special import logit
 
-from dataperf_fast.kernels.lanes import LANES, add, gather, larger, multiply, spread, store, subtract
-from dataperf_fast.kernels.logistic import pairwise_sum
+from dataperf_fast.kernels import chance_splits
+from dataperf_fast.kernels.arithmetic.exponential import exp
+from dataperf_fast.kernels.arithmetic.lanes import LANES, add, gather, larger, multiply, spread, store, subtract
+from dataperf_fast.kernels.arithmetic.logarithm import log, log1p
+from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.chance_splits import (
+    NO_SPLIT,
+    ROW,
+    SAME_VALUE,
+    between,
+    exact_gain,
+    next_random,
+)
 
 STAGES = 100
 SEEDS = np.random.RandomState(0).randint(0, 2**31 - 1, STAGES)  # of the order in which features are looked at
-_SAME_VALUE = np.float32(1e-7)  # features no further apart are not split
 _UNIT, _LEAST = 2.0**-53, 2.0**-52
-_ROW = 0x7FFFFFFF
-_NO_SPLIT = np.int32(-(2**31))  # flags a place in a sorted feature before which there can be no split
 
 
 class Stumps(NamedTuple):
@@ -44,13 +49,10 @@ class Stumps(NamedTuple):
     above: np.ndarray
 
 
-def fit(features: np.ndarray, labels: np.ndarray, settle: Callable[[int, np.ndarray], tuple[int, float]]) -> Stumps:
-    """Fit ``features (n, d)`` float32 and ``labels (n,)`` in 0, 1, both of which occur.
-
-    ``settle(stage, residuals)`` is asked for the feature and threshold of a split that is chance.
-    """
+def fit(features: np.ndarray, labels: np.ndarray) -> Stumps:
+    """Fit ``features (n, d)`` float32 and ``labels (n,)`` in 0, 1, both of which occur."""
     labels = labels.astype(np.float64)
-    start = float(logit(np.clip(labels.mean(), _LEAST, 1 - _LEAST)))
+    start = _logit(min(max(labels.sum() / len(labels), _LEAST), 1 - _LEAST))
     columns, order = np.ascontiguousarray(features.T), _sort(features)
     model = Stumps(start, np.empty(STAGES, np.int64), np.empty(STAGES), np.empty(STAGES), np.empty(STAGES))
     raw, residuals = np.full(len(labels), start), np.empty(len(labels))
@@ -58,10 +60,17 @@ def fit(features: np.ndarray, labels: np.ndarray, settle: Callable[[int, np.ndar
         _set_residuals(raw, labels, residuals)
         feature, threshold = _split(order, columns, residuals, seed)
         if feature < 0:
-            feature, threshold = settle(stage, residuals)
+            feature, threshold = chance_splits.split_as_scikit_learn(columns, residuals, seed)
         model.features[stage], model.thresholds[stage] = feature, threshold
         model.below[stage], model.above[stage] = _step(columns[feature], threshold, labels, residuals, raw)
     return model
+
+
+def _logit(share: float) -> float:
+    """``log(p / (1 - p))``, near a half by the formula that keeps its digits; SciPy's ``logit``."""
+    if not 0.3 <= share <= 0.65:
+        return float(log(share / (1 - share)))
+    return float(log1p(2 * (share - 0.5)) - log1p(-2 * (share - 0.5)))
 
 
 def decisions(model: Stumps, rows: np.ndarray) -> np.ndarray:
@@ -78,15 +87,15 @@ def _sort(features: np.ndarray) -> np.ndarray:
     Features beyond the last one are flagged throughout.
     """
     rows, width = features.shape
-    order = np.full((-(-width // LANES), rows, LANES), _NO_SPLIT, np.int32)
+    order = np.full((-(-width // LANES), rows, LANES), NO_SPLIT, np.int32)
     for feature in range(width):
         values = np.ascontiguousarray(features[:, feature])
         places = np.argsort(values)
         ranked = values[places]
         line = order[feature // LANES, :, feature % LANES]
         line[:] = places
-        line[0] |= _NO_SPLIT
-        line[1:][ranked[1:] <= ranked[:-1] + _SAME_VALUE] |= _NO_SPLIT
+        line[0] |= NO_SPLIT
+        line[1:][ranked[1:] <= ranked[:-1] + SAME_VALUE] |= NO_SPLIT
     return order
 
 
@@ -95,10 +104,10 @@ def _set_residuals(raw, labels, residuals):
     """``y - p``, by the formula that keeps its digits."""
     for i in range(raw.shape[0]):
         if raw[i] > -37.0:
-            power = math.exp(-raw[i])
+            power = exp(-raw[i])
             residuals[i] = -(((1.0 - labels[i]) - labels[i] * power) / (1.0 + power))
         else:
-            residuals[i] = -(math.exp(raw[i]) - labels[i])
+            residuals[i] = -(exp(raw[i]) - labels[i])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -120,10 +129,9 @@ def _split(order, columns, residuals, seed):
     feature, place = _choose(order, columns, residuals, total, best, unsure, seed)
     if feature < 0:
         return -1, 0.0
-    low = columns[feature, order[feature // LANES, place - 1, feature % LANES] & _ROW]
-    high = columns[feature, order[feature // LANES, place, feature % LANES] & _ROW]
-    threshold = np.float64(low) / 2.0 + np.float64(high) / 2.0
-    return feature, (np.float64(low) if threshold == high else threshold)
+    low = columns[feature, order[feature // LANES, place - 1, feature % LANES] & ROW]
+    high = columns[feature, order[feature // LANES, place, feature % LANES] & ROW]
+    return feature, between(low, high)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -187,7 +195,7 @@ def _choose(order, columns, residuals, total, best, unsure, seed):
             continue
         line = order[other // LANES, :, other % LANES]
         mixed = mixed or _is_mixed(line, columns[other], residuals)
-        near, gain, at = _exact_gain(line, residuals, total, limit)
+        near, gain, at = exact_gain(line, residuals, total, limit)
         rivals += near
         if gain == highest and visits.shape[0] == 0:
             visits = _visits(order, columns.shape[0], seed)
@@ -200,38 +208,10 @@ def _choose(order, columns, residuals, total, best, unsure, seed):
 def _is_mixed(line, values, residuals):
     """Whether rows of equal value but different residuals leave the order of a sorted feature's sums open."""
     for p in range(1, line.shape[0]):
-        row, before = line[p] & _ROW, line[p - 1] & _ROW
+        row, before = line[p] & ROW, line[p - 1] & ROW
         if values[row] == values[before] and residuals[row] != residuals[before]:
             return True
     return False
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _exact_gain(line, residuals, total, limit):
-    """How many splits gain ``limit`` or more, and the first of the largest gain: its sums added as scikit-learn does.
-
-    It goes on from split to split, or starts from the end where that is nearer.
-    """
-    count = line.shape[0]
-    near, highest, place = 0, -1.0, -1
-    left, done = 0.0, 0
-    for p in range(1, count):
-        if line[p] < 0:
-            continue
-        if p - done <= count - p:
-            for k in range(done, p):
-                left += residuals[line[k] & _ROW]
-        else:
-            left = total
-            for k in range(count - 1, p - 1, -1):
-                left -= residuals[line[k] & _ROW]
-        done = p
-        right = total - left
-        gain = left * left / p + right * right / (count - p)
-        near += gain >= limit
-        if gain > highest:
-            highest, place = gain, p
-    return near, highest, place
 
 
 @njit(nogil=True, cache=True)
@@ -242,11 +222,8 @@ def _visits(order, width, seed):
     for visit in range(width):
         if left <= constants:
             break
-        state = state if state != 0 else np.uint32(1)
-        state ^= np.uint32(state << np.uint32(13))
-        state ^= np.uint32(state >> np.uint32(17))
-        state ^= np.uint32(state << np.uint32(5))
-        at = constants + np.int64(state & np.uint32(_ROW)) % (left - constants)
+        state = next_random(state)
+        at = constants + np.int64(state & np.uint32(ROW)) % (left - constants)
         feature = features[at]
         if (order[feature // LANES, :, feature % LANES] < 0).all():
             features[at], features[constants] = features[constants], feature

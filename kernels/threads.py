@@ -1,4 +1,7 @@
-"""One pool of threads a size, kept between batches: starting a thread while others compute takes 2.7 ms."""
+"""One pool of threads a size, kept between batches: starting a thread while others compute takes 2.7 ms.
+
+BLAS has threads of its own, which would take the cores from these: products of the fast tier run one a thread.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,18 @@ def start(threads: int, task: Callable[[Any], None], parts: Iterable[Any]) -> Ca
             future.result()
 
     return wait
+
+
+@lru_cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_for_blas() -> Any:
+    """A context in which a product takes the thread that asks for it, and no other."""
+    return _blas().limit(limits=1, user_api="blas")
 
 
 def run(threads: int, task: Callable[[Any], None], parts: Iterable[Any]) -> None:

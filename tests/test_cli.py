@@ -134,7 +134,7 @@ def kept_retrains(path: Path) -> int:
             return 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.long)])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_curve_leaves_nothing_half_written_and_goes_on(how, tmp_path, capsys):
     data, out = tmp_path / "data", tmp_path / "out"
     list(synth.write(data, synth.Scale(tasks=1, train=440, test=50, val=5), seed=0))

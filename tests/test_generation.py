@@ -265,7 +265,7 @@ def test_the_command(server, tmp_path, capsys):
     assert len(server.asked) == 1
     for text, line in (
         ("url: https://example.org\n", "api.yaml: line 1, model: is missing"),
-        (f"url: https://a\nmodel: m\nkey: {KEY}\n", "api.yaml: line 3, key: is not as it should be"),
+        (f"url: https://a\nmodel: m\nkey: {KEY}\n", "api.yaml: line 3, key: is no known field"),
         (f"url: https://a\nmodel: m\nkey_variable: {KEY}\n", "api.yaml: line 3, key_variable: is not as it should be"),
         ("url: https://[bad\nmodel: m\n", "url: is none"),
         ("url: https://a\nmodel: ''\n", "api.yaml: line 2, model: is not as it should be"),

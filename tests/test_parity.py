@@ -20,12 +20,13 @@ from dataperf_fast.baselines import speech as speech_baselines
 from dataperf_fast.engine import Engine
 from dataperf_fast.kernels import binary_logistic, linear_net, neighbours, platt
 from dataperf_fast.kernels.logistic import Logistic
-from dataperf_fast.models import libraries
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.plan import Pool
 from dataperf_fast.report import parity_report
 from dataperf_fast.results import Record
 from dataperf_fast.synth import acquisition, debugging, speech, vision
+
+pytestmark = pytest.mark.parity
 
 needs_probability = pytest.mark.skipif(
     "probability" not in SVC().get_params(), reason="this scikit-learn has no SVC(probability=True)"
@@ -84,7 +85,6 @@ def test_a_seed_off_by_one_fails_on_speech(boards, monkeypatch):
 
 
 def test_a_flipped_sign_fails_on_vision(boards, monkeypatch):
-    assert libraries.binary_path_is_scikit_learns(vision.DIMENSION) or pytest.skip("another BLAS: not our kernel here")
     fit = binary_logistic.fit
 
     def flipped(features, labels):
@@ -97,7 +97,7 @@ def test_a_flipped_sign_fails_on_vision(boards, monkeypatch):
 
 
 def test_a_broken_tie_rule_fails_on_acquisition(boards, tmp_path, monkeypatch):
-    """Of rows equally near, whichever the first pass meets: no tie is left to scikit-learn."""
+    """Of rows equally near, whichever the first pass meets: no tie is looked at again."""
     vote = neighbours.vote
 
     def careless(features, labels, classes, evaluation, seats):

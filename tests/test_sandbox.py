@@ -223,13 +223,13 @@ def test_memory_that_no_process_shows_is_bounded_too(contained):
 def test_file_systems_that_it_mounts_itself_are_refused_or_counted(contained):
     ran = contained(
         "unshare -Urm sh -c 'mount -t tmpfs none /tmp && echo MOUNTED\n"
-        "while [ $((i=i+1)) -lt 300 ]; do dd if=/dev/zero of=/tmp/$i bs=1M count=1; done; echo kept'"
+        "while [ $((i=i+1)) -lt 300 ]; do dd if=/dev/zero of=/tmp/$i bs=1M count=1; done; echo kept' || echo REFUSED"
     )
     assert "kept" not in ran.log
     if "MOUNTED" in ran.log:
         assert ran.problem == "used more than 96 MiB of memory"
     else:
-        assert "unshare failed" in ran.log
+        assert "REFUSED" in ran.log
 
 
 def test_memory_that_processes_share_counts_once(contained):
@@ -317,10 +317,12 @@ def test_only_allowed_folders_are_mounted(contained):
     try:
         allowed.chmod(0o755)
         (allowed / "weights").write_text("weights")
-        (contained.submission / "run.sh").write_text(f"cat {allowed}/weights > /output/order.txt; echo x > {allowed}/w")
+        (contained.submission / "run.sh").write_text(
+            f"cat {allowed}/weights > /output/order.txt; echo x > {allowed}/w || echo REFUSED"
+        )
         algorithm = Algorithm(contained.submission, ("sh", "/submission/run.sh"), contained.image, (allowed,))
         ran = sandbox.run(algorithm, contained.inputs, "order.txt", LIMITS)
-        assert "Read-only file system" in ran.log
+        assert "REFUSED" in ran.log
         assert [path.name for path in allowed.iterdir()] == ["weights"]
     finally:
         shutil.rmtree(allowed)
@@ -409,7 +411,7 @@ class TestArchives:
         with pytest.raises(InputError, match=r"image.tar: holds 2 images; expected one"):
             self.answer(submission)
 
-    @pytest.mark.parametrize("kind", [pytest.param("root", marks=pytest.mark.long), "oci", "docker"])
+    @pytest.mark.parametrize("kind", ["root", "oci", "docker"])
     def test_an_archive_that_unpacks_to_more_than_is_allowed(self, submission, monkeypatch, kind):
         with tarfile.open(submission / "image.tar", "w:gz", compresslevel=1) as members:
             for name in {"root": ["zeros"], "oci": ["blobs/zeros", "index.json"], "docker": ["zeros", "manifest.json"]}[
@@ -430,7 +432,6 @@ class TestArchives:
         with pytest.raises(InputError, match=r"image.tar: took longer than 0 s to load; expected a smaller image"):
             self.answer(submission)
 
-    @pytest.mark.long
     def test_hostile_lists_of_images(self, submission):
         for content in ("[" * 100_000, "null", '[{"Config": "../../etc/passwd"}]'):
             with tarfile.open(submission / "image.tar", "w") as members:
@@ -463,10 +464,12 @@ class TestArchives:
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device")
     def test_a_device_in_an_image_opens_nothing(self, submission, image):
-        algorithm = Algorithm(submission, ("sh", "-c", "ls -l /disk; dd if=/disk of=/output/order.txt count=9"), image)
+        algorithm = Algorithm(
+            submission, ("sh", "-c", "ls -l /disk; dd if=/disk of=/output/order.txt count=9 || echo REFUSED"), image
+        )
         ran = sandbox.run(algorithm, submission.parent / "inputs", "order.txt", LIMITS)
         assert "brw-rw-rw-" in ran.log
-        assert "failed to open '/disk'" in ran.log
+        assert "REFUSED" in ran.log
         assert ran.answer is None
 
 

@@ -1,7 +1,11 @@
-"""The one error that bad input raises, and the one line that it prints."""
+"""The one error that bad input raises, and the one line that it prints.
+
+What it says is ours. A parser's reason may follow in brackets, for people: it changes with the parser's version.
+"""
 
 from __future__ import annotations
 
+from json import JSONDecodeError
 from pathlib import Path
 
 _LONGEST_VALUE = 80
@@ -27,6 +31,16 @@ def _again(kind: type[InputError], file: str, line: str) -> InputError:
     error = kind.__new__(kind, line)
     error.file, error.line = Path(file), line
     return error
+
+
+def not_json(path: Path, error: ValueError | RecursionError, expected: str) -> InputError:
+    """What the parser's ``error`` says of the file, with line and column where it knows them."""
+    if isinstance(error, RecursionError):
+        return InputError(path, "is nested too deeply", expected=expected)
+    if not isinstance(error, JSONDecodeError):
+        return InputError(path, "holds a number that is too long", expected=expected)
+    place = f"line {error.lineno}, column {error.colno}"
+    return InputError(path, f"is not JSON ({error.msg})", place, expected=expected)
 
 
 def shorten(value: object) -> str:

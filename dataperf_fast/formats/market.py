@@ -16,7 +16,7 @@ import numpy as np
 
 from dataperf_fast.formats.acquisition import MarketFiles, market_files, read_budget, read_buyer, read_prices
 from dataperf_fast.formats.csv_tables import write_table
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.errors import InputError, not_json
 from dataperf_fast.formats.files import read_text, write_text
 
 _KEYS = ("row_number", "column_number", "hist", "label_correlation")
@@ -54,13 +54,11 @@ class Seller:
         """
         path = self.files.summaries / f"{self.number}.csv.json"
         what = f"a seller's summary: {', '.join(_KEYS)}"
+        text = read_text(path, what)
         try:
-            summary = json.loads(read_text(path, what))
+            summary = json.loads(text)
         except (ValueError, RecursionError) as error:
-            if isinstance(error, InputError):
-                raise
-            place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-            raise InputError(path, f"is not JSON ({str(error)[:80]})", place, expected=what) from error
+            raise not_json(path, error, what) from error
         if not isinstance(summary, dict):
             raise InputError(path, "holds no object", expected=what)
         for key in _KEYS:

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from dataperf_fast.formats.literals import read_literal
+from dataperf_fast.formats.schema_errors import expected
 
 LONGEST_PROMPT = 10_000  # characters
 LONGEST_ID = 64
@@ -333,11 +334,10 @@ def explain(error: ValidationError) -> tuple[str, str, str]:
         return place, "is missing", ""
     if first["type"] == "extra_forbidden":
         return place, "is no known field", ""
-    expected = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
     value = first["input"]
     if isinstance(value, list) and len(value) == 1:
-        return place, f"holds a list of {_describe(value[0])}", expected
-    return place, f"holds {_describe(value)}", expected
+        return place, f"holds a list of {_describe(value[0])}", expected(first)
+    return place, f"holds {_describe(value)}", expected(first)
 
 
 def _describe(value: object) -> str:

@@ -13,13 +13,12 @@ from typing import Any
 
 import yaml
 
-from dataperf_fast.formats.errors import InputError, shorten
+from dataperf_fast.formats.errors import InputError, not_json, shorten
 from dataperf_fast.formats.files import read_text, whole_file
-from dataperf_fast.formats.setup_file import refuse_depth
+from dataperf_fast.formats.setup_file import Loader, not_yaml, refuse_depth
 
 Location = tuple[Any, ...]
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _LARGEST = 1 << 28  # bytes; the largest official file has 2 million
 _LONGEST_WORD = 200  # bytes of a file name, which file systems cut at 255
@@ -148,8 +147,8 @@ def _plain_items(text: str, at: int, indent: str) -> tuple[list[str], int]:
     return text[at + len(indent) + 2 : block.end() - 1].split(f"\n{indent}- "), block.end()
 
 
-class _SelectionLoader(_Loader):  # type: ignore[misc]
-    """The safe loader, less what would hide ids or let a small file grow: repeated keys and merges."""
+class _SelectionLoader(Loader):
+    """The loader of set-up files, less what would hide ids or let a small file grow: repeated keys and merges."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         for key, _ in node.value:
@@ -171,13 +170,8 @@ def _load_yaml(path: Path, text: str, what: str) -> Any:
     try:
         refuse_depth(text)
         return yaml.load(text, Loader=_SelectionLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}" if mark else ""
-        reason = str(getattr(error, "problem", None) or error).splitlines()[0][:160]
-        raise InputError(path, f"is not YAML ({reason})", place, expected=what) from error
-    except ValueError as error:  # a date or number that is none
-        raise InputError(path, f"is not YAML ({str(error)[:80]})", expected=what) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise not_yaml(path, error, what) from error
 
 
 def _load_json(path: Path, text: str, what: str) -> Any:
@@ -185,13 +179,8 @@ def _load_json(path: Path, text: str, what: str) -> Any:
         return json.loads(text, object_pairs_hook=_each_key_once)
     except _RepeatedKeyError as error:
         raise InputError(path, f"holds the key {error} twice in one object", expected=what) from None
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(path, f"is not JSON ({error.msg})", place, expected=what) from error
-    except ValueError as error:  # a number too long
-        raise InputError(path, f"is not JSON ({str(error)[:80]})", expected=what) from error
-    except RecursionError as error:
-        raise InputError(path, "is nested too deeply", expected=what) from error
+    except (ValueError, RecursionError) as error:
+        raise not_json(path, error, what) from error
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -257,7 +246,7 @@ def _found(value: object) -> str:
 
 def _line(text: str, content: Any, location: Location) -> int:
     """The line of the YAML node at ``location``; parses a second time, which only an error pays for."""
-    node: Any = yaml.compose(text, Loader=_Loader)
+    node: Any = yaml.compose(text, Loader=Loader)
     line = 0
     for part in location:
         if isinstance(content, dict):

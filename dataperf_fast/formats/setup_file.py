@@ -8,12 +8,28 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.errors import InputError, shorten
 from dataperf_fast.formats.files import read_text
+from dataperf_fast.formats.schema_errors import expected
 
 Schema = TypeVar("Schema", bound=BaseModel)
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 100  # levels; the official files have three
+
+
+class Loader(_SafeLoader):  # type: ignore[misc]
+    """The safe loader, which says in our words that a tag is not allowed."""
+
+
+def _refuse_tag(_: Loader, node: yaml.Node) -> None:
+    raise yaml.constructor.ConstructorError(None, None, f"the tag {shorten(node.tag)} is unknown", node.start_mark)
+
+
+Loader.add_constructor(None, _refuse_tag)
+
+
+class NestingError(yaml.MarkedYAMLError):
+    """Collections nested more than ``_DEEPEST`` levels deep."""
 
 
 def read_setup(path: Path, schema: type[Schema], what: str, private: bool = False) -> Schema:
@@ -24,12 +40,10 @@ def read_setup(path: Path, schema: type[Schema], what: str, private: bool = Fals
     text = read_text(path, what)
     try:
         refuse_depth(text)
-        tree = yaml.compose(text, Loader=_Loader)
-        content = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}" if mark else ""
-        raise InputError(path, f"is not YAML ({getattr(error, 'problem', error)})", place, expected=what) from error
+        tree = yaml.compose(text, Loader=Loader)
+        content = yaml.load(text, Loader=Loader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise not_yaml(path, error, what) from error
     try:
         return schema.model_validate(content)
     except ValidationError as error:
@@ -37,14 +51,28 @@ def read_setup(path: Path, schema: type[Schema], what: str, private: bool = Fals
         place = _place(tree, first["loc"])
         if first["type"] == "missing":
             raise InputError(path, "is missing", place, expected=what) from error
+        if first["type"] == "extra_forbidden":
+            raise InputError(path, "is no known field", place, expected=what) from None
         if private:
-            raise InputError(path, "is not as it should be", place, expected=first["msg"]) from None
-        raise InputError(path, "holds", place, first["input"], first["msg"]) from error
+            raise InputError(path, "is not as it should be", place, expected=expected(first)) from None
+        raise InputError(path, "holds", place, first["input"], expected(first)) from error
+
+
+def not_yaml(path: Path, error: yaml.YAMLError | ValueError, what: str) -> InputError:
+    """What a loader's ``error`` says of the file, with the line where it knows one."""
+    mark = getattr(error, "problem_mark", None)
+    place = f"line {mark.line + 1}" if mark else ""
+    if isinstance(error, NestingError):
+        return InputError(path, "is nested too deeply", place, expected=f"at most {_DEEPEST} levels")
+    if isinstance(error, ValueError):
+        return InputError(path, "holds a date or a number that is none", expected=what)
+    reason = str(getattr(error, "problem", None) or error).splitlines()[0][:160]
+    return InputError(path, f"is not YAML ({reason})", place, expected=what)
 
 
 def place(path: Path, location: tuple[int | str, ...]) -> str:
     """Line and name of a field of a file that was read, for what only its reader can know to be wrong."""
-    return _place(yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=_Loader), location)
+    return _place(yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=Loader), location)
 
 
 def _place(tree: Any, location: tuple[int | str, ...]) -> str:
@@ -52,16 +80,24 @@ def _place(tree: Any, location: tuple[int | str, ...]) -> str:
 
 
 def refuse_depth(text: str) -> None:
-    """Raise ``yaml.YAMLError`` for collections nested so deeply that libyaml, which recurses in C, could crash."""
+    """Raise ``NestingError`` for collections nested so deeply that libyaml, which recurses in C, could crash."""
     # Each level takes a bracket or a column; a pass of its own is only for files that have many of either.
     if text.count("[") + text.count("{") < _DEEPEST and max(map(len, text.split("\n"))) < _DEEPEST:
         return
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            mark: Any = event.start_mark
-            raise yaml.composer.ComposerError(None, None, f"more than {_DEEPEST} levels deep", mark)
+    mark: Any = None
+    try:
+        for event in yaml.parse(text, Loader=Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                mark = event.start_mark
+                break
+    except yaml.MarkedYAMLError as error:  # some libyaml count levels too, and read ahead: theirs are still to come
+        mark = error.problem_mark
+        seen = text[: mark.index] if mark else ""
+        depth = max(depth, seen.count("[") + seen.count("{") - seen.count("]") - seen.count("}"))
+    if depth > _DEEPEST:
+        raise NestingError(problem_mark=mark)
 
 
 def _line(node: Any, location: tuple[int | str, ...]) -> int:

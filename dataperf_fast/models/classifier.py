@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast.backend import Backend
-from dataperf_fast.models import libraries
+from dataperf_fast.kernels import arithmetic
 from dataperf_fast.plan import Answers, Pool
 
 # Rows classified as their label says; of label 1 those found, those claimed wrongly and those missed; the ranking.
@@ -30,10 +30,8 @@ class Classifier(ABC):
 
     name: str
     uses_seed = False
+    version = f"2, arithmetic {arithmetic.VERSION}"
     outcome = OUTCOME
-
-    def __init__(self) -> None:
-        self.version = f"1 {libraries.versions()}"
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether there are two classes to tell apart."""
@@ -77,16 +75,15 @@ class ClassifierTrainer:
             outcomes[retrain] = score(answers, self._pool.evaluation_labels)
             certain[retrain] = answers.certain
 
-        with libraries.blas().limit(limits=1, user_api="blas"):
+        with threads.one_for_blas():
             threads.run(self._threads, train_one, range(len(rows)))
         return outcomes, certain
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
         """Train once and answer (``plan.Trainer``)."""
         features = self._pool.features[rows]
-        with libraries.blas().limit(limits=1, user_api="blas"):
-            found = self._model.answer(features, labels, self._evaluation, False)
-            return found if found.certain else self._model.answer(features, labels, self._evaluation, True)
+        found = self._model.answer(features, labels, self._evaluation, False)
+        return found if found.certain else self._model.answer(features, labels, self._evaluation, True)
 
 
 def score(answers: Answers, truth: np.ndarray) -> tuple[int, int, int, int, float]:

@@ -28,16 +28,22 @@ class DualLogistic(WarmModel):
     name = "logistic-optimum"
     unsure = 1e-6
 
-    def share(self, pool: Pool, rows: np.ndarray) -> Products:
+    def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Products:
         """Compute the products."""
+        from dataperf_fast.kernels.arithmetic.matrix_product import product
+
+        multiply = product if exact else np.matmul
         features = pool.features[rows].astype(np.float64)
-        return Products(features @ features.T, pool.evaluation_features.astype(np.float64) @ features.T)
+        return Products(
+            multiply(features, features.T), multiply(pool.evaluation_features.astype(np.float64), features.T)
+        )
 
     def fit(
         self, shared: Products, labels: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Solve (``relabelled.WarmModel.fit``)."""
         from dataperf_fast.kernels import dual_logistic as kernel
+        from dataperf_fast.kernels.arithmetic.matrix_vector import rows_times
 
         signs = np.where(labels == 1, 1.0, -1.0)
         solution = kernel.start(signs) if start is None else start[1].copy()
@@ -47,4 +53,6 @@ class DualLogistic(WarmModel):
             return self.fit(shared, labels, None)
         if not solved:
             raise FloatingPointError(f"logistic regression did not converge: its equations are off by {error:.1e}")
-        return solution, shared.cross @ (kernel.C * signs * solution[:-1]) + solution[-1]
+        decisions = np.empty(len(shared.cross))
+        rows_times(np.ascontiguousarray(shared.cross), kernel.C * signs * solution[:-1], decisions)
+        return solution, decisions + solution[-1]

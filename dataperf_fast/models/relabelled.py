@@ -2,7 +2,8 @@
 
 What depends on the rows only is computed once for all label states, and a state begins where the nearest one before it
 ended. A start moves a decision by rounding only, so an outcome is the same for any batch and any number of threads,
-unless a decision is within the model's ``unsure``: such retrains count as doubtful and are run again from a cold start.
+unless a decision is within the model's ``unsure``: such retrains count as doubtful and are run again from a cold start,
+on products of the deciding arithmetic.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast.backend import Backend
-from dataperf_fast.models import libraries
+from dataperf_fast.kernels import arithmetic
 from dataperf_fast.plan import Answers, Pool, Trainer, groups_of
 
 # Evaluation rows classified as their label says, and how many of all rounding could have put on the other side.
@@ -27,7 +28,7 @@ class Relabelled(ABC):
     """A frozen model for labels 0 and 1."""
 
     name: str
-    version = "1"
+    version = f"2, arithmetic {arithmetic.VERSION}"
     uses_seed = False
     outcome = OUTCOME
 
@@ -62,8 +63,10 @@ class GroupTrainer(ABC):
         self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Train and score a batch."""
+        from dataperf_fast.kernels import threads
+
         outcomes = np.zeros(len(rows), OUTCOME)
-        with libraries.blas().limit(limits=1, user_api="blas"):
+        with threads.one_for_blas():
             for group in groups_of(rows):
                 self.train_group(rows[group.start], np.stack(labels[group]), exact, outcomes[group])
         return outcomes, outcomes["doubtful"] == 0
@@ -87,8 +90,8 @@ class WarmModel(Relabelled):
         return WarmTrainer(self, pool, backend)
 
     @abstractmethod
-    def share(self, pool: Pool, rows: np.ndarray) -> Any:
-        """Compute what all retrains on ``rows`` have in common."""
+    def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Any:
+        """Compute what all retrains on ``rows`` have in common; if ``exact`` in the deciding arithmetic."""
 
     @abstractmethod
     def fit(
@@ -107,20 +110,20 @@ class WarmTrainer(GroupTrainer):
         super().__init__(pool, backend)
         self._model = model
         self._rows: np.ndarray | None = None
-        self._shared: Any = None
+        self._shared: dict[bool, Any] = {}  # in the deciding arithmetic, or fast
         self._known: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=_REMEMBERED)
 
     def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
         """Train label states of the same rows."""
         from dataperf_fast.kernels import threads
 
-        self._share(rows)
+        shared = self._share(rows, exact)
         truth = self.pool.evaluation_labels == 1
 
         def train_part(part: np.ndarray) -> None:
             for state in part:
                 start = None if exact else self._nearest(labels[state])
-                solution, decisions = self._model.fit(self._shared, labels[state], start)
+                solution, decisions = self._model.fit(shared, labels[state], start)
                 self._known.append((labels[state], solution))
                 correct = ((decisions > 0) == truth).sum()
                 outcomes[state] = correct, 0 if exact else (np.abs(decisions) <= self._model.unsure).sum()
@@ -129,15 +132,17 @@ class WarmTrainer(GroupTrainer):
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
         """Train once, from the nearest known solution, and answer (``plan.Trainer``)."""
-        self._share(rows)
-        with libraries.blas().limit(limits=1, user_api="blas"):
-            _, decisions = self._model.fit(self._shared, labels, self._nearest(labels))
+        _, decisions = self._model.fit(self._share(rows, False), labels, self._nearest(labels))
         return Answers((decisions > 0).astype(np.uint8), decisions)
 
-    def _share(self, rows: np.ndarray) -> None:
+    def _share(self, rows: np.ndarray, exact: bool) -> Any:
         if rows is not self._rows:
-            self._rows, self._shared = rows, self._model.share(self.pool, rows)
+            self._rows = rows
+            self._shared.clear()
             self._known.clear()
+        if exact not in self._shared:
+            self._shared[exact] = self._model.share(self.pool, rows, exact)
+        return self._shared[exact]
 
     def _nearest(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """The known solution with the fewest other labels."""

@@ -29,12 +29,15 @@ class SupportVectors(WarmModel):
     name = "svc"
     unsure = 1e-7
 
-    def share(self, pool: Pool, rows: np.ndarray) -> Kernels:
+    def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Kernels:
         """Compute the kernels."""
         from dataperf_fast.kernels import gram, knn
 
         features = pool.features[rows]
         gamma = gram.scale_gamma(features)
+        if exact:
+            wide, evaluation = features.astype(np.float64), pool.evaluation_features.astype(np.float64)
+            return Kernels(gram.gram(wide, gamma)[1], gram.cross_all(evaluation, wide, gamma))
         table = knn.prepare(features)
 
         def gaussian(queries: np.ndarray) -> np.ndarray:
@@ -51,6 +54,7 @@ class SupportVectors(WarmModel):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Solve (``relabelled.WarmModel.fit``)."""
         from dataperf_fast.kernels import smo
+        from dataperf_fast.kernels.arithmetic.matrix_vector import rows_times
 
         y = np.where(labels == 1, 1, -1)
         if start is None:
@@ -59,4 +63,6 @@ class SupportVectors(WarmModel):
             alpha = np.where(labels == start[0], start[1], 0.0)
             smo.balance(y, alpha)
         rho, _ = smo.improve(y[:, None] * y * shared.gram, y, alpha, _STOP, smo.new_room(len(y)))
-        return alpha, shared.cross @ (alpha * y) - rho
+        decisions = np.empty(len(shared.cross))
+        rows_times(shared.cross, alpha * y, decisions)
+        return alpha, decisions - rho

@@ -7,7 +7,6 @@ solve, one logistic regression and one set of kernel values. Formulas: ``kernels
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataperf_fast.backend import Backend
-from dataperf_fast.models import libraries
+from dataperf_fast.kernels import arithmetic
 from dataperf_fast.plan import Answers, Pool
 
 if TYPE_CHECKING:
@@ -33,13 +32,12 @@ class Voting:
     """
 
     uses_seed = True
+    version = f"2, arithmetic {arithmetic.VERSION}"
     outcome: np.dtype[Any] = np.dtype([("f1", np.float64), ("settled", np.int64)])
 
     def __init__(self, held_out: bool = False):
         self.held_out = held_out
         self.name = "voting-held-out" if held_out else "voting"
-        # The first number changes with the kernels' arithmetic; the path of the logistic regression is the libraries'.
-        self.version = f"1 {libraries.versions()}"
 
     def bind(self, pool: Pool, backend: Backend) -> VotingTrainer:
         """Bind the model to a pool."""
@@ -137,16 +135,16 @@ class VotingTrainer(ABC):
         assert fit.svc is not None
         assert fit.logistic is not None
         [probabilities] = svc.predict_proba(fit.svc, self._pool.features[rows], self._evaluation)
-        with libraries.blas().limit(limits=1, user_api="blas"):
-            share = logistic.probabilities(fit.logistic, self._evaluation)
+        share = logistic.probabilities(fit.logistic, self._evaluation)
         return Answers(fit.classes[on_host(fit.answers)[0]], (probabilities + share) / 2)
 
     def _run(
         self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
     ) -> list[Fit]:
+        from dataperf_fast.kernels import threads
+
         fits = [self._new(group, rows, labels, seeds) for group in _by_training_set(rows, labels)]
-        with libraries.blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # lbfgs stops at its 100 iterations: that is the model
+        with threads.one_for_blas():
             fitted = self._begin(fits)
             try:
                 if not exact:
@@ -168,20 +166,19 @@ class VotingTrainer(ABC):
         return Fit(group, rows[group[0]], seeds[group], classes.astype(np.uint8), positions, answers, doubts)
 
     def _settle(self, fit: Fit) -> None:
-        """Answer the doubtful rows as the reference does: float64 from difference vectors, and scikit-learn's votes."""
+        """Answer the doubtful rows in the deciding arithmetic: float64, from difference vectors."""
         from dataperf_fast.kernels import logistic, svc, threads
 
         doubtful = np.flatnonzero(fit.doubts)
         features = self._pool.features[fit.rows]
         answers = np.empty((len(fit.seeds), len(doubtful)), np.uint8)
+        assert fit.svc is not None
+        assert fit.logistic is not None
+        found, shares = fit.svc, logistic.probabilities(fit.logistic, self._evaluation, doubtful)
 
         def settle(part: slice) -> None:
-            assert fit.svc is not None
-            assert fit.logistic is not None
-            vectors = self._evaluation[doubtful[part]]
-            share = logistic.probabilities(fit.logistic, vectors)
-            for seed, probabilities in enumerate(svc.predict_proba(fit.svc, features, vectors)):
-                answers[seed, part] = ((probabilities + share) / 2).argmax(axis=1)
+            for seed, probabilities in enumerate(svc.predict_proba(found, features, self._evaluation[doubtful[part]])):
+                answers[seed, part] = ((probabilities + shares[part]) / 2).argmax(axis=1)
 
         if len(doubtful):
             starts = range(0, len(doubtful), _SETTLED_AT_ONCE)
@@ -197,16 +194,11 @@ def _by_training_set(rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -
     return list(groups.values())
 
 
-def fit_logistic(features: np.ndarray, labels: np.ndarray, follows: bool) -> Logistic:
-    """Stopped where scikit-learn's own lbfgs stops, to the last bit: by our path if it ``follows``, else by theirs."""
-    from dataperf_fast.kernels import logistic
+def fit_logistic(features: np.ndarray, labels: np.ndarray) -> Logistic:
+    """Stopped where scikit-learn's own lbfgs stops, in float32."""
+    from dataperf_fast.kernels import binary_logistic, logistic
 
-    if follows and labels.max() > 1:
-        return logistic.fit(features, labels)
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = LogisticRegression().fit(features, labels)
-    return logistic.Logistic(fitted.coef_, fitted.intercept_)
+    return (logistic.fit if labels.max() > 1 else binary_logistic.fit_narrow)(features, labels)
 
 
 def weights_of(fit: Fit) -> tuple[np.ndarray, np.ndarray]:

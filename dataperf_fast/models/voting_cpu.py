@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dataperf_fast.backend import Backend
-from dataperf_fast.models import libraries
 from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, weights_of
 from dataperf_fast.plan import Pool
 
@@ -38,13 +37,11 @@ class CpuTrainer(VotingTrainer):
     def _begin(self, fits: list[Fit]) -> Callable[[], None]:
         from dataperf_fast.kernels import svc, threads
 
-        follows = libraries.multinomial_path_is_scikit_learns()
-
         def fit_svc(fit: Fit) -> None:
             fit.svc = svc.fit(self._pool.features[fit.rows], fit.labels, fit.seeds)
 
         def fit_weights(fit: Fit) -> None:
-            fit.logistic = fit_logistic(self._pool.features[fit.rows], fit.labels, follows)
+            fit.logistic = fit_logistic(self._pool.features[fit.rows], fit.labels)
 
         tasks = [partial(fit_one, fit) for fit in fits for fit_one in (fit_weights, fit_svc)]
         return threads.start(self._threads, lambda task: task(), tasks)

@@ -15,7 +15,6 @@ import numpy as np
 
 from dataperf_fast.backend import Backend
 from dataperf_fast.kernels.launch import array_library, on_host
-from dataperf_fast.models import libraries
 from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, weights_of
 from dataperf_fast.plan import Pool
 
@@ -39,11 +38,10 @@ class CudaTrainer(VotingTrainer):
     def _begin(self, fits: list[Fit]) -> Callable[[], None]:
         from dataperf_fast.kernels import svc, threads
 
-        follows = libraries.multinomial_path_is_scikit_learns()
         problems: list[Problem | None] = [None] * len(fits)
 
         def fit_weights(at: int) -> None:
-            fits[at].logistic = fit_logistic(self._pool.features[fits[at].rows], fits[at].labels, follows)
+            fits[at].logistic = fit_logistic(self._pool.features[fits[at].rows], fits[at].labels)
 
         def prepare(at: int) -> None:
             problems[at] = svc.prepare(self._pool.features[fits[at].rows], fits[at].labels, fits[at].seeds)

@@ -11,7 +11,6 @@ import numpy as np
 
 from dataperf_fast import backend as backends
 from dataperf_fast.backend import Backend
-from dataperf_fast.models import libraries
 from dataperf_fast.valuation.common import Valuation, checked
 
 
@@ -49,12 +48,12 @@ class NeighbourShapley(Valuation):
         return self
 
     def _values(self, backend: Backend, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
-        from dataperf_fast.kernels import knn_shapley
+        from dataperf_fast.kernels import knn_shapley, threads
 
         if backend.name == "cuda":
             from dataperf_fast.kernels import knn_shapley_cuda
             from dataperf_fast.kernels.launch import array_library
 
             return knn_shapley_cuda.values(*data, self.neighbours, backend.memory, array_library(), self.done)
-        with libraries.blas().limit(limits=1, user_api="blas"):
+        with threads.one_for_blas():
             return knn_shapley.values(*data, self.neighbours, backend.threads, self.done)

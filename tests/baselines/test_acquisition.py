@@ -49,7 +49,6 @@ def test_plans_are_legal_and_one_row_more_is_not(made, tmp_path):
             assert count == rows or price * (count + 1) / rows > share
 
 
-@pytest.mark.long
 def test_random_seller_by_seed(made, tmp_path):
     chosen = set()
     for seed in range(12):
@@ -70,6 +69,7 @@ def test_an_unknown_method(made, tmp_path):
         baselines.write(made, tmp_path, ["best"], 0, engine())
 
 
+@pytest.mark.parity
 def test_the_sweep_draws_and_trains_as_the_script_does(made, oracle, tmp_path, monkeypatch):
     monkeypatch.setattr(baselines, "TRIALS", 6)
     monkeypatch.setattr(baselines, "FRACTIONS", (0.1, 0.6))

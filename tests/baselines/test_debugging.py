@@ -34,7 +34,6 @@ def test_datascope_inspects_the_least_valuable_rows_first(suite, tmp_path):
     assert [path.read_text() for path in again] == [(tmp_path / "a" / path.name).read_text() for path in again]
 
 
-@pytest.mark.long
 def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
     tasks = digits.write_debugging(tmp_path / "data", Scale(tasks=2, train=100, test=100, val=60))
     write(tmp_path / "data", tmp_path / "data" / "submissions", None)
@@ -50,7 +49,6 @@ def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
         assert wrong[files.read_submission(path, 100)[:30]].mean() > 2 * wrong.mean()
 
 
-@pytest.mark.long
 def test_monte_carlo_on_request_beats_chance(tmp_path, monkeypatch):
     # A quarter of the permutations do for 24 rows, and take five seconds.
     monkeypatch.setattr(baselines, "MonteCarloShapley", partial(MonteCarloShapley, permutations=25))

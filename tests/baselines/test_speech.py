@@ -52,6 +52,7 @@ def test_random_draws_what_the_script_draws(data):
     assert chosen.nontargets == random.sample(allowed.nontargets, 25 // 4)
 
 
+@pytest.mark.parity
 @pytest.mark.skipif("probability" not in SVC().get_params(), reason="this scikit-learn has no SVC(probability=True)")
 def test_crossfold_proposes_what_the_scripts_loop_does(data, reference, monkeypatch):
     monkeypatch.setattr(baselines, "FOLDS", 3)

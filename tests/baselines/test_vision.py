@@ -24,7 +24,6 @@ def engine():
     return Engine(backend.choose("cpu"))
 
 
-@pytest.mark.long
 def test_official_files_that_a_seed_repeats(made, tmp_path):
     written = baselines.write(made, tmp_path / "a", None, 1, engine())
     again = baselines.write(made, tmp_path / "b", None, 1, engine())

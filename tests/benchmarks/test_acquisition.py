@@ -39,6 +39,7 @@ def submit(folder, *plans):
     return folder
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("model", ["lr", "knn", "rf"])
 def test_all_ten_shared_trials(shared_data, model):
     expected = json.loads((shared_data / "expected/acquisition_0_uniform.json").read_text())[model]
@@ -48,7 +49,8 @@ def test_all_ten_shared_trials(shared_data, model):
     assert (record.task, record.submission, record.retrains) == ("0", "uniform", 10)
 
 
-@pytest.mark.parametrize("model", ["lr", "knn", pytest.param("rf", marks=pytest.mark.long)])
+@pytest.mark.parity
+@pytest.mark.parametrize("model", ["lr", "knn", "rf"])
 def test_same_trials_as_the_reference(made, tmp_path, model):
     paths = [submit(tmp_path / "some", "9,0,20,11", "3,14,0,30"), submit(tmp_path / "others", "20,20,20,0", "0,0,9,9")]
     if model == "rf":
@@ -62,6 +64,7 @@ def test_same_trials_as_the_reference(made, tmp_path, model):
     assert mean.score == pytest.approx((first.score + second.score) / 2, rel=1e-15)
 
 
+@pytest.mark.parity
 def test_one_stream_of_draws_goes_on_from_market_to_market(made, oracle, tmp_path):
     paths = [submit(tmp_path / "both", "9,0,20,11", "3,14,0,30"), submit(tmp_path / "second", None, "3,14,0,30")]
     records = {(r.submission, r.task): r for r in dpf.evaluate("acquisition", made, paths, cache=False)}

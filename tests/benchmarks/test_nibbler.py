@@ -19,6 +19,7 @@ from dataperf_fast.nibbler import creativity, ratings, work_list
 from dataperf_fast.synth import nibbler as synth
 
 from ..organize import contests
+from ..wording import ours
 
 SECRET = "zzqsecret"  # in every prompt of these tests
 
@@ -313,8 +314,8 @@ def test_what_is_broken_costs_itself_and_says_where(made, tmp_path, capsys):
     assert {
         (r["submission"], r["task"]): r["score"] for r in map(json.loads, out.splitlines()) if r["status"] == "ok"
     } == good
-    assert [line.split("zz.jsonl: ")[1] for line in err.splitlines()] == [
-        "line 1, participant: is missing", "line 2: is not JSON (Expecting value at character 9)",
+    assert [ours(line.split("zz.jsonl: ")[1]) for line in err.splitlines()] == [
+        "line 1, participant: is missing", "line 2: is not JSON",
     ]  # fmt: skip
     with pytest.raises(InputError, match="no such file or folder"):
         dpf.evaluate("nibbler", tmp_path / "nowhere")

@@ -54,6 +54,7 @@ def invalid(data: Path, *paths: Path) -> str:
     return record.error
 
 
+@pytest.mark.parity
 def test_the_reference_scripts_scores_on_real_recordings(shared_data):
     expected = json.loads((shared_data / "expected" / "speech.json").read_text())
     records = dpf.evaluate("speech", shared_data / "speech", cache=False)
@@ -65,6 +66,7 @@ def test_the_reference_scripts_scores_on_real_recordings(shared_data):
         assert np.mean(list(scores.values())) == record.score
 
 
+@pytest.mark.parity
 @needs_probability
 def test_backends_agree_on_every_seed(data):
     paths = [submit(data, f"team{seed}", choose(data, seed)) for seed in range(3)]
@@ -86,6 +88,7 @@ def test_rows_stand_in_the_references_order():
     assert classes.tolist() == [2, 2, 1, 0, 0, 0, 0]
 
 
+@pytest.mark.parity
 def test_all_submissions_are_scored_in_one_run_and_alone_the_same(data):
     together = {}
     paths = [submit(data, f"team{seed}", choose(data, seed)) for seed in range(4)]

@@ -37,6 +37,7 @@ def variants(made, folder, count):
     return folder
 
 
+@pytest.mark.parity
 def test_every_shared_figure(shared_data):
     expected = json.loads((shared_data / "expected/vision.json").read_text())
     records = {r.task: r for r in dpf.evaluate("vision", shared_data / "vision", cache=False)}
@@ -49,6 +50,7 @@ def test_every_shared_figure(shared_data):
     assert records["mean"].score == pytest.approx(records["mean"].details["f1"])
 
 
+@pytest.mark.parity
 def test_same_figures_as_the_reference(made, tmp_path):
     teams = variants(made, tmp_path / "teams", 8)
     fast = dpf.evaluate("vision", made, teams, cache=False)
@@ -108,13 +110,3 @@ def test_finished_retrains_are_known_again(made, tmp_path, monkeypatch):
 
     monkeypatch.setattr(binary_logistic, "fit", lambda *_: pytest.fail("trained again"))
     assert [r.details for r in dpf.evaluate("vision", made)] == [r.details for r in first]
-
-
-def test_where_the_path_is_not_followed_scikit_learns_solver_runs(made, monkeypatch):
-    from dataperf_fast.kernels import binary_logistic
-    from dataperf_fast.models import libraries
-
-    first = dpf.evaluate("vision", made, cache=False)
-    monkeypatch.setattr(libraries, "binary_path_is_scikit_learns", lambda width: False)
-    monkeypatch.setattr(binary_logistic, "fit", lambda *_: pytest.fail("our path was taken"))
-    assert [r.details for r in dpf.evaluate("vision", made, cache=False)] == [r.details for r in first]

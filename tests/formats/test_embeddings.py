@@ -134,18 +134,21 @@ def item(row: int, value: object):
 EMBEDDING_FAULTS = {
     "no embedding": (lambda c: c.pop("embedding"), f"has no column 'embedding'; expected {EMBEDDINGS}"),
     "no ImageID": (lambda c: c.update(id=c.pop("ImageID")), f"has no column 'ImageID'; expected {EMBEDDINGS}"),
-    "ids of numbers": (lambda c: c.update(ImageID=list(range(60))), "column ImageID holds int64; expected strings"),
+    "ids of numbers": (
+        lambda c: c.update(ImageID=list(range(60))),
+        f"column ImageID holds {pa.int64()}; expected strings",
+    ),
     "ids of lists": (
         lambda c: c.update(ImageID=[["id57"]] * 60),
         f"column ImageID holds {pa.list_(pa.field('element', pa.string()))}; expected strings",
     ),
     "no list": (
         lambda c: c.update(embedding=[1.5] * 60),
-        "column embedding holds double; expected a list of numbers a row",
+        f"column embedding holds {pa.float64()}; expected a list of numbers a row",
     ),
     "lists of text": (
         lambda c: c.update(embedding=[["a"] * 4] * 60),
-        "column embedding holds lists of string; expected lists of numbers",
+        f"column embedding holds lists of {pa.string()}; expected lists of numbers",
     ),
     "short": (item(57, [1.0] * 3), "row 57: column embedding holds a vector of length 3; expected length 4"),
     "long": (item(57, [1.0] * 5), "row 57: column embedding holds a vector of length 5; expected length 4"),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dataperf_fast.formats import nibbler
 from dataperf_fast.formats.errors import InputError
+from tests.wording import ours
 
 PROMPT = "a secret garden"
 MS = 1_690_908_107_123  # 2023-08-01T16:41:47.123Z
@@ -229,16 +230,16 @@ def test_broken_csv_rows_cost_themselves(tmp_path):
     text = f",prompt\n1,ok\n2\n3,a,{PROMPT}\n{PROMPT},b\n4,{PROMPT}\ud800\n5,{'x' * 140_000}\n1,again\n6,fine\n"
     read = nibbler.read_round(put(tmp_path / "a.csv", text.replace("\ud800", "")))
     assert read.submitted["pair"].to_pylist() == ["a:1", "a:4", "a:6"]
-    assert [str(problem).removeprefix(f"{tmp_path / 'a.csv'}: ") for problem in read.problems] == [
+    assert [ours(str(problem)).removeprefix(f"{tmp_path / 'a.csv'}: ") for problem in read.problems] == [
         "line 3: has 1 columns; expected 2: a row's number, its prompt",
         "line 4: has 3 columns; expected 2: a row's number, its prompt",
         "line 5: holds a row name of 15 characters; expected a row number",
-        "line 7: is not CSV (field larger than field limit (131072))",
+        "line 7: is not CSV",
         "row 1, pair: repeats 'a:1': 'a:1'; expected each pair once",
     ]
     assert "has another header" in refusal(put(tmp_path / "b.csv", f"{PROMPT},prompt\n1,a\n"))
     read = nibbler.read_round(put(tmp_path / "c.csv", f',prompt\n1,a\n2,"{PROMPT}\n3,b\n'))
-    assert "line 4: is not CSV (unexpected end of data)" in only_problem(read)
+    assert "line 4: is not CSV (" in only_problem(read)
 
 
 def test_attempts(tmp_path):
@@ -372,13 +373,13 @@ def of_rating(expected: str, **changes) -> tuple[dict, str]:
     ("changes", "expected"),
     [
         ({"prompt": ...}, "prompt: is missing"),
-        ({"prompt": 3}, "prompt: holds 3; expected Input should be a valid string"),
+        ({"prompt": 3}, "prompt: holds 3; expected text"),
         ({"prompt": None}, "prompt: holds None; expected"),
         ({"prompt": [PROMPT]}, "prompt: holds a list of text of 15 characters; expected"),
         ({"prompt": {"a": PROMPT}}, "prompt: holds a dict of 1; expected"),
         (
             {"prompt": PROMPT + "x" * 10_000},
-            "prompt: holds text of 10015 characters; expected String should have at most",
+            "prompt: holds text of 10015 characters; expected text of at most 10000 characters",
         ),
         ({"prompt": PROMPT + "\ud800"}, "prompt: holds text of 16 characters; expected"),
         ({"timestamp": MS / 1000}, "timestamp: holds 1690908107.123; expected a time from 2000 to 2100"),
@@ -402,7 +403,7 @@ def of_rating(expected: str, **changes) -> tuple[dict, str]:
         ),
         ({"hashed_filename": "x" * 201}, "hashed_filename: holds text of 201 characters; expected"),
         ({"hashed_filename": [PROMPT] * 3}, "hashed_filename: holds a list of 3; expected"),
-        ({"submission_annotations": 3}, "submission_annotations: holds 3; expected Input should be"),
+        ({"submission_annotations": 3}, "submission_annotations: holds 3; expected named fields"),
         ({"submission_annotations": repr([PROMPT])}, "submission_annotations: holds a list of text of 15 characters"),
         literal("__import__('os').system('secret')", "a name at character 1"),
         literal("{'submitter_id': open('secret')}", "a name at character 18"),
@@ -439,7 +440,7 @@ def of_rating(expected: str, **changes) -> tuple[dict, str]:
                 ("text_attack_mode", (PROMPT,), "a tuple of 1; expected"),
                 ("image_failure_type", {PROMPT}, "a set of 1; expected"),
                 ("image_failure_target", {"a": 1}, "a dict of 1; expected"),
-                ("image_failure_target", ["x"] * 101, "a list of 101; expected List should have at most 100"),
+                ("image_failure_target", ["x"] * 101, "a list of 101; expected a list of at most 100"),
             ]
         ),
         (
@@ -629,8 +630,8 @@ def test_ratings_join_their_pairs(tmp_path):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (PROMPT, ": is not JSON (Expecting value at character 1)"),
-        ('{"prompt": "secret', ": is not JSON (Unterminated string starting at character 12)"),
+        (PROMPT, ": is not JSON ("),
+        ('{"prompt": "secret', ": is not JSON ("),
         (b'{"prompt": "\xff"}', ": is not UTF-8 text (byte 12)"),
         (DEEP, ": is nested too deeply"),
         (json.dumps(PROMPT), ": holds text of 15 characters; expected"),

@@ -71,21 +71,24 @@ BAD_YAML = {
         "targets: {}\nnontargets:\n- /b\n",
         "line 3, nontargets[0]: holds the clip id '/b', whose word is em",
     ),
-    "not yaml": (T + "  - [", ": is not YAML (did not find expected node content)"),
-    "tag": ("targets: !!python/object/apply:os.system [echo]\n", "line 1: is not YAML (could not determine"),
+    "not yaml": (T + "  - [", ": is not YAML ("),
+    "tag": (
+        "targets: !!python/object/apply:os.system [echo]\n",
+        "line 1: is not YAML (the tag 'tag:yaml.org,2002:python/object/apply:os.system' is unknown)",
+    ),
     "same word": (T + "  cat: []\n  cat: []\n" + N, "line 3: is not YAML (the key 'cat' stands here a second time)"),
     "same key": (N + N + "targets: {}\n", "line 2: is not YAML (the key 'nontargets' stands"),
     "merge": ("a: &a {}\ntargets: {<<: *a}\n", "line 2: is not YAML (merges are not allowed here)"),
-    "two documents": ("targets: {}\n---\n" + N, "is not YAML (but found another document)"),
-    "no date": ("targets: 2001-99-01\n", "is not YAML (month must be in 1..12)"),
-    "control": ("targets: \x07\n", "is not YAML (unacceptable character #x0007"),
-    "deep": ("[" * 200_000, "line 1: is not YAML (more than 100 levels deep)"),
-    "deep block": ("- " * 5_000, "line 1: is not YAML (more than 100 levels deep)"),
+    "two documents": ("targets: {}\n---\n" + N, ": is not YAML ("),
+    "no date": ("targets: 2001-99-01\n", ": holds a date or a number that is none; expected the evaluation clips"),
+    "control": ("targets: \x07\n", ": is not YAML ("),
+    "deep": ("[" * 200_000, "line 1: is nested too deeply; expected at most 100 levels"),
+    "deep block": ("- " * 5_000, "line 1: is nested too deeply; expected at most 100 levels"),
     "bomb": (BOMB, "targets.cat[0]: holds a list; expected a clip id"),
 }
 BAD_JSON = {
-    "not json": ('{"targets":\n{,', "line 2, column 2: is not JSON (Expecting property name"),
-    "cut": ('{"targets": {"cat": ["cat/a', "line 1, column 22: is not JSON (Unterminated string"),
+    "not json": ('{"targets":\n{,', "line 2, column 2: is not JSON ("),
+    "cut": ('{"targets": {"cat": ["cat/a', "line 1, column 22: is not JSON ("),
     "empty": ("", "line 1, column 1: is not JSON"),
     "list": ("[]", ".json: holds a list; expected a mapping"),
     "same word": ('{"targets": {"a": [], "a": []}, "nontargets": []}', "holds the key 'a' twice in one object"),
@@ -99,7 +102,7 @@ BAD_JSON = {
         "holds the word '\\ud800', which holds a character",
     ),
     "deep": ("[" * 200_000, "is nested too deeply"),
-    "long number": ('{"targets": ' + "1" * 9_000 + "}", "is not JSON (Exceeds the limit"),
+    "long number": ('{"targets": ' + "1" * 9_000 + "}", ": holds a number that is too long; expected a submission"),
 }
 
 
@@ -218,7 +221,6 @@ SCALARS = st.one_of(
 @given(
     st.dictionaries(SCALARS, st.lists(SCALARS, max_size=4), max_size=4), st.lists(SCALARS, max_size=4), st.booleans()
 )
-@pytest.mark.long
 def test_dumped_selections_agree(targets, nontargets, escapes):
     content = {"targets": targets, "nontargets": nontargets}
     agrees(yaml.safe_dump(content, sort_keys=False, allow_unicode=not escapes))

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
 from sklearn.linear_model import LogisticRegression
 
 from dataperf_fast.kernels import binary_logistic
-from dataperf_fast.models import libraries
 
-
-@pytest.fixture(autouse=True)
-def one_blas_thread():
-    with libraries.blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@pytest.fixture
-def following():
-    if not libraries.binary_path_is_scikit_learns(256):
-        pytest.skip("this machine's BLAS sums in another order than it does with AVX2: scikit-learn's path is taken")
+pytestmark = pytest.mark.parity
 
 
 def problem(generator, rows, width, scale=1.0):
@@ -44,13 +30,13 @@ def check(oracle, features, labels):
 
 # Rows left over after groups of four are summed in other orders: two, one, and three as two and one.
 @pytest.mark.parametrize("rows", [2, 3, 4, 5, 6, 7, 8, 97, 128, 129, 500, 1001])
-@pytest.mark.parametrize("width", [4, 12, 256, 768, 2048])
-def test_same_bits_for_any_number_of_rows(oracle, following, rows, width):
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 7, 12, 256, 768, 2048, 2051, 4100])
+def test_same_bits_for_any_number_of_rows(oracle, rows, width):
     generator = np.random.default_rng(rows * width)
     check(oracle, problem(generator, rows, width)[0].astype(np.float32), problem(generator, rows, width)[1])
 
 
-def test_same_bits_for_random_problems_and_some_stop_unconverged(oracle, following):
+def test_same_bits_for_random_problems_and_some_stop_unconverged(oracle):
     generator = np.random.default_rng(4)
     iterations = []
     for number in range(80):
@@ -98,9 +84,3 @@ def test_the_loss_of_a_row_keeps_its_digits(logit, label):
     sign = 1 if label else -1
     np.testing.assert_allclose(loss, np.logaddexp(0, -sign * logit), rtol=1e-14, atol=2e-16)
     np.testing.assert_allclose(slope, -sign / (1 + np.exp(np.clip(sign * logit, -700, 700))), rtol=1e-13, atol=1e-300)
-
-
-def test_widths_that_are_summed_otherwise_are_not_covered():
-    assert [width for width in (0, 1, 2, 4, 6, 255, 256, 768, 2048, 2052) if binary_logistic.covers(width)] == [
-        4, 256, 768, 2048,
-    ]  # fmt: skip

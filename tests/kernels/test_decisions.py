@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from dataperf_fast.kernels import decisions
+
+pytestmark = pytest.mark.parity
 
 
 def plain_score(train_logits, train_labels, logits, labels):

@@ -7,6 +7,8 @@ import pytest
 
 from dataperf_fast.kernels import linear_net
 
+pytestmark = pytest.mark.parity
+
 # sha256 of W1, b1, w2, b2 of torch.nn.Linear(2048, 128) and (128, 1) after manual_seed(42), PyTorch 2.13.0.
 PYTORCH_WEIGHTS = "588873de1a8deabf7f03a6facc275bf9dbec111127f89eeba5579566765abe34"
 
@@ -49,9 +51,7 @@ def test_initial_weights_are_pytorchs():
     assert digest == PYTORCH_WEIGHTS
 
 
-@pytest.mark.parametrize(
-    "rows", [1, 70, pytest.param(450, marks=pytest.mark.long)]
-)  # one batch; a short last batch; 160 steps, over a rebase
+@pytest.mark.parametrize("rows", [1, 70, 450])  # one batch; a short last batch; 160 steps, over a rebase
 def test_exact_path_is_the_textbook_net(rows):
     nets = 2 if rows < 450 else 1  # the textbook's is slow
     features, evaluation, labels = problem(rows, nets)

@@ -5,6 +5,8 @@ import pytest
 
 from dataperf_fast.kernels import knn, neighbour_votes
 
+pytestmark = pytest.mark.parity
+
 
 @pytest.mark.parametrize("neighbours", [1, 2, 4, 9])
 def test_votes_are_counted_afresh_for_every_state(neighbours):

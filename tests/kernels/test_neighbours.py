@@ -10,6 +10,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from dataperf_fast.kernels import neighbours
 
+pytestmark = pytest.mark.parity
+
 
 @pytest.mark.parametrize(
     ("rows", "width", "classes", "k"), [(9, 3, 2, 9), (40, 5, 2, 9), (300, 20, 4, 9), (700, 768, 3, 5)]

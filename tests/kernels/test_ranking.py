@@ -5,9 +5,12 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pytest
 from sklearn.metrics import average_precision_score
 
 from dataperf_fast.kernels.ranking import average_precision
+
+pytestmark = pytest.mark.parity
 
 
 def test_same_as_scikit_learn():

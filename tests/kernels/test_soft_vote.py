@@ -11,6 +11,8 @@ from dataperf_fast.kernels.exponential import exponentiate
 from dataperf_fast.kernels.f1 import macro_f1
 from tests.problems import board
 
+pytestmark = pytest.mark.parity
+
 SEEDS = np.array([5, 69, 98])
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from dataperf_fast.kernels import stumps
-from dataperf_fast.models.stumps import _split_by_scikit_learn
+from dataperf_fast.kernels import chance_splits, stumps
+
+pytestmark = pytest.mark.parity
 
 
 def problem(seed, rows, width, grid=None):
@@ -25,14 +24,17 @@ def problem(seed, rows, width, grid=None):
 
 
 def fit(features, labels):
-    """Ours, and the stages that it left to chance."""
-    asked = []
+    """Ours, and how many stages were gone through as scikit-learn does."""
+    gone_through = []
 
-    def settle(stage, residuals):
-        asked.append(stage)
-        return _split_by_scikit_learn(features, stage, residuals)
+    def split(*problem):
+        gone_through.append(problem)
+        return whole(*problem)
 
-    return stumps.fit(features, labels, settle), asked
+    whole = chance_splits.split_as_scikit_learn
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chance_splits, "split_as_scikit_learn", split)
+        return stumps.fit(features, labels), gone_through
 
 
 def check(oracle, features, labels, evaluation):
@@ -89,7 +91,7 @@ def test_a_single_leaf_where_nothing_is_left_to_split(oracle):
 
 def test_a_split_is_the_best_by_brute_force():
     features, labels, _ = problem(7, 40, 6)
-    first = stumps.fit(features, labels, partial(_split_by_scikit_learn, features))
+    first = stumps.fit(features, labels)
     residuals = labels - labels.mean()
     gains = {}
     for feature in range(6):

@@ -12,6 +12,8 @@ from sklearn.svm import SVC
 from dataperf_fast.kernels import gram, platt, smo, svc
 from tests.problems import board, small_problem
 
+pytestmark = pytest.mark.parity
+
 GOLDEN = Path(__file__).parents[2] / "data" / "golden" / "svc.json"
 needs_probability = pytest.mark.skipif(
     "probability" not in SVC().get_params(), reason="this scikit-learn has no SVC(probability=True); goldens stand in"
@@ -32,7 +34,7 @@ def check(oracle, features, labels, seed, rows):
 
 
 @needs_probability
-@pytest.mark.parametrize("part", [0, 1, *(pytest.param(part, marks=pytest.mark.long) for part in (2, 3, 4, 5))])
+@pytest.mark.parametrize("part", range(6))
 def test_three_thousand_problems_equal_scikit_learns_to_the_last_bit(oracle, part):
     generator = np.random.default_rng([17, part])
     for _ in range(500):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
@@ -13,7 +11,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from dataperf_fast import backend
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import acquisition, trading, vision
-from dataperf_fast.models import libraries
 from dataperf_fast.models.logistic import LogisticRegression
 from dataperf_fast.models.neighbours import NearestNeighbours
 from dataperf_fast.models.stumps import BoostedStumps
@@ -21,14 +18,9 @@ from dataperf_fast.plan import Plan, Pool
 from dataperf_fast.synth import acquisition as made_markets
 from dataperf_fast.synth import vision as made_concepts
 
+pytestmark = pytest.mark.parity
+
 MARKETS, CONCEPTS = 5, 20
-
-
-@pytest.fixture(autouse=True)
-def one_blas_thread():
-    with libraries.blas().limit(limits=1, user_api="blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +93,7 @@ def test_three_classes_and_labels_that_do_not_start_at_zero(oracle, ours):
         check(oracle, ours, theirs, [(features, labels, generator.standard_normal((50, 12)))])
 
 
-def test_widths_that_our_path_does_not_cover_are_scikit_learns(oracle):
+def test_a_width_that_is_not_in_whole_fours(oracle):
     generator = np.random.default_rng(4)
     labels = np.arange(40) % 2
     features = generator.standard_normal((40, 7)) + labels[:, None]
@@ -114,7 +106,7 @@ def test_widths_that_our_path_does_not_cover_are_scikit_learns(oracle):
 
 
 def test_a_vote_that_hangs_on_a_tie_is_run_again_exactly(oracle):
-    # Eighteen rows at one place, nine of each label: whom a vote of nine hears is scikit-learn's affair.
+    # Eighteen rows at one place, nine of each label: a vote of nine hears those that come first.
     features = np.repeat(np.ones((1, 4)), 18, axis=0)
     labels = np.arange(18) % 2
     evaluation = np.zeros((3, 4))

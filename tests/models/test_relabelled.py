@@ -14,6 +14,8 @@ from dataperf_fast.engine import Engine
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.plan import Plan, Pool
 
+pytestmark = pytest.mark.parity
+
 NAMES = ("logistic", "svc", "knn", "xgb")
 
 

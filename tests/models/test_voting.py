@@ -14,6 +14,8 @@ from dataperf_fast.models.voting_cpu import CpuTrainer
 from dataperf_fast.plan import Plan, Pool
 from tests.problems import board
 
+pytestmark = pytest.mark.parity
+
 SEEDS = np.array([5, 69])
 needs_probability = pytest.mark.skipif(
     "probability" not in SVC().get_params(), reason="this scikit-learn has no SVC(probability=True)"

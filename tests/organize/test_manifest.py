@@ -52,7 +52,7 @@ def test_paths_and_limits(folder):
     ("old", "new", "line"),
     [
         ("seconds: 60", "seconds: soon", "line 11, boards.0.limits.seconds: holds 'soon'"),
-        ("memory_mib: 512", "memory: 512", "line 12, boards.0.limits.memory: holds 512; expected Extra inputs"),
+        ("memory_mib: 512", "memory: 512", "line 12, boards.0.limits.memory: is no known field"),
         ("hidden: false", "hidden: perhaps", "line 6, boards.0.tasks.0.hidden: holds 'perhaps'"),
         (
             "board: debugging",

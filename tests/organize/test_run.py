@@ -166,7 +166,6 @@ def test_speech_sets_may_hold_different_languages_and_algorithms_fail_by_task(tm
     assert "exited with status 1" in errors["pt_25"]
 
 
-@pytest.mark.long
 def test_killed_at_any_moment_it_goes_on_and_gives_the_same_table(data, tmp_path):
     contests.write_orders(data, tmp_path / "teams", 60)
     path = contest(tmp_path, data)

@@ -128,7 +128,6 @@ def _open_all(folder: str, barrier) -> None:
         Store(f"sqlite:///{folder}/{number}.sqlite").close()
 
 
-@pytest.mark.long
 def test_opening_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(4)

@@ -51,7 +51,6 @@ def small(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.long
 def test_the_same_arguments_give_the_same_bytes(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert list(synth.write(tmp_path / name, TINY, seed)) == [0, 1]
@@ -125,7 +124,6 @@ def test_domains_lie_apart():
     assert np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)) > 4 * within
 
 
-@pytest.mark.long
 def test_the_digits_market(tmp_path):
     assert digits_market.write(tmp_path / "a") == tmp_path / "a"
     digits_market.write(tmp_path / "b")

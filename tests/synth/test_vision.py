@@ -158,7 +158,6 @@ def test_a_board_is_neither_trivial_nor_hopeless(small):
     assert all(0.6 < fitted_f1(small, name, setup) < 0.85 for name in setup.tasks)
 
 
-@pytest.mark.long
 def test_a_big_pool_is_not_held_whole(tmp_path):
     """In a process of its own, whose peak is its own: the 47,000 vectors more take 48 MB."""
     code = """

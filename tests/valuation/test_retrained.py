@@ -78,7 +78,7 @@ def test_monte_carlo_is_within_its_confidence_interval(model):
     assert found.values_.sum() == pytest.approx(worths[-1] - worths[0], abs=1e-12)
 
 
-@pytest.mark.parametrize("tolerance", [pytest.param(0.0, marks=pytest.mark.long), 0.05])
+@pytest.mark.parametrize("tolerance", [0.0, 0.05])
 def test_truncation_follows_the_algorithm(tolerance):
     """Ghorbani and Zou's algorithm, order by order, with scikit-learn."""
     data = problem(12)

@@ -1,7 +1,8 @@
-"""Four float64 side by side, as one register of a vector unit holds them, for kernels whose order of sums is fixed.
+"""Several floats side by side, as one register of a vector unit holds them, for kernels whose order of sums is fixed.
 
-A compiler may not reorder a sum, so it leaves a dot product scalar; here the kernel itself says which four partial sums
-there are. ``multiply_add`` rounds once, as fused multiply-add does.
+A compiler may not reorder a sum, so it leaves a dot product scalar; here the kernel itself says which partial sums
+there are: four of float64 or eight of float32. ``multiply_add`` rounds once, as fused multiply-add does. Where a
+machine's registers are wider or narrower, or it has no such instruction, the same lanes give the same bytes.
 """
 
 from __future__ import annotations
@@ -12,23 +13,30 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
 
-LANES = 4
-_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+LANES, LANES32 = 4, 8
 _INDEX = ir.IntType(32)
 
 
 class _Lanes(types.Type):
-    def __init__(self) -> None:
-        super().__init__(name="Lanes")
+    """``count`` lanes of ``dtype``."""
 
+    def __init__(self, dtype: Any, count: int) -> None:
+        self.dtype, self.count = dtype, count
+        super().__init__(name=f"Lanes({dtype}, {count})")
 
-_lanes = _Lanes()
+    @property
+    def vector(self) -> Any:
+        element = ir.FloatType() if self.dtype == types.float32 else ir.DoubleType()
+        return ir.VectorType(element, self.count)
 
 
 @register_model(_Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any):
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, kind.vector)
+
+
+_lanes, _lanes32 = _Lanes(types.float64, LANES), _Lanes(types.float32, LANES32)
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any, lanes: int) -> Any:
@@ -40,12 +48,24 @@ def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any, lanes: in
 
 @intrinsic
 def load(typing_context: Any, array: Any, at: Any) -> Any:
-    """``array[at : at + 4]`` of a contiguous float32 or float64 array; the end is not checked."""
+    """``array[at : at + 4]`` of a contiguous float64 array, eight of a float32 one; the end is not checked."""
+    kind = _lanes32 if array.dtype == types.float32 else _lanes
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = _place(context, builder, signature.args[0], values[0], values[1], kind.count)
+        return builder.load(place, align=kind.dtype.bitwidth // 8)
+
+    return kind(array, types.intp), generate
+
+
+@intrinsic
+def load_wide(typing_context: Any, array: Any, at: Any) -> Any:
+    """``array[at : at + 4]`` of a contiguous float32 or float64 array, as float64; the end is not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         place = _place(context, builder, signature.args[0], values[0], values[1], LANES)
         lanes = builder.load(place, align=signature.args[0].dtype.bitwidth // 8)
-        return lanes if signature.args[0].dtype == types.float64 else builder.fpext(lanes, _VECTOR)
+        return lanes if signature.args[0].dtype == types.float64 else builder.fpext(lanes, _lanes.vector)
 
     return _lanes(array, types.intp), generate
 
@@ -59,7 +79,7 @@ def gather(typing_context: Any, values: Any, places: Any, at: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, array).data
         codes = builder.load(_place(context, builder, signature.args[1], places, at, LANES), align=4)
         codes = builder.and_(codes, ir.Constant(codes.type, [0x7FFFFFFF] * LANES))
-        lanes = ir.Constant(_VECTOR, ir.Undefined)
+        lanes = ir.Constant(_lanes.vector, ir.Undefined)
         for lane in range(LANES):
             place = builder.zext(builder.extract_element(codes, _INDEX(lane)), ir.IntType(64))
             lanes = builder.insert_element(lanes, builder.load(builder.gep(data, [place])), _INDEX(lane))
@@ -85,11 +105,12 @@ def larger(typing_context: Any, a: Any, b: Any, codes: Any, at: Any) -> Any:
 
 @intrinsic
 def store(typing_context: Any, array: Any, at: Any, lanes: Any) -> Any:
-    """Write ``lanes`` to ``array[at : at + 4]`` of a contiguous float64 array; the end is not checked."""
+    """Write ``lanes`` to ``array[at : ..]`` of a contiguous array of their dtype; the end is not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place = _place(context, builder, signature.args[0], values[0], values[1], LANES)
-        builder.store(values[2], place, align=8)
+        kind = signature.args[0]
+        place = _place(context, builder, kind, values[0], values[1], signature.args[2].count)
+        builder.store(values[2], place, align=kind.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes), generate
@@ -97,33 +118,33 @@ def store(typing_context: Any, array: Any, at: Any, lanes: Any) -> Any:
 
 @intrinsic
 def spread(typing_context: Any, value: Any) -> Any:
-    """``value`` in every lane."""
+    """A float64 in four lanes, a float32 in eight."""
+    kind = _lanes32 if value == types.float32 else _lanes
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), values[0], _INDEX(0))
-        return builder.shuffle_vector(
-            first, ir.Constant(_VECTOR, ir.Undefined), ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
-        )
+        nothing = ir.Constant(kind.vector, ir.Undefined)
+        first = builder.insert_element(nothing, values[0], _INDEX(0))
+        return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INDEX, kind.count), [0] * kind.count))
 
-    return _lanes(types.float64), generate
+    return kind(kind.dtype), generate
 
 
 @intrinsic
 def multiply(typing_context: Any, a: Any, b: Any) -> Any:
     """``a * b``."""
-    return _lanes(_lanes, _lanes), lambda context, builder, signature, values: builder.fmul(*values)
+    return a(a, a), lambda context, builder, signature, values: builder.fmul(*values)
 
 
 @intrinsic
 def add(typing_context: Any, a: Any, b: Any) -> Any:
     """``a + b``."""
-    return _lanes(_lanes, _lanes), lambda context, builder, signature, values: builder.fadd(*values)
+    return a(a, a), lambda context, builder, signature, values: builder.fadd(*values)
 
 
 @intrinsic
 def subtract(typing_context: Any, a: Any, b: Any) -> Any:
     """``a - b``."""
-    return _lanes(_lanes, _lanes), lambda context, builder, signature, values: builder.fsub(*values)
+    return a(a, a), lambda context, builder, signature, values: builder.fsub(*values)
 
 
 @intrinsic
@@ -131,15 +152,26 @@ def multiply_add(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        return builder.call(builder.module.declare_intrinsic("llvm.fma.v4f64", (), kind), values)
+        name = f"llvm.fma.v{a.count}f{a.dtype.bitwidth}"
+        kind = ir.FunctionType(a.vector, [a.vector] * 3)
+        return builder.call(builder.module.declare_intrinsic(name, (), kind), values)
 
-    return _lanes(_lanes, _lanes, _lanes), generate
+    return a(a, a, a), generate
+
+
+@intrinsic
+def lane(typing_context: Any, lanes: Any, at: Any) -> Any:
+    """One of the lanes."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.extract_element(values[0], builder.trunc(values[1], _INDEX))
+
+    return lanes.dtype(lanes, types.intp), generate
 
 
 @intrinsic
 def total(typing_context: Any, lanes: Any) -> Any:
-    """``(first + third) + (second + fourth)``: halves first, as vector units sum their lanes."""
+    """``(first + third) + (second + fourth)`` of four: halves first, as vector units sum their lanes."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         parts = [builder.extract_element(values[0], _INDEX(at)) for at in range(LANES)]

@@ -1,0 +1,40 @@
+"""What a field was expected to hold, in our words: pydantic's own change with its versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_EXPECTED = {
+    "string_type": "text",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_short": "text of at least {min_length} characters",
+    "string_too_long": "text of at most {max_length} characters",
+    "path_type": "a path",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+    "dict_type": "named fields",
+    "model_type": "named fields",
+    "model_attributes_type": "named fields",
+    "datetime_type": "a time",
+    "literal_error": "{expected}",
+    "value_error": "{error}",
+}
+
+
+def expected(first: Any) -> str:
+    """What the field of ``first``, an entry of ``ValidationError.errors()``, was expected to hold."""
+    words = _EXPECTED.get(first["type"])
+    return words.format(**first.get("ctx", {})) if words else str(first["msg"])

@@ -44,7 +44,7 @@ lint: .venv/installed-lint
 
 # The live comparison with PyTorch, which `make test` does without; CI leaves the long part out.
 test-reference: .venv/installed-test .venv/installed-reference
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "reference $(BUT)" -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -m "reference $(BUT)" -n auto --maxprocesses 4
 
 # Rewrite data/golden from the reference pipelines; only ever run on purpose.
 goldens: .venv/installed-test .venv/installed-reference

@@ -7,6 +7,7 @@ import importlib
 import os
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -121,7 +122,7 @@ def _require_cuml() -> None:
 def reference_pipeline(benchmark: str, backend: Backend) -> Processes:
     """The processes of a benchmark's reference, one for each of the backend's threads; or what must be installed.
 
-    Warns where they do not run the reference as it is defined.
+    Warns, once, where they do not run the reference as it is defined.
     """
     from dataperf_fast.reference.processes import open_processes
 
@@ -130,12 +131,17 @@ def reference_pipeline(benchmark: str, backend: Backend) -> Processes:
     pipeline = open_processes(module, 1 if accelerated else backend.threads, accelerated)
     try:
         if pipeline.departure:
-            warnings.warn(pipeline.departure, stacklevel=2)
+            _warn_once(pipeline.departure)
     except ModuleNotFoundError as error:
         raise InputError(
             "--backend", f"reference needs the package {error.name}", expected="pip install 'dataperf-fast[reference]'"
         ) from error
     return pipeline
+
+
+@cache
+def _warn_once(line: str) -> None:
+    warnings.warn(line, stacklevel=3)
 
 
 def usable_cores() -> int:

@@ -22,6 +22,7 @@ from dataperf_fast.kernels import binary_logistic, linear_net, neighbours, platt
 from dataperf_fast.kernels.logistic import Logistic
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.plan import Pool
+from dataperf_fast.reference import definition, processes
 from dataperf_fast.report import parity_report
 from dataperf_fast.results import Record
 from dataperf_fast.synth import acquisition, debugging, speech, vision
@@ -164,6 +165,25 @@ def test_the_command_prints_writes_and_exits(boards, tmp_path, capsys, monkeypat
         "loss on the training set",
         "decision values",
     ]
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_a_reference_that_is_not_as_defined_is_said_once_and_compared(boards, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(definition.VERSIONS, "scikit-learn", "0.24")
+    processes.open_processes.cache_clear()
+    junit = tmp_path / "junit.xml"
+    arguments = ["verify", "vision", str(boards / "vision"), "--junit", str(junit), "--format", "json"]
+    assert cli.main(arguments) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert found["same"]
+    assert len(found["scores"]) == 3
+    assert found["reference"].startswith("the reference does not run as it is defined: found scikit-learn 1.")
+    assert captured.err.splitlines() == [f"dataperf-fast: warning: {found['reference']}"]
+    [said] = ElementTree.parse(junit).iter("property")
+    assert said.get("value") == found["reference"]
+    assert cli.main(["evaluate", "vision", str(boards / "vision"), "--backend", "reference", "--no-cache"]) == 0
+    processes.open_processes.cache_clear()
 
 
 def test_an_invalid_submission_is_said_and_the_rest_compared(boards, tmp_path, capsys):

@@ -11,7 +11,7 @@ NEIGHBOURS = 9
 
 
 class NearestNeighbours(Classifier):
-    """The frozen model as the engine sees it; of equally near rows the first comes first."""
+    """The frozen model as the engine sees it."""
 
     name = "knn"
 
@@ -21,13 +21,13 @@ class NearestNeighbours(Classifier):
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); at least nine rows."""
-        from dataperf_fast.kernels import knn, neighbours
+        from dataperf_fast.kernels import neighbours
 
         classes, positions = np.unique(labels, return_inverse=True)
-        features = features.astype(np.float64)
-        if not exact:
-            answers, certain = neighbours.vote(features, positions, len(classes), evaluation, NEIGHBOURS)
-            return Answers(classes[answers], certain=bool(certain.all()))
-        voters = positions[knn.nearest(features, evaluation, NEIGHBOURS)]
-        votes = (voters[:, :, None] == np.arange(len(classes))).sum(axis=1)
-        return Answers(classes[votes.argmax(axis=1)])
+        problem = features.astype(np.float64), positions, len(classes), evaluation, NEIGHBOURS
+        answers, certain = neighbours.vote(*problem)
+        doubtful = np.flatnonzero(~certain)
+        if not exact or not len(doubtful):
+            return Answers(classes[answers], certain=not len(doubtful))
+        answers[doubtful] = neighbours.settle(*problem, doubtful)
+        return Answers(classes[answers])

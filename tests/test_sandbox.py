@@ -223,7 +223,8 @@ def test_memory_that_no_process_shows_is_bounded_too(contained):
 def test_file_systems_that_it_mounts_itself_are_refused_or_counted(contained):
     ran = contained(
         "unshare -Urm sh -c 'mount -t tmpfs none /tmp && echo MOUNTED\n"
-        "while [ $((i=i+1)) -lt 300 ]; do dd if=/dev/zero of=/tmp/$i bs=1M count=1; done; echo kept' || echo REFUSED"
+        "while [ $((i=i+1)) -lt 300 ]; do dd if=/dev/zero of=/tmp/$i bs=1M count=1; done; echo kept'\n"
+        "[ $? = 0 ] || { echo REFUSED; exit 1; }"
     )
     assert "kept" not in ran.log
     if "MOUNTED" in ran.log:

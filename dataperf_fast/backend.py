@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dataperf_fast.formats.errors import InputError
+from dataperf_fast.kernels import arithmetic
 
 if TYPE_CHECKING:
     from dataperf_fast.reference.processes import Processes
@@ -158,7 +159,7 @@ def available_memory() -> int:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what we run on; for what is missing, what it would be for."""
+    """The deciding arithmetic's version, and those of what we run on; for what is missing, what it would be for."""
     from importlib import metadata
 
     needed = dict.fromkeys(("numpy", "numba", "scikit-learn", "pyarrow"), "")
@@ -169,7 +170,7 @@ def versions() -> dict[str, str]:
         "cupy-cuda13x": "the same",
         "cuml-cu13": "--backend reference-cuml: docs/gpu.md",
     }
-    found = {}
+    found = {"arithmetic": arithmetic.VERSION}
     for package, purpose in (needed | optional).items():
         try:
             found[package] = metadata.version(package)

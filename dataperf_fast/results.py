@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dataperf_fast.formats.files import cache_folder
+from dataperf_fast.kernels import arithmetic
 
 Status = Literal["ok", "invalid", "failed", "pending"]  # pending: what it depends on is still to come
 
@@ -20,7 +21,8 @@ class Record:
 
     ``retrains`` are those that the score needed, ``distinct`` the different training sets among them, ``rechecked``
     those that were run again on the exact path. ``seconds`` is the share of the run's wall time: retrains common to
-    several submissions are booked on the first. ``details`` holds what else the benchmark says.
+    several submissions are booked on the first. ``arithmetic`` is the version of the deciding arithmetic: between two
+    scores of one version nothing hangs on the machine. ``details`` holds what else the benchmark says.
     """
 
     benchmark: str
@@ -32,6 +34,7 @@ class Record:
     higher_is_better: bool
     details: dict[str, Any] = field(default_factory=dict)
     backend: str = ""
+    arithmetic: str = arithmetic.VERSION
     retrains: int = 0
     distinct: int = 0
     rechecked: int = 0

@@ -11,6 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from dataperf_fast.kernels.arithmetic.exponential import exp
+from dataperf_fast.kernels.arithmetic.logarithm import log
+from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+
 _PRIOR_COUNT = 1e-2  # of each answer: no error is impossible for having not been seen
 
 
@@ -68,26 +72,58 @@ def dawid_skene(
     unit_count, rater_count, k = shape
     if not unit_count:
         return RaterModel(np.empty((0, k)), np.full((rater_count, k, k), 1 / k), np.full(k, 1 / k), 0, 0.0)
-    votes = value_counts(units, values, (unit_count, k)) + _PRIOR_COUNT
-    classes = votes / votes.sum(axis=1, keepdims=True)
-    step = 0
+    classes = value_counts(units, values, (unit_count, k)) + _PRIOR_COUNT
+    _scale_to_one(classes)
+    step, prior, errors = 0, np.empty(k), np.empty((rater_count, k, k))
+    posterior, likelihood = np.empty((unit_count, k)), np.empty(unit_count)
     while step < most:
         step += 1
-        prior = classes.mean(axis=0)
-        errors = np.full((rater_count, k, k), _PRIOR_COUNT)
-        _count_errors(units, raters, values, classes, errors)
-        errors /= errors.sum(axis=2, keepdims=True)
-        logs = np.repeat(np.log(prior)[None], unit_count, axis=0)
-        _add_evidence(units, raters, values, np.log(errors), logs)
-        top = logs.max(axis=1, keepdims=True)
-        posterior = np.exp(logs - top)
-        whole = posterior.sum(axis=1, keepdims=True)
-        posterior /= whole
+        _fit_errors(units, raters, values, classes, prior, errors)
+        _infer_classes(units, raters, values, prior, errors, posterior, likelihood)
         moved = np.abs(posterior - classes).max(initial=0.0)
-        classes = posterior
+        classes, posterior = posterior, classes
         if moved <= tolerance:
             break
-    return RaterModel(classes, errors, prior, step, float((top + np.log(whole)).sum()))
+    return RaterModel(classes, errors, prior, step, float(pairwise_sum(likelihood)))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _scale_to_one(shares):
+    """Divide each row of ``shares (n, k)`` by its sum, in place."""
+    for i in range(shares.shape[0]):
+        shares[i] /= pairwise_sum(shares[i])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _fit_errors(units, raters, values, classes, prior, errors):
+    """Set ``prior (k,)`` and ``errors (r, k, k)`` to what ``classes (u, k)`` make of them."""
+    for true in range(prior.shape[0]):
+        prior[true] = pairwise_sum(classes[:, true].copy()) / classes.shape[0]
+    errors[:] = _PRIOR_COUNT
+    _count_errors(units, raters, values, classes, errors)
+    for rater in range(errors.shape[0]):
+        _scale_to_one(errors[rater])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _infer_classes(units, raters, values, prior, errors, classes, likelihood):
+    """Set ``classes (u, k)`` to each unit's probabilities, and ``likelihood (u,)`` to its logarithm."""
+    logs = np.empty_like(errors)
+    for rater in range(errors.shape[0]):
+        for true in range(errors.shape[1]):
+            for value in range(errors.shape[2]):
+                logs[rater, true, value] = log(errors[rater, true, value])
+    for unit in range(classes.shape[0]):
+        for true in range(prior.shape[0]):
+            classes[unit, true] = log(prior[true])
+    _add_evidence(units, raters, values, logs, classes)
+    for unit in range(classes.shape[0]):
+        top = classes[unit].max()
+        for true in range(prior.shape[0]):
+            classes[unit, true] = exp(classes[unit, true] - top)
+        whole = pairwise_sum(classes[unit])
+        classes[unit] /= whole
+        likelihood[unit] = top + log(whole)
 
 
 @njit(nogil=True, cache=True)

@@ -1,6 +1,6 @@
-"""Gradient boosting of stumps for two classes, as scikit-learn's ``GradientBoostingClassifier(max_depth=1)`` has it.
+"""Gradient boosting of stumps, as scikit-learn's ``GradientBoostingClassifier(max_depth=1)`` has it.
 
-Each stage fits a stump to the residuals ``r = y - p``: of all splits "feature <= threshold" the one with the largest
+Each stage fits a stump to the residuals ``r = y - p``, of several classes one a class: of all splits "feature <= threshold" the one with the largest
 
     gain = (sum_left r)^2 / n_left + (sum_right r)^2 / n_right
 
@@ -15,6 +15,7 @@ and ``_criterion.pyx``, ``sklearn/tree/``.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -35,14 +36,16 @@ from dataperf_fast.kernels.chance_splits import (
 )
 
 STAGES = 100
-SEEDS = np.random.RandomState(0).randint(0, 2**31 - 1, STAGES)  # of the order in which features are looked at
 _UNIT, _LEAST = 2.0**-53, 2.0**-52
 
 
 class Stumps(NamedTuple):
-    """A fit: ``start``, and each stage's ``features``, ``thresholds`` and steps, ``below`` and ``above``, ``(s,)``."""
+    """A fit of k columns of raw predictions, one for two classes: ``start (k,)``, and of each of s stages ``(s, k)``.
 
-    start: float
+    ``features``, ``thresholds`` and the steps, ``below`` and ``above``.
+    """
+
+    start: np.ndarray
     features: np.ndarray
     thresholds: np.ndarray
     below: np.ndarray
@@ -50,34 +53,52 @@ class Stumps(NamedTuple):
 
 
 def fit(features: np.ndarray, labels: np.ndarray) -> Stumps:
-    """Fit ``features (n, d)`` float32 and ``labels (n,)`` in 0, 1, both of which occur."""
-    labels = labels.astype(np.float64)
-    start = _logit(min(max(labels.sum() / len(labels), _LEAST), 1 - _LEAST))
+    """Fit ``features (n, d)`` float32 and ``labels (n,)`` in 0 .. k - 1, each of which occurs; k > 1."""
+    classes = int(labels.max()) + 1
+    truth = (labels[None] == np.arange(classes)[:, None]).astype(np.float64)
+    start, seeds = _start(truth), _seeds(classes if classes > 2 else 1)
+    if classes == 2:
+        truth = truth[1:]
     columns, order = np.ascontiguousarray(features.T), _sort(features)
-    model = Stumps(start, np.empty(STAGES, np.int64), np.empty(STAGES), np.empty(STAGES), np.empty(STAGES))
-    raw, residuals = np.full(len(labels), start), np.empty(len(labels))
-    for stage, seed in enumerate(SEEDS):
-        _set_residuals(raw, labels, residuals)
-        feature, threshold = _split(order, columns, residuals, seed)
-        if feature < 0:
-            feature, threshold = chance_splits.split_as_scikit_learn(columns, residuals, seed)
-        model.features[stage], model.thresholds[stage] = feature, threshold
-        model.below[stage], model.above[stage] = _step(columns[feature], threshold, labels, residuals, raw)
+    model = Stumps(start, np.empty(seeds.shape, np.int64), *(np.empty(seeds.shape) for _ in range(3)))
+    raw, residuals = np.repeat(start[:, None], len(labels), axis=1), np.empty(truth.shape)
+    share = (classes - 1) / classes if classes > 2 else 1.0  # of a step, as Friedman has it for several classes
+    for stage, of_stage in enumerate(seeds):
+        (_set_residuals if classes == 2 else _set_residuals_of_classes)(raw, truth, residuals)
+        for k, seed in enumerate(of_stage):
+            feature, threshold = _split(order, columns, residuals[k], seed)
+            if feature < 0:
+                feature, threshold = chance_splits.split_as_scikit_learn(columns, residuals[k], seed)
+            model.features[stage, k], model.thresholds[stage, k] = feature, threshold
+            model.below[stage, k], model.above[stage, k] = _step(
+                columns[feature], threshold, truth[k], residuals[k], share, raw[k]
+            )
     return model
 
 
-def _logit(share: float) -> float:
-    """``log(p / (1 - p))``, near a half by the formula that keeps its digits; SciPy's ``logit``."""
-    if not 0.3 <= share <= 0.65:
-        return float(log(share / (1 - share)))
-    return float(log1p(2 * (share - 0.5)) - log1p(-2 * (share - 0.5)))
+@cache
+def _seeds(columns: int) -> np.ndarray:
+    """Of the order in which each stump looks at features, ``(stages, columns)``."""
+    return np.random.RandomState(0).randint(0, 2**31 - 1, (STAGES, columns))
+
+
+def _start(truth: np.ndarray) -> np.ndarray:
+    """The raw predictions that give each class its share: ``log(p / (1 - p))``, or ``log p`` less their mean."""
+    shares = [min(max(of.sum() / len(of), _LEAST), 1 - _LEAST) for of in truth]
+    if len(shares) > 2:
+        center = exp(pairwise_sum(np.array([log(share) for share in shares])) / len(shares))
+        return np.array([log(share / center) for share in shares])
+    share = shares[1]
+    if 0.3 <= share <= 0.65:  # SciPy's logit keeps its digits near a half
+        return np.array([log1p(2 * (share - 0.5)) - log1p(-2 * (share - 0.5))])
+    return np.array([log(share / (1 - share))])
 
 
 def decisions(model: Stumps, rows: np.ndarray) -> np.ndarray:
-    """The sum of all steps for ``rows (m, d)`` float32: ``(m,)``; label 1 where it is not negative."""
-    found = np.full(len(rows), model.start)
-    for feature, threshold, below, above in zip(*model[1:], strict=True):
-        found += np.where(rows[:, feature] <= threshold, below, above)
+    """The sums of all steps for ``rows (m, d)`` float32: ``(m, k)``; of two classes 1 where it is not negative."""
+    found = np.repeat(model.start[None], len(rows), axis=0)
+    for features, thresholds, below, above in zip(*model[1:], strict=True):
+        found += np.where(rows[:, features] <= thresholds, below, above)
     return found
 
 
@@ -100,14 +121,28 @@ def _sort(features: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _set_residuals(raw, labels, residuals):
-    """``y - p``, by the formula that keeps its digits."""
-    for i in range(raw.shape[0]):
-        if raw[i] > -37.0:
-            power = exp(-raw[i])
-            residuals[i] = -(((1.0 - labels[i]) - labels[i] * power) / (1.0 + power))
+def _set_residuals(raw, truth, residuals):
+    """``y - p`` of two classes, all ``(1, n)``, by the formula that keeps its digits."""
+    for i in range(raw.shape[1]):
+        if raw[0, i] > -37.0:
+            power = exp(-raw[0, i])
+            residuals[0, i] = -(((1.0 - truth[0, i]) - truth[0, i] * power) / (1.0 + power))
         else:
-            residuals[i] = -(exp(raw[i]) - labels[i])
+            residuals[0, i] = -(exp(raw[0, i]) - truth[0, i])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _set_residuals_of_classes(raw, truth, residuals):
+    """``y - p`` of k classes, all ``(k, n)``."""
+    for i in range(raw.shape[1]):
+        highest, total = raw[0, i], 0.0
+        for k in range(1, raw.shape[0]):
+            highest = max(highest, raw[k, i])
+        for k in range(raw.shape[0]):
+            residuals[k, i] = exp(raw[k, i] - highest)
+            total += residuals[k, i]
+        for k in range(raw.shape[0]):
+            residuals[k, i] = -(residuals[k, i] / total - truth[k, i])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -135,19 +170,19 @@ def _split(order, columns, residuals, seed):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _step(values, threshold, labels, residuals, raw):
-    """The steps of both leaves, ``mean(r) / mean(p (1 - p))``, which are added to ``raw``."""
+def _step(values, threshold, labels, residuals, share, raw):
+    """The steps of both leaves, ``share mean(r) / mean(p (1 - p))``, which are added to ``raw``."""
     count = labels.shape[0]
     members, weights, below, above = np.empty(count), np.empty(count), 0.0, 0.0
     for left in (True, False):
         found = 0
         for i in range(count):
             if (values[i] <= threshold) == left:
-                share = labels[i] - residuals[i]
-                members[found], weights[found] = residuals[i], share * (1.0 - share)
+                p = labels[i] - residuals[i]
+                members[found], weights[found] = residuals[i], p * (1.0 - p)
                 found += 1
         if found:
-            step = _ratio(pairwise_sum(members[:found]) / found, pairwise_sum(weights[:found]) / found)
+            step = _ratio(pairwise_sum(members[:found]) / found * share, pairwise_sum(weights[:found]) / found)
             below, above = (step, above) if left else (below, step)
     for i in range(count):
         raw[i] += below if values[i] <= threshold else above

@@ -1,6 +1,7 @@
 """Gradient boosting of stumps, as scikit-learn's ``GradientBoostingClassifier(max_depth=1)`` has it.
 
-Each stage fits a stump to the residuals ``r = y - p``, of several classes one a class: of all splits "feature <= threshold" the one with the largest
+Each stage fits a stump to the residuals ``r = y - p``, of several classes one a class: of all splits
+"feature <= threshold" the one with the largest
 
     gain = (sum_left r)^2 / n_left + (sum_right r)^2 / n_right
 

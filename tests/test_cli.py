@@ -18,7 +18,7 @@ from dataperf_fast.synth import debugging as synth
 
 FIELDS = [
     "benchmark", "task", "submission", "status", "metric", "score", "higher_is_better", "details", "backend",
-    "retrains", "distinct", "rechecked", "seconds", "error",
+    "arithmetic", "retrains", "distinct", "rechecked", "seconds", "error",
 ]  # fmt: skip
 
 

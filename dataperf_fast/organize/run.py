@@ -115,9 +115,11 @@ def _rows(entrant: Entrant, records: list[Record], software: dict[str, str]) -> 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     rows = []
     for record in [*_kept(entrant, records), *_unanswered(entrant, records[0])]:
-        values = {name: value for name, value in vars(record).items() if name not in ("benchmark", "submission")}
+        passed_over = ("benchmark", "submission", "arithmetic")
+        values = {name: value for name, value in vars(record).items() if name not in passed_over}
+        made_by = software | {"arithmetic": record.arithmetic}
         values["error"] = None if record.error is None else text(record.error)
-        rows.append(Score(**vars(entrant.unit), **values, kind=entrant.kind, finished=now, software=software))
+        rows.append(Score(**vars(entrant.unit), **values, kind=entrant.kind, finished=now, software=made_by))
     return rows
 
 

@@ -3,9 +3,9 @@
     python -m benchmarks_perf.processors ../shared/data
     python -m benchmarks_perf.processors made --make
 
-Every line is a process of its own with ``OPENBLAS_CORETYPE`` set, and ends with a digest of a board's whole records, every
-seed's F1, every trial and every figure. ``--make`` first writes eighty random paper-scale submissions to the English speech
-board, ten markets and twenty concepts, for which the reference takes minutes.
+Every line is a process of its own with ``OPENBLAS_CORETYPE`` set, and ends with a digest of each board's records: every
+seed's F1, trial and figure. ``--make`` first writes eighty random paper-scale submissions to the English speech board,
+ten markets and twenty concepts, for which the reference takes minutes.
 """
 
 from __future__ import annotations

@@ -22,9 +22,10 @@ from dataperf_fast.kernels.exponential import exponentiate
 
 LANES = 64  # rows a block: 6 x 6 x 64 pairwise numbers are 9 KB, in the first cache
 ROUNDING = np.float32(2.0**-24)
-# Measured, at most 2.3, 0.04 and 0.13; docs/parity.md. A decision value's error over
-# ``rounding (1 + gamma (|x|^2 + |z|^2))`` and the coefficients' length, or, where there are hundreds of them, their
-# absolute sum and the root of their number; and a coupled probability's over the pairwise ones' bound.
+# Measured, at most 4.0 on five kernels of BLAS (7.3 were a product one chain of sums), 0.04 and 0.13; docs/parity.md. A
+# decision value's error over ``rounding (1 + gamma (|x|^2 + |z|^2))`` and the coefficients' length, or, where there are
+# hundreds of them, their absolute sum and the root of their number; and a coupled probability's over the pairwise ones'
+# bound.
 DECISION_ERROR = np.float32(8.0)
 SUM_ERROR = np.float32(0.25)
 COUPLING_ERROR = np.float32(8.0)

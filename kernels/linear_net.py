@@ -38,6 +38,7 @@ products inside the row pass (twice slower, the loop runs out of registers and p
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -45,7 +46,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from dataperf_fast.kernels.linear_net_steps import BATCH, HIDDEN, REBASE, clear, copy, dot, logits, train_steps
+from dataperf_fast.kernels.linear_net_lanes import dot, lanes_of, multiply_add
+from dataperf_fast.kernels.linear_net_steps import BATCH, HIDDEN, REBASE, clear, copy, logits, train_steps
 from dataperf_fast.kernels.threads import run
 
 EPOCHS = 20
@@ -117,18 +119,30 @@ def training_schedule(rows: int, dtype: type = np.float32) -> Schedule:
     """Lay out 20 epochs of batches of 64 rows in row order, the last one shorter, with AdamW's factors a step."""
     starts = np.tile(np.arange(0, rows, BATCH), EPOCHS)
     bounds = np.stack([starts, np.minimum(starts + BATCH, rows)], axis=1)
-    step = np.arange(1, len(starts) + 1, dtype=np.float64)  # AdamW's own count, for the bias corrections
-    since = (step - 1) % REBASE + 1  # steps since the last rebase
+    steps = len(starts)
+    since = np.arange(steps) % REBASE + 1  # steps since the last rebase
     # PyTorch holds these factors in float32, in float64 runs of ours too: at beta2 the rounding adds up to 1e-6.
     beta1, gain1 = 1 - _float32(1 - BETA1), _float32(1 - BETA1)  # m is moved by lerp
     beta2, gain2 = _float32(BETA2), _float32(1 - BETA2)
     delta = _float32(1 - RATE * WEIGHT_DECAY)
-    root = np.sqrt(gain2 * beta2**since) / _float32(np.sqrt(1 - BETA2**step))  # sqrt of corrected v = root * sqrt(V)
-    size = _float32(RATE / (1 - BETA1**step)) * gain1 * beta1**since / (root * delta**since)
+    powers = [_powers(float(base), REBASE)[since] for base in (beta1, beta2, delta)]
+    correction1, correction2 = (1 - _powers(base, steps)[1:] for base in (BETA1, BETA2))  # AdamW's count never restarts
+    root = np.sqrt(gain2 * powers[1]) / _float32(np.sqrt(correction2))  # sqrt of corrected v = root * sqrt(V)
+    size = _float32(RATE / correction1) * gain1 * powers[0] / (root * powers[2])
     epsilon = _float32(EPSILON) / root
-    columns = [beta1**-since, beta2 ** (-since / 2), size, epsilon, delta ** (since - 1), delta**since]
-    rebase = np.array([delta**REBASE, beta1**REBASE, beta2**REBASE])
+    before = _powers(float(delta), REBASE)[since - 1]
+    columns = [1 / powers[0], 1 / np.sqrt(powers[1]), size, epsilon, before, powers[2]]
+    rebase = np.array([_powers(float(base), REBASE)[REBASE] for base in (delta, beta1, beta2)])
     return Schedule(bounds, np.stack(columns, axis=1), rebase, float(np.finfo(dtype).epsneg))
+
+
+@lru_cache
+def _powers(base: float, count: int) -> np.ndarray:
+    """``base**t`` for t = 0 .. count, correctly rounded: pow would differ from one libm to another."""
+    with localcontext() as context:
+        context.prec = 40
+        powers = [power := Decimal(1), *((power := power * Decimal(base)) for _ in range(count))]
+    return np.array([float(power) for power in powers])
 
 
 def _float32(value: Any) -> Any:
@@ -146,7 +160,8 @@ def _beginning(dimension: int, dtype: type) -> tuple[np.ndarray, np.ndarray, np.
     """The start's arrays, which do not depend on the rows: Shapley's training sets have all sizes."""
     weights = initial_weights(dimension)
     small = np.concatenate([weights.hidden_bias, weights.output, weights.output_bias]).astype(np.float64)
-    u = weights.output.astype(np.float64) @ weights.hidden.astype(np.float64)
+    u = np.zeros(dimension)
+    _add_rows(weights.output.astype(np.float64), weights.hidden.astype(np.float64), u)
     return weights.hidden.astype(dtype), small, u.astype(dtype)
 
 
@@ -159,6 +174,7 @@ def train(
     path. Returns the logits of the training rows ``(r, n)`` and of the evaluation rows ``(r, m)``. A net's logits
     depend on neither the number of threads nor on what else is in the batch.
     """
+    features, evaluation, hidden, u = (_padded(part) for part in (features, evaluation, start.hidden, start.u))
     train_logits = np.empty((len(labels), len(features)), features.dtype)
     evaluation_logits = np.empty((len(labels), len(evaluation)), features.dtype)
     edges = np.linspace(0, len(labels), max(1, min(threads, len(labels))) + 1).astype(int)
@@ -166,8 +182,8 @@ def train(
     def train_part(part: slice) -> None:
         state, work = _work_space(features.shape[1], features.dtype)
         _train_slice(
-            features, evaluation, labels[part], *start[:3], *start.schedule, state, work, train_logits[part],
-            evaluation_logits[part],
+            features, evaluation, labels[part], hidden, start.small, u, *start.schedule, state, work,
+            train_logits[part], evaluation_logits[part],
         )  # fmt: skip
 
     run(threads, train_part, [slice(low, high) for low, high in pairwise(edges)])
@@ -177,9 +193,10 @@ def train(
 def trained_weights(start: Start, features: np.ndarray, labels: np.ndarray) -> Weights:
     """The weights of the net that ``train`` would train on ``features (n, d)`` and ``labels (n,)``."""
     width, schedule = features.shape[1], start.schedule
-    state, work = _work_space(width, features.dtype)
+    features, hidden, u = (_padded(part) for part in (features, start.hidden, start.u))
+    state, work = _work_space(features.shape[1], features.dtype)
     small = np.empty((3, len(start.small)))
-    c = _begin(start.hidden, start.small, start.u, state, small, work)
+    c = _begin(hidden, start.small, u, state, small, work)
     steps = len(schedule.bounds)
     train_steps((features, labels, *schedule), state, small, work, c, 0, steps)
     decay = schedule.coefficients[-1, 5] if steps % REBASE else 1.0  # what the arrays are held over
@@ -193,6 +210,12 @@ def trained_weights(start: Start, features: np.ndarray, labels: np.ndarray) -> W
 def bytes_per_net(rows: int, evaluation_rows: int) -> int:
     """Memory that each net of a batch takes: its labels and logits in float64. The threads' 7 MB each come on top."""
     return rows + 8 * (rows + evaluation_rows)
+
+
+def _padded(part: np.ndarray) -> np.ndarray:
+    """``(.., d)`` with zero columns up to a whole number of lanes; nothing is copied at the board's 2,048."""
+    missing = -part.shape[-1] % lanes_of(part.dtype)
+    return np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, missing)]) if missing else part
 
 
 def _work_space(dimension: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
@@ -244,6 +267,14 @@ def _train_slice(
         first = shared if shared >= first else 0
         logits(features, work[0][:width], c, train_out[net])
         logits(evaluation, work[0][:width], c, evaluation_out[net])
+
+
+@njit(nogil=True, cache=True)
+def _add_rows(factors, rows, total):
+    """Add ``factors (r,) . rows (r, d)`` to ``total (d,)``, row by row."""
+    for j in range(rows.shape[0]):
+        for k in range(total.shape[0]):
+            total[k] = multiply_add(factors[j], rows[j, k], total[k])
 
 
 @njit(nogil=True, cache=True)

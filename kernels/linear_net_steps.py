@@ -1,7 +1,9 @@
 """One training run of the linear net, in place: formulas and layout are those of ``linear_net.py``.
 
 ``loss_slope``, ``step_weight`` and ``step_two_weights`` are the arithmetic of one element; ``linear_net_cuda.py``
-compiles the same functions for a GPU.
+compiles the same functions for a GPU. Every operation is written as it is rounded: ``multiply_add`` is fused, nothing
+else is, and the only sums that run over a vector are ``linear_net_lanes.dot`` and ``two_dots``. So float64 logits, and
+float32's, are the same bytes on any processor.
 """
 
 from __future__ import annotations
@@ -11,30 +13,12 @@ import math
 import numpy as np
 from numba import njit
 
+from dataperf_fast.kernels.linear_net_exp import exp
+from dataperf_fast.kernels.linear_net_lanes import dot, multiply_add, two_dots
+
 HIDDEN = 128
 BATCH = 64
 REBASE = 128
-
-
-# Only this sum may be reordered, so that it vectorizes; the order is fixed when it is compiled.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def dot(left, right):
-    """Dot product of two vectors."""
-    total = left[0] * right[0]
-    for k in range(1, left.shape[0]):
-        total += left[k] * right[k]
-    return total
-
-
-# Two at a time: three loads for two products instead of four.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _two_dots(left0, left1, right):
-    total0 = left0[0] * right[0]
-    total1 = left1[0] * right[0]
-    for k in range(1, right.shape[0]):
-        total0 += left0[k] * right[k]
-        total1 += left1[k] * right[k]
-    return total0, total1
 
 
 @njit(nogil=True, cache=True)
@@ -57,12 +41,12 @@ def copy(source, target):
         target[k] = source[k]
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, cache=True, error_model="numpy")
 def logits(features, u, c, out):
     """Set ``out (n,)`` to ``features (n, d) u + c``."""
     rows = features.shape[0]
     for i in range(0, rows - 1, 2):
-        first, second = _two_dots(features[i], features[i + 1], u)
+        first, second = two_dots(features[i], features[i + 1], u)
         out[i] = first + c
         out[i + 1] = second + c
     if rows % 2:
@@ -70,7 +54,7 @@ def logits(features, u, c, out):
 
 
 # Four rows of X at a time: a quarter of the loads and stores of s.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, cache=True, error_model="numpy")
 def _transposed_product(features, g, s):
     clear(s)
     whole = features.shape[0] // 4 * 4
@@ -78,25 +62,26 @@ def _transposed_product(features, g, s):
         row0, row1, row2, row3 = features[i], features[i + 1], features[i + 2], features[i + 3]
         g0, g1, g2, g3 = g[i], g[i + 1], g[i + 2], g[i + 3]
         for k in range(s.shape[0]):
-            s[k] += (g0 * row0[k] + g1 * row1[k]) + (g2 * row2[k] + g3 * row3[k])
+            total = multiply_add(g1, row1[k], multiply_add(g0, row0[k], s[k]))
+            s[k] = multiply_add(g3, row3[k], multiply_add(g2, row2[k], total))
     for i in range(whole, features.shape[0]):
         row0, g0 = features[i], g[i]
         for k in range(s.shape[0]):
-            s[k] += g0 * row0[k]
+            s[k] = multiply_add(g0, row0[k], s[k])
 
 
 @njit(inline="always")
 def loss_slope(logit, label, rows):
     """The derivative of a batch's mean cross-entropy by the logit of one of its rows."""
-    return (1.0 / (1.0 + math.exp(-logit)) - label) / rows
+    return (1.0 / (1.0 + exp(-np.float64(logit))) - label) / rows
 
 
 @njit(inline="always")
 def step_weight(weight, first, second, gradient, scale1, scale2, size, epsilon):
     """Step one weight and its moments, W, M and V, along its gradient."""
-    first += scale1 * gradient
+    first = multiply_add(scale1, gradient, first)
     root = scale2 * gradient
-    second += root * root
+    second = multiply_add(root, root, second)
     return weight - size * first / (math.sqrt(second) + epsilon), first, second
 
 
@@ -106,19 +91,21 @@ def step_two_weights(weight0, first0, second0, weight1, first1, second1, s, a0, 
 
     Returns the W, M and V of each.
     """
-    first0 = first0 + a0 * s
-    first1 = first1 + a1 * s
+    first0 = multiply_add(a0, s, first0)
+    first1 = multiply_add(a1, s, first1)
     root0 = b0 * s
     root1 = b1 * s
-    second0 = second0 + root0 * root0
-    second1 = second1 + root1 * root1
+    second0 = multiply_add(root0, root0, second0)
+    second1 = multiply_add(root1, root1, second1)
     q0 = math.sqrt(second0) + epsilon
     q1 = math.sqrt(second1) + epsilon
     inverse = size / (q0 * q1)
-    return weight0 - first0 * (q1 * inverse), first0, second0, weight1 - first1 * (q0 * inverse), first1, second1
+    weight0 = multiply_add(-first0, q1 * inverse, weight0)
+    weight1 = multiply_add(-first1, q0 * inverse, weight1)
+    return weight0, first0, second0, weight1, first1, second1
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, cache=True, error_model="numpy")
 def _loss_gradient(batch, labels, u, c, g):
     """Set ``g`` to the gradient of the batch's mean cross-entropy by its logits, and return its sum."""
     logits(batch, u, c, g)
@@ -129,7 +116,7 @@ def _loss_gradient(batch, labels, u, c, g):
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, cache=True, error_model="numpy")
 def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
     """Step one weight of ``small``."""
     small[0, at], small[1, at], small[2, at] = step_weight(
@@ -138,7 +125,7 @@ def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
 
 
 # error_model="numpy" drops the check for a zero divisor, which would keep the loop scalar, ten times slower.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, cache=True, error_model="numpy")
 def _step_two_rows(w0, m0, v0, w1, m1, v1, s, u, a0, a1, b0, b1, size, epsilon, next0, next1):
     """Step two rows of W1 and add ``next . row`` to u."""
     for k in range(s.shape[0]):
@@ -147,10 +134,10 @@ def _step_two_rows(w0, m0, v0, w1, m1, v1, s, u, a0, a1, b0, b1, size, epsilon, 
         )
         w0[k] = weight0
         w1[k] = weight1
-        u[k] += next0 * weight0 + next1 * weight1
+        u[k] = multiply_add(next1, weight1, multiply_add(next0, weight0, u[k]))
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, cache=True, error_model="numpy")
 def _step_layers(state, small, u, s, gradient_sum, coefficients, half_ulp):
     """Take one step of AdamW in place; ``u`` is set to the new W1' w2 over delta^2t."""
     scale1, scale2, size, epsilon, decayed = (
@@ -162,10 +149,10 @@ def _step_layers(state, small, u, s, gradient_sum, coefficients, half_ulp):
     for j in range(0, units, 2):
         old0, old1 = decayed * small[0, units + j], decayed * small[0, units + j + 1]
         spread = size * (1 + half_ulp * (2 * j + 2 - units) / units)
-        dots = _two_dots(state[j, 0][:width], state[j + 1, 0][:width], s)
+        dots = two_dots(state[j, 0][:width], state[j + 1, 0][:width], s)
         for at in range(2):
             row, old = j + at, (old0, old1)[at]
-            slope = decayed * (dots[at] + small[0, row] * gradient_sum)
+            slope = decayed * multiply_add(small[0, row], gradient_sum, np.float64(dots[at]))
             _step_one(small, row, old * gradient_sum, scale1, scale2, size, epsilon)
             _step_one(small, units + row, slope, scale1, scale2, size, epsilon)
         _step_two_rows(
@@ -186,7 +173,7 @@ def _scale_all(state, small, factors):
             _scale(state[j, part], factors[part])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, cache=True, error_model="numpy")
 def train_steps(given, state, small, work, c, first, last):
     """Train one net in place: ``state (128, 3, >= d)`` holds W1, M and V by rows, ``small (3, 257)`` those of the rest.
 
@@ -204,7 +191,8 @@ def train_steps(given, state, small, work, c, first, last):
         _step_layers(state, small, u, s, gradient_sum, coefficients[step], half_ulp)
         decay = coefficients[step, 5]
         _scale(u, decay * decay)  # w2 and W1 are both held over delta^t
-        c = decay * decay * dot(small[0][:units], small[0][units : 2 * units]) + decay * small[0, 2 * units]
+        product = decay * decay * dot(small[0][:units], small[0][units : 2 * units])
+        c = multiply_add(decay, small[0, 2 * units], product)
         if (step + 1) % REBASE == 0:
             _scale_all(state, small, rebase)
     return c

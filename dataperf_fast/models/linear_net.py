@@ -30,7 +30,7 @@ class LinearNet:
     """
 
     name = "linear-net"
-    version = "1"  # changes with the hyper-parameters, the kernel's arithmetic and the tolerance
+    version = "2"  # changes with the hyper-parameters, the kernel's arithmetic and the tolerance
     uses_seed = False
     outcome: np.dtype[Any] = np.dtype(
         [(name, np.float64) for name in ("accuracy", "lowest", "highest", "threshold", "margin")]
@@ -93,9 +93,9 @@ class LinearNetTrainer:
         return outcomes, outcomes["lowest"] == outcomes["highest"]
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
-        """Train once in float32 and answer (``plan.Trainer``)."""
-        self._load(np.float32)
-        train_logits, logits = self._train_rows(rows, labels[None], np.float32, 1)
+        """Train once in float64 and answer (``plan.Trainer``)."""
+        self._load(np.float64)
+        train_logits, logits = self._train_rows(rows, labels[None], np.float64, 1)
         return _answers(train_logits, labels, logits, self._pool.evaluation_labels)
 
     def _load(self, dtype: type) -> None:
@@ -143,10 +143,10 @@ class CudaTrainer:
         return outcomes, outcomes["lowest"] == outcomes["highest"]
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
-        """Train once in float32 and answer (``plan.Trainer``)."""
+        """Train once in float64 and answer (``plan.Trainer``)."""
         from dataperf_fast.kernels.launch import on_host
 
-        [train_logits], logits = self._train_rows([rows], [labels], np.float32)
+        [train_logits], logits = self._train_rows([rows], [labels], np.float64)
         return _answers(on_host(train_logits)[None], labels, on_host(logits), self._pool.evaluation_labels)
 
     def _train_rows(
@@ -162,10 +162,10 @@ class CudaTrainer:
 
 def _answers(train_logits: np.ndarray, labels: np.ndarray, logits: np.ndarray, truth: np.ndarray) -> Answers:
     """One net's answers; its decision values are logits less the threshold's."""
-    threshold = float(_score(train_logits, labels[None], logits, truth).threshold[0])
-    with np.errstate(divide="ignore"):
-        decisions = logits[0].astype(np.float64) - np.log(threshold / (1 - threshold))
-    return Answers((decisions > 0).astype(np.uint8), decisions)
+    from dataperf_fast.kernels.decisions import cut_of
+
+    over = logits[0] - cut_of(_score(train_logits, labels[None], logits, truth).threshold[0])
+    return Answers((over > 0).astype(np.uint8), over)
 
 
 def _score(train_logits: Any, labels: np.ndarray, logits: Any, truth: np.ndarray, xp: Any = np) -> decisions.Scores:

@@ -50,8 +50,8 @@ def exp(x):
     magnitude = (_bits(x) >> np.uint64(52)) & np.uint64(2047)
     if magnitude < np.uint64(0x3C9):  # below 2**-54
         return 1.0 + x
-    if magnitude >= np.uint64(0x409):  # 1024 and more
-        return 0.0 if x < 0 else np.inf
+    if magnitude >= np.uint64(0x409):  # 1024 and more, or no number
+        return x if np.isnan(x) else (0.0 if x < 0 else np.inf)
     shifted = multiply_add(x, _PER_LN2, _WHOLE)
     k = _bits(shifted)
     whole = shifted - _WHOLE

@@ -46,8 +46,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from dataperf_fast.kernels.linear_net_lanes import dot, lanes_of, multiply_add
-from dataperf_fast.kernels.linear_net_steps import BATCH, HIDDEN, REBASE, clear, copy, logits, train_steps
+from dataperf_fast.kernels.linear_net_lanes import BYTES, dot, multiply_add
+from dataperf_fast.kernels.linear_net_products import clear, copy, logits
+from dataperf_fast.kernels.linear_net_steps import BATCH, HIDDEN, REBASE, train_steps
+from dataperf_fast.kernels.linear_net_tangents import copy_tangents, largest_change, make_tangents, reset
 from dataperf_fast.kernels.threads import run
 
 EPOCHS = 20
@@ -74,20 +76,18 @@ class Schedule(NamedTuple):
     """The training run step by step: ``bounds (steps, 2)`` int64 rows of X, ``coefficients (steps, 6)`` float64.
 
     A step's coefficients are ``1/beta1^t, 1/beta2^(t/2), step size, eps', delta^(t-1), delta^t`` with t as in the
-    module's text; ``rebase (3,)`` are the factors of W, M and V after every ``REBASE`` steps;
-    ``half_ulp`` is half a unit in the last place of the state's dtype, relative.
+    module's text; ``rebase (3,)`` are the factors of W, M and V after every ``REBASE`` steps.
     """
 
     bounds: np.ndarray
     coefficients: np.ndarray
     rebase: np.ndarray
-    half_ulp: float
 
 
 class Start(NamedTuple):
     """What trainings of a shape share: hidden ``(128, d)``, u ``(d,) = W1' w2``, and small ``(257,) = [b1 | w2 | b2]``.
 
-    ``small`` is float64 always.
+    The state has hidden's dtype, float32 or float64; u and small are float64 always.
     """
 
     hidden: np.ndarray
@@ -115,7 +115,7 @@ def initial_weights(dimension: int, seed: int = SEED) -> Weights:
     return Weights(hidden, uniform(HIDDEN, dimension), uniform(HIDDEN, HIDDEN), uniform(1, HIDDEN))
 
 
-def training_schedule(rows: int, dtype: type = np.float32) -> Schedule:
+def training_schedule(rows: int) -> Schedule:
     """Lay out 20 epochs of batches of 64 rows in row order, the last one shorter, with AdamW's factors a step."""
     starts = np.tile(np.arange(0, rows, BATCH), EPOCHS)
     bounds = np.stack([starts, np.minimum(starts + BATCH, rows)], axis=1)
@@ -133,7 +133,7 @@ def training_schedule(rows: int, dtype: type = np.float32) -> Schedule:
     before = _powers(float(delta), REBASE)[since - 1]
     columns = [1 / powers[0], 1 / np.sqrt(powers[1]), size, epsilon, before, powers[2]]
     rebase = np.array([_powers(float(base), REBASE)[REBASE] for base in (delta, beta1, beta2)])
-    return Schedule(bounds, np.stack(columns, axis=1), rebase, float(np.finfo(dtype).epsneg))
+    return Schedule(bounds, np.stack(columns, axis=1), rebase)
 
 
 @lru_cache
@@ -151,8 +151,8 @@ def _float32(value: Any) -> Any:
 
 
 def prepare(rows: int, dimension: int, dtype: type = np.float32) -> Start:
-    """Compute what every training on ``rows`` rows of length ``dimension`` starts from, in float32 or float64."""
-    return Start(*_beginning(dimension, dtype), training_schedule(rows, dtype))
+    """Compute what every training on ``rows`` rows of length ``dimension`` starts from, with a state of ``dtype``."""
+    return Start(*_beginning(dimension, dtype), training_schedule(rows))
 
 
 @lru_cache(maxsize=8)
@@ -162,43 +162,60 @@ def _beginning(dimension: int, dtype: type) -> tuple[np.ndarray, np.ndarray, np.
     small = np.concatenate([weights.hidden_bias, weights.output, weights.output_bias]).astype(np.float64)
     u = np.zeros(dimension)
     _add_rows(weights.output.astype(np.float64), weights.hidden.astype(np.float64), u)
-    return weights.hidden.astype(dtype), small, u.astype(dtype)
+    return weights.hidden.astype(dtype), small, u
+
+
+class Trained(NamedTuple):
+    """Logits of the training rows ``(r, n)`` and the evaluation rows ``(r, m)``, float64, and their error ``(r,)``.
+
+    The error is 0 where the state is float64, the definition. Else it is an estimate of the largest one, to be taken
+    ``SAFETY`` times, or no number, as all logits of that net, where rounding has taken over and training ended.
+    """
+
+    train: np.ndarray
+    evaluation: np.ndarray
+    error: np.ndarray
 
 
 def train(
     start: Start, features: np.ndarray, evaluation: np.ndarray, labels: np.ndarray, threads: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Trained:
     """Train one net for each row of ``labels (r, n)`` on ``features (n, d)``; threads share the rows of labels.
 
-    ``features`` and ``evaluation (m, d)`` are C-contiguous, writable and of ``start``'s dtype; float64 is the exact
-    path. Returns the logits of the training rows ``(r, n)`` and of the evaluation rows ``(r, m)``. A net's logits
-    depend on neither the number of threads nor on what else is in the batch.
+    ``features`` and ``evaluation (m, d)`` are C-contiguous, writable and of one dtype, float32 or float64. A net's
+    logits are the same bytes on any machine, with any number of threads and whatever else is in the batch.
     """
     features, evaluation, hidden, u = (_padded(part) for part in (features, evaluation, start.hidden, start.u))
-    train_logits = np.empty((len(labels), len(features)), features.dtype)
-    evaluation_logits = np.empty((len(labels), len(evaluation)), features.dtype)
+    trained = Trained(
+        np.empty((len(labels), len(features))), np.empty((len(labels), len(evaluation))), np.zeros(len(labels))
+    )
     edges = np.linspace(0, len(labels), max(1, min(threads, len(labels))) + 1).astype(int)
 
     def train_part(part: slice) -> None:
-        state, work = _work_space(features.shape[1], features.dtype)
+        state, work = _work_space(features.shape[1], hidden.dtype)
         _train_slice(
             features, evaluation, labels[part], hidden, start.small, u, *start.schedule, state, work,
-            train_logits[part], evaluation_logits[part],
+            *(_tangents(start, state) for _ in range(2)), *(of[part] for of in trained),
         )  # fmt: skip
 
     run(threads, train_part, [slice(low, high) for low, high in pairwise(edges)])
-    return train_logits, evaluation_logits
+    return trained
+
+
+def _tangents(start: Start, state: np.ndarray) -> tuple[np.ndarray, ...] | None:
+    """What is carried along to know a float32 run's error."""
+    return make_tangents(start.small[HIDDEN:-1], state.shape[2]) if state.dtype == np.float32 else None
 
 
 def trained_weights(start: Start, features: np.ndarray, labels: np.ndarray) -> Weights:
-    """The weights of the net that ``train`` would train on ``features (n, d)`` and ``labels (n,)``."""
+    """The weights of the net that ``train`` would train on ``features (n, d)`` and ``labels (n,)``, in float64."""
     width, schedule = features.shape[1], start.schedule
     features, hidden, u = (_padded(part) for part in (features, start.hidden, start.u))
-    state, work = _work_space(features.shape[1], features.dtype)
+    state, work = _work_space(features.shape[1], hidden.dtype)
     small = np.empty((3, len(start.small)))
     c = _begin(hidden, start.small, u, state, small, work)
     steps = len(schedule.bounds)
-    train_steps((features, labels, *schedule), state, small, work, c, 0, steps)
+    train_steps((features, labels, *schedule), state, small, work, None, c, 0, steps)
     decay = schedule.coefficients[-1, 5] if steps % REBASE else 1.0  # what the arrays are held over
     hidden, (hidden_bias, output, output_bias) = (
         state[:, 0, :width] * decay,
@@ -214,19 +231,18 @@ def bytes_per_net(rows: int, evaluation_rows: int) -> int:
 
 def _padded(part: np.ndarray) -> np.ndarray:
     """``(.., d)`` with zero columns up to a whole number of lanes; nothing is copied at the board's 2,048."""
-    missing = -part.shape[-1] % lanes_of(part.dtype)
+    missing = -part.shape[-1] % (BYTES // 4)
     return np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, missing)]) if missing else part
 
 
 def _work_space(dimension: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """One thread's ``state (128, 3, stride)`` and ``work (2, stride)``; lines start 512 bytes apart modulo a page."""
+    """One thread's ``state (128, 3, stride)``, whose lines start 512 bytes apart modulo a page, and ``work (2, d)``."""
     line = -(-dimension * dtype.itemsize // _PAGE) * _PAGE + _PAGE // 8
     stride = line // dtype.itemsize
-    count = (3 * HIDDEN + 2) * stride
+    count = 3 * HIDDEN * stride
     buffer = np.empty(count + _PAGE // dtype.itemsize, dtype)
     first = -buffer.ctypes.data % _PAGE // dtype.itemsize
-    lines = buffer[first : first + count].reshape(-1, stride)
-    return lines[: 3 * HIDDEN].reshape(HIDDEN, 3, stride), lines[3 * HIDDEN :]
+    return buffer[first : first + count].reshape(HIDDEN, 3, stride), np.empty((2, dimension))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -236,37 +252,48 @@ def _train_slice(
     labels,
     hidden,
     weights,
-    u,
+    initial_u,
     bounds,
     coefficients,
     rebase,
-    half_ulp,
     state,
     work,
+    tangents,
+    kept_tangents,
     train_out,
     evaluation_out,
+    errors,
 ):
     """Train one net after the other from the same start; a row of ``labels`` and of each output is a net."""
-    width, steps = features.shape[1], bounds.shape[0]
+    steps = bounds.shape[0]
     small = np.empty((3, weights.shape[0]), weights.dtype)
     # The net at step ``first``, up to which the next labels are the same.
     kept, kept_small, kept_work, kept_c = np.empty_like(state), np.empty_like(small), np.empty_like(work), 0.0
     first = 0
     for net in range(labels.shape[0]):
         if first == 0:
-            c = _begin(hidden, weights, u, state, small, work)
+            c = _begin(hidden, weights, initial_u, state, small, work)
+            if tangents is not None:
+                reset(tangents)
         else:
             _copy_net(kept, kept_small, kept_work, state, small, work)
+            if tangents is not None:
+                copy_tangents(kept_tangents, tangents)
             c = kept_c
         shared = _shared_steps(labels[net], labels[net + 1], bounds) if net + 1 < labels.shape[0] else 0
-        given = features, labels[net], bounds, coefficients, rebase, half_ulp
+        given = features, labels[net], bounds, coefficients, rebase
         if shared > first:
-            kept_c = c = train_steps(given, state, small, work, c, first, shared)
+            kept_c = c = train_steps(given, state, small, work, tangents, c, first, shared)
             _copy_net(state, small, work, kept, kept_small, kept_work)
-        c = train_steps(given, state, small, work, c, max(first, shared), steps)
+            if tangents is not None:
+                copy_tangents(tangents, kept_tangents)
+        c = train_steps(given, state, small, work, tangents, c, max(first, shared), steps)
         first = shared if shared >= first else 0
-        logits(features, work[0][:width], c, train_out[net])
-        logits(evaluation, work[0][:width], c, evaluation_out[net])
+        logits(features, work[0], c, train_out[net])
+        logits(evaluation, work[0], c, evaluation_out[net])
+        if tangents is not None:
+            error = max(largest_change(tangents, features), largest_change(tangents, evaluation))
+            errors[net] = np.nan if np.isnan(c) else error
 
 
 @njit(nogil=True, cache=True)

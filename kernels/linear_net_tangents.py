@@ -1,0 +1,248 @@
+"""How far this net amplifies rounding: first derivatives of its training, carried along with a float32 run.
+
+A perturbation d of the state obeys the linearized step, with h = dw2 s + w2 ds and q = sqrt(V) + eps':
+
+    dz = X du + dc      dg = p (1 - p) dz / len(batch)      ds = X' dg      dslope = W1 ds + dW1 s + ..
+    dM += h / beta1^t      dV += 2 (w2 s) h / beta2^t      dW -= size (dM - (M / q) dV / (2 sqrt V)) / q
+
+All 128 units would cost as much as the run itself. But units differ by little more than their w2, so every sixteenth
+of them in the order of its initial w2 stands for its neighbours, and their part of du counts sixteenfold. At every
+step each weight is moved by half a unit in the last place up or down, and so is s: that is what holding them in
+float32 does. What has become of all that at the end is the estimate of the logits' error.
+
+It is linear in what was put in, and so a sum of random signs that can by chance be near zero while the true error is
+not. Two independent sets of signs make that chance a square; ``linear_net.SAFETY`` is what is left to it.
+docs/parity.md has what was measured.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from dataperf_fast.kernels.linear_net_lanes import BYTES, load, multiply_add, spread, store, two_dots
+from dataperf_fast.kernels.linear_net_products import logits
+
+SETS = 2
+SAMPLED = 8
+_TINY = 1e-20  # where V is 0, so is dV
+_LOST = 0.1  # part of the batch's root-mean-square logit; from there on float32 is not worth going on
+
+
+def make_tangents(output: np.ndarray, stride: int) -> tuple[np.ndarray, ...]:
+    """What is carried along, for the initial w2 ``output (128,)`` and rows of up to ``stride`` columns.
+
+    Returns the sampled units ``(8,)``, signs times 2^-24 ``(2, 2 stride)``, and d of: state ``(2, 8, 3, stride)``,
+    small ``(2, 3, 17)``, u ``(2, stride)``, s ``(2, stride)`` and ``(2, 8 + 2)`` the slopes of w2, sum(g) and c.
+    """
+    units = len(output)
+    apart = units // SAMPLED
+    sampled = np.sort(np.argsort(output)[apart // 2 :: apart])
+    signs = np.random.RandomState(0).randint(0, 2, (SETS, 2 * stride)) * 2 - 1
+    return (
+        sampled,
+        (signs * 2.0**-24).astype(np.float32),
+        np.zeros((SETS, SAMPLED, 3, stride), np.float32),
+        np.zeros((SETS, 3, 2 * SAMPLED + 1)),
+        np.zeros((SETS, stride), np.float32),
+        np.zeros((SETS, stride), np.float32),
+        np.zeros((SETS, SAMPLED + 2)),
+    )
+
+
+@njit(nogil=True, cache=True)
+def reset(tangents):
+    """Begin with no perturbation."""
+    _, _, dstate, dsmall, du, ds, scalars = tangents
+    dstate[:] = 0
+    dsmall[:] = 0
+    du[:] = 0
+    ds[:] = 0
+    scalars[:] = 0
+
+
+@njit(nogil=True, cache=True)
+def copy_tangents(tangents, to):
+    """Copy what is carried along."""
+    _, _, dstate, dsmall, du, ds, scalars = tangents
+    _, _, to_dstate, to_dsmall, to_du, to_ds, to_scalars = to
+    to_dstate[:] = dstate
+    to_dsmall[:] = dsmall
+    to_du[:] = du
+    to_ds[:] = ds
+    to_scalars[:] = scalars
+
+
+@njit(nogil=True, cache=True)
+def rescale(tangents, factors):
+    """Fold the powers back, as in the state."""
+    state, small = tangents[2], tangents[3]
+    for part in range(3):
+        state[:, :, part] *= np.float32(factors[part])
+        small[:, part] *= factors[part]
+
+
+@njit(nogil=True, cache=True)
+def _offset(step, row, stride):
+    """Where the signs for a row of a step begin."""
+    return (step * 389 + row * 97) % stride
+
+
+@njit(nogil=True, cache=True)
+def follow_batch(tangents, batch, labels, z, g, near, step):
+    """Set ds and the sum of dg of a batch with logits ``z`` and slopes ``g``; whether rounding has taken over.
+
+    Every second row of a batch stands for two.
+    """
+    _, signs, _, _, du, ds, scalars = tangents
+    rows, width = batch.shape[0], near.shape[0]
+    apart = 2 if rows > 1 else 1
+    chosen = batch[step % apart :: apart]
+    dz = np.empty((SETS, chosen.shape[0]))
+    largest = square = 0.0
+    scalars[:, SAMPLED] = 0.0
+    for place in range(chosen.shape[0]):
+        i = step % apart + place * apart
+        p = g[i] * rows + labels[i]
+        square += z[i] * z[i]
+        changes = two_dots(du[0][:width], du[1][:width], chosen[place])
+        for t in range(SETS):
+            change = changes[t] + scalars[t, SAMPLED + 1]
+            largest = max(largest, abs(change))
+            dz[t, place] = p * (1 - p) / chosen.shape[0] * change
+            scalars[t, SAMPLED] += dz[t, place]
+    _transposed_products(chosen, dz, ds, signs, _offset(step, SAMPLED, width), near)
+    return largest > _LOST * math.sqrt(square / chosen.shape[0])
+
+
+@njit(nogil=True, cache=True)
+def _transposed_products(chosen, dz, ds, signs, offset, near):
+    """Set ``ds (2, d)`` to ``chosen' dz`` and what rounding does to s."""
+    ds0, ds1, signs0, signs1 = ds[0], ds[1], signs[0], signs[1]
+    for k in range(0, near.shape[0], BYTES // 4):
+        part = load(near, k, ds0)
+        store(ds0, k, load(signs0, offset + k, ds0) * part)
+        store(ds1, k, load(signs1, offset + k, ds0) * part)
+    last = chosen.shape[0] - 1
+    for i in range(0, last + 1, 2):
+        row0, row1 = chosen[i], chosen[min(i + 1, last)]
+        paired = 1.0 if i < last else 0.0
+        a0, a1 = spread(dz[0, i], ds0), spread(dz[1, i], ds0)
+        b0, b1 = spread(paired * dz[0, min(i + 1, last)], ds0), spread(paired * dz[1, min(i + 1, last)], ds0)
+        for k in range(0, near.shape[0], BYTES // 4):
+            x, y = load(row0, k, ds0), load(row1, k, ds0)
+            store(ds0, k, multiply_add(b0, y, multiply_add(a0, x, load(ds0, k, ds0))))
+            store(ds1, k, multiply_add(b1, y, multiply_add(a1, x, load(ds1, k, ds0))))
+
+
+@njit(nogil=True, cache=True)
+def follow_slopes(tangents, state, small, near, gradient_sum, coefficients):
+    """Set the sampled units' dslope; state and small are those before the step."""
+    sampled, _, dstate, dsmall, _, ds, scalars = tangents
+    width = near.shape[0]
+    for r in range(SAMPLED):
+        j = sampled[r]
+        along = two_dots(ds[0][:width], ds[1][:width], state[j, 0][:width])
+        across = two_dots(dstate[0, r, 0][:width], dstate[1, r, 0][:width], near)
+        for t in range(SETS):
+            biases = dsmall[t, 0, r] * gradient_sum + small[0, j] * scalars[t, SAMPLED]
+            scalars[t, r] = coefficients[4] * (along[t] + across[t] + biases)
+
+
+@njit(inline="always")
+def _step_tangent(weight, first, second, share, inverse, gradient, change, scale1, scale2):
+    """Step d of a weight and its moments, by ``share = M / 2 sqrt(V) q`` and ``inverse = size / q`` after the step."""
+    first = multiply_add(scale1, change, first)
+    root = scale2 * gradient
+    second = multiply_add(root + root, scale2 * change, second)
+    return weight - inverse * (first - share * second), first, second
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _step_small(dsmall, small, at, of, gradient, change, coefficients):
+    """Step d of one weight of small; ``at`` is its place there, ``of`` its weight's."""
+    root = math.sqrt(small[2, of])
+    q = root + coefficients[3]
+    dsmall[0, at], dsmall[1, at], dsmall[2, at] = _step_tangent(
+        dsmall[0, at], dsmall[1, at], dsmall[2, at], small[1, of] / ((root + root + _TINY) * q), coefficients[2] / q,
+        gradient, change, coefficients[0], coefficients[1],
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _step_row(rows, drows0, drows1, s, ds, du, signs, offset, old, new, dold, dnew, coefficients):
+    """Step d of a row of W1 in both sets, whose W, M and V ``rows (3, d)`` are those after the step; add to du."""
+    w, m, v, du0, du1, ds0, ds1 = rows[0], rows[1], rows[2], du[0], du[1], ds[0], ds[1]
+    dw0, dm0, dv0, dw1, dm1, dv1 = drows0[0], drows0[1], drows0[2], drows1[0], drows1[1], drows1[2]
+    signs0, signs1 = signs[0], signs[1]
+    olds, news = spread(old, w), spread(new, w)
+    dolds0, dolds1, dnews0, dnews1 = spread(dold[0], w), spread(dold[1], w), spread(dnew[0], w), spread(dnew[1], w)
+    scale1, scale2, sizes = spread(coefficients[0], w), spread(coefficients[1], w), spread(coefficients[2], w)
+    epsilons, tiny, ones = spread(coefficients[3], w), spread(_TINY, w), spread(1.0, w)
+    for k in range(0, s.shape[0], BYTES // 4):
+        part, weight = load(s, k, w), load(w, k, w)
+        root = math.sqrt(load(v, k, w))
+        twice = root + root + tiny
+        both = ones / ((root + epsilons) * twice)  # one division for two quotients
+        share = load(m, k, w) * both
+        inverse = sizes * twice * both
+        gradient = olds * part
+        for_w0, first0, second0 = _step_tangent(
+            load(dw0, k, w), load(dm0, k, w), load(dv0, k, w), share, inverse, gradient,
+            multiply_add(dolds0, part, olds * load(ds0, k, w)), scale1, scale2,
+        )  # fmt: skip
+        for_w1, first1, second1 = _step_tangent(
+            load(dw1, k, w), load(dm1, k, w), load(dv1, k, w), share, inverse, gradient,
+            multiply_add(dolds1, part, olds * load(ds1, k, w)), scale1, scale2,
+        )  # fmt: skip
+        for_w0 = multiply_add(load(signs0, offset + k, w), weight, for_w0)
+        for_w1 = multiply_add(load(signs1, offset + k, w), weight, for_w1)
+        store(dm0, k, first0)
+        store(dm1, k, first1)
+        store(dv0, k, second0)
+        store(dv1, k, second1)
+        store(dw0, k, for_w0)
+        store(dw1, k, for_w1)
+        store(du0, k, multiply_add(news, for_w0, multiply_add(dnews0, weight, load(du0, k, w))))
+        store(du1, k, multiply_add(news, for_w1, multiply_add(dnews1, weight, load(du1, k, w))))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def follow_step(tangents, state, small, olds, gradient, near, coefficients, step):
+    """Take the step; state and small are those after it, ``olds (128,)`` w2 before it."""
+    sampled, signs, dstate, dsmall, du, ds, scalars = tangents
+    units, decay = state.shape[0], coefficients[5]
+    apart = units // SAMPLED
+    dold, dnew, dc = np.empty(SETS), np.empty(SETS), np.zeros(SETS)
+    du[:] = 0
+    for r in range(SAMPLED):
+        j = sampled[r]
+        for t in range(SETS):
+            dold[t] = coefficients[4] * dsmall[t, 0, SAMPLED + r]
+            change = dold[t] * gradient[2 * units] + olds[j] * scalars[t, SAMPLED]
+            _step_small(dsmall[t], small, r, j, gradient[j], change, coefficients)
+            _step_small(dsmall[t], small, SAMPLED + r, units + j, gradient[units + j], scalars[t, r], coefficients)
+            dnew[t] = dsmall[t, 0, SAMPLED + r]
+            dc[t] += dsmall[t, 0, r] * small[0, units + j] + small[0, j] * dnew[t]
+        _step_row(
+            state[j], dstate[0, r], dstate[1, r], near, ds, du, signs, _offset(step, r, near.shape[0]), olds[j],
+            small[0, units + j], dold, dnew, coefficients,
+        )  # fmt: skip
+    for t in range(SETS):
+        _step_small(dsmall[t], small, 2 * SAMPLED, 2 * units, gradient[2 * units], scalars[t, SAMPLED], coefficients)
+        scalars[t, SAMPLED + 1] = decay * (decay * apart * dc[t] + dsmall[t, 0, 2 * SAMPLED])
+    du *= np.float32(apart * decay * decay)
+
+
+@njit(nogil=True, cache=True)
+def largest_change(tangents, features):
+    """The largest ``|dz|`` of the rows of ``features (n, d)``, of both sets."""
+    du, scalars = tangents[4], tangents[6]
+    dz = np.empty(features.shape[0])
+    largest = 0.0
+    for t in range(SETS):
+        logits(features, du[t][: features.shape[1]], scalars[t, SAMPLED + 1], dz)
+        largest = max(largest, np.abs(dz).max())
+    return largest

@@ -104,6 +104,6 @@ def _accuracies(
     given = xp.broadcast_to(xp.asarray(labels), logits.shape)[nets]
     over = logits[nets] - cuts  # in float64: a difference of two is zero only where they are equal
     correct = (over > 0) == given
-    near = xp.abs(over) <= widths
+    near = ~(xp.abs(over) > widths)  # what is no number is near everything
     counts = [(correct & ~near).sum(axis=-1), correct.sum(axis=-1), (correct | near).sum(axis=-1)]
     return rounded_accuracy(on_host(xp.stack(counts, axis=-1)), logits.shape[1])

@@ -60,6 +60,8 @@ BETA2 = 0.999
 EPSILON = 1e-8
 SEED = 42
 
+SAFETY = 16.0  # a float32 logit is trusted to this many times its estimated error; docs/parity.md has what was measured
+
 _PAGE = 4096
 
 
@@ -195,16 +197,16 @@ def train(
         state, work = _work_space(features.shape[1], hidden.dtype)
         _train_slice(
             features, evaluation, labels[part], hidden, start.small, u, *start.schedule, state, work,
-            *(_tangents(start, state) for _ in range(2)), *(of[part] for of in trained),
+            *(_tangents(start, features) for _ in range(2)), *(of[part] for of in trained),
         )  # fmt: skip
 
     run(threads, train_part, [slice(low, high) for low, high in pairwise(edges)])
     return trained
 
 
-def _tangents(start: Start, state: np.ndarray) -> tuple[np.ndarray, ...] | None:
+def _tangents(start: Start, features: np.ndarray) -> tuple[Any, ...] | None:
     """What is carried along to know a float32 run's error."""
-    return make_tangents(start.small[HIDDEN:-1], state.shape[2]) if state.dtype == np.float32 else None
+    return make_tangents(start.small[HIDDEN:-1], features) if start.hidden.dtype == np.float32 else None
 
 
 def trained_weights(start: Start, features: np.ndarray, labels: np.ndarray) -> Weights:

@@ -162,24 +162,6 @@ def _call(builder: Any, name: str, values: Any) -> Any:
 
 
 @intrinsic
-def accumulate(typing_context: Any, array: Any, at: Any, lanes: Any) -> Any:
-    """Add ``lanes`` to ``array[at : at + lanes]`` of a contiguous float64 array, in float64 whatever the lanes are."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        wide, count = lanes_of(types.float64), lanes_of(lanes.dtype)
-        for first in range(0, count, wide):
-            part = values[2]
-            if wide < count:
-                part = builder.fpext(_part(builder, part, first, wide), _vector(types.float64))
-            at = builder.add(values[1], ir.Constant(values[1].type, first))
-            place = _place(context, builder, signature.args[0], values[0], at, wide)
-            builder.store(builder.fadd(builder.load(place, align=8), part), place, align=8)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, lanes), generate
-
-
-@intrinsic
 def total(typing_context: Any, lanes: Any) -> Any:
     """The sum of the lanes: the upper half is added to the lower, until one is left."""
 

@@ -5,10 +5,12 @@ A perturbation d of the state obeys the linearized step, with h = dw2 s + w2 ds 
     dz = X du + dc      dg = p (1 - p) dz / len(batch)      ds = X' dg      dslope = W1 ds + dW1 s + ..
     dM += h / beta1^t      dV += 2 (w2 s) h / beta2^t      dW -= size (dM - (M / q) dV / (2 sqrt V)) / q
 
-All 128 units would cost as much as the run itself. But units differ by little more than their w2, so every sixteenth
-of them in the order of its initial w2 stands for its neighbours, and their part of du counts sixteenfold. At every
-step each weight is moved by half a unit in the last place up or down, and so is s: that is what holding them in
-float32 does. What has become of all that at the end is the estimate of the logits' error.
+All of it would cost as much as the run itself, and twice the memory. But units differ by little more than their w2, so
+one of sixteen stands for its neighbours in the order of the initial w2, and its part of du counts sixteenfold. Of four
+blocks of 32 columns, in the order of their size, the largest stands for the four, and of two rows of a batch one. At
+every step each weight is moved by half a unit in the last place up or down, and so is s: that is what holding them in
+float32 does. What has become of all that at the end is the estimate of the logits' error. Sampling makes it larger, in
+the median tenfold, since what is random in a sample counts for more than its share.
 
 It is linear in what was put in, and so a sum of random signs that can by chance be near zero while the true error is
 not. Two independent sets of signs make that chance a square; ``linear_net.SAFETY`` is what is left to it.
@@ -18,67 +20,73 @@ docs/parity.md has what was measured.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-from dataperf_fast.kernels.linear_net_lanes import BYTES, load, multiply_add, spread, store, two_dots
-from dataperf_fast.kernels.linear_net_products import logits
+from dataperf_fast.kernels.linear_net_lanes import load, multiply_add, spread, store, total, zeros
 
 SETS = 2
-SAMPLED = 8
+UNITS = 8
+ROWS_APART = 2
+BLOCKS_APART = 4
+WIDTH = 32  # of a block
 _TINY = 1e-20  # where V is 0, so is dV
 _LOST = 0.1  # part of the batch's root-mean-square logit; from there on float32 is not worth going on
 
 
-def make_tangents(output: np.ndarray, stride: int) -> tuple[np.ndarray, ...]:
-    """What is carried along, for the initial w2 ``output (128,)`` and rows of up to ``stride`` columns.
+def make_tangents(output: np.ndarray, features: np.ndarray) -> tuple[Any, ...]:
+    """What is carried along, for the initial w2 ``output (128,)`` and ``features (n, d)``, d a multiple of 32.
 
-    Returns the sampled units ``(8,)``, signs times 2^-24 ``(2, 2 stride)``, and d of: state ``(2, 8, 3, stride)``,
-    small ``(2, 3, 17)``, u ``(2, stride)``, s ``(2, stride)`` and ``(2, 8 + 2)`` the slopes of w2, sum(g) and c.
+    Returns the sampled units ``(8,)``, the first columns of the c sampled blocks ``(c,)``, what a sum over those
+    columns stands for, signs times 2^-24 ``(2, 2 w)``, w = 32 c, and d of: state ``(2, 8, 3, w)``, small
+    ``(2, 3, 17)``, u and s ``(2, 2, w)``, and ``(2, 8 + 2)`` the slopes of w2, sum(g) and c.
     """
-    units = len(output)
-    apart = units // SAMPLED
-    sampled = np.sort(np.argsort(output)[apart // 2 :: apart])
-    signs = np.random.RandomState(0).randint(0, 2, (SETS, 2 * stride)) * 2 - 1
+    apart = len(output) // UNITS
+    units = np.sort(np.argsort(output)[apart // 2 :: apart])
+    sizes = np.sqrt((features.astype(np.float64) ** 2).mean(axis=0)).reshape(-1, WIDTH).sum(axis=1)
+    chosen = np.sort(np.argsort(-sizes, kind="stable")[::BLOCKS_APART])
+    width = WIDTH * len(chosen)
+    share = float(sizes[chosen].sum() / sizes.sum()) if sizes.any() else 1.0
+    signs = np.random.RandomState(0).randint(0, 2, (SETS, 2 * width)) * 2 - 1
     return (
-        sampled,
+        units,
+        WIDTH * chosen,
+        1 / share,
         (signs * 2.0**-24).astype(np.float32),
-        np.zeros((SETS, SAMPLED, 3, stride), np.float32),
-        np.zeros((SETS, 3, 2 * SAMPLED + 1)),
-        np.zeros((SETS, stride), np.float32),
-        np.zeros((SETS, stride), np.float32),
-        np.zeros((SETS, SAMPLED + 2)),
+        np.zeros((SETS, UNITS, 3, width), np.float32),
+        np.zeros((SETS, 3, 2 * UNITS + 1)),
+        np.zeros((2, SETS, width), np.float32),
+        np.zeros((SETS, UNITS + 2)),
     )
 
 
 @njit(nogil=True, cache=True)
 def reset(tangents):
     """Begin with no perturbation."""
-    _, _, dstate, dsmall, du, ds, scalars = tangents
+    _, _, _, _, dstate, dsmall, vectors, scalars = tangents
     dstate[:] = 0
     dsmall[:] = 0
-    du[:] = 0
-    ds[:] = 0
+    vectors[:] = 0
     scalars[:] = 0
 
 
 @njit(nogil=True, cache=True)
 def copy_tangents(tangents, to):
     """Copy what is carried along."""
-    _, _, dstate, dsmall, du, ds, scalars = tangents
-    _, _, to_dstate, to_dsmall, to_du, to_ds, to_scalars = to
+    _, _, _, _, dstate, dsmall, vectors, scalars = tangents
+    _, _, _, _, to_dstate, to_dsmall, to_vectors, to_scalars = to
     to_dstate[:] = dstate
     to_dsmall[:] = dsmall
-    to_du[:] = du
-    to_ds[:] = ds
+    to_vectors[:] = vectors
     to_scalars[:] = scalars
 
 
 @njit(nogil=True, cache=True)
 def rescale(tangents, factors):
     """Fold the powers back, as in the state."""
-    state, small = tangents[2], tangents[3]
+    _, _, _, _, state, small, _, _ = tangents
     for part in range(3):
         state[:, :, part] *= np.float32(factors[part])
         small[:, part] *= factors[part]
@@ -91,48 +99,58 @@ def _offset(step, row, stride):
 
 
 @njit(nogil=True, cache=True)
-def follow_batch(tangents, batch, labels, z, g, near, step):
-    """Set ds and the sum of dg of a batch with logits ``z`` and slopes ``g``; whether rounding has taken over.
+def _two_products(vectors, row, blocks):
+    """The products of ``vectors (2, w)`` with ``row (d,)`` over the sampled columns."""
+    first, second = vectors[0], vectors[1]
+    sums0, sums1 = zeros(first), zeros(first)
+    for b in range(blocks.shape[0]):
+        part = load(row, blocks[b], first)
+        sums0 = multiply_add(load(first, WIDTH * b, first), part, sums0)
+        sums1 = multiply_add(load(second, WIDTH * b, first), part, sums1)
+    return total(sums0), total(sums1)
 
-    Every second row of a batch stands for two.
-    """
-    _, signs, _, _, du, ds, scalars = tangents
-    rows, width = batch.shape[0], near.shape[0]
-    apart = 2 if rows > 1 else 1
+
+@njit(nogil=True, cache=True)
+def follow_batch(tangents, batch, labels, z, g, near, step):
+    """Set ds and the sum of dg of a batch with logits ``z`` and slopes ``g``; whether rounding has taken over."""
+    _, blocks, whole, signs, _, _, vectors, scalars = tangents
+    du, ds = vectors[0], vectors[1]
+    rows = batch.shape[0]
+    apart = min(ROWS_APART, rows)
     chosen = batch[step % apart :: apart]
     dz = np.empty((SETS, chosen.shape[0]))
     largest = square = 0.0
-    scalars[:, SAMPLED] = 0.0
+    scalars[:, UNITS] = 0.0
     for place in range(chosen.shape[0]):
         i = step % apart + place * apart
         p = g[i] * rows + labels[i]
         square += z[i] * z[i]
-        changes = two_dots(du[0][:width], du[1][:width], chosen[place])
+        changes = _two_products(du, chosen[place], blocks)
         for t in range(SETS):
-            change = changes[t] + scalars[t, SAMPLED + 1]
+            change = whole * changes[t] + scalars[t, UNITS + 1]
             largest = max(largest, abs(change))
             dz[t, place] = p * (1 - p) / chosen.shape[0] * change
-            scalars[t, SAMPLED] += dz[t, place]
-    _transposed_products(chosen, dz, ds, signs, _offset(step, SAMPLED, width), near)
+            scalars[t, UNITS] += dz[t, place]
+    _transposed_products(chosen, dz, blocks, ds, signs, _offset(step, UNITS, ds.shape[1]), near)
     return largest > _LOST * math.sqrt(square / chosen.shape[0])
 
 
 @njit(nogil=True, cache=True)
-def _transposed_products(chosen, dz, ds, signs, offset, near):
-    """Set ``ds (2, d)`` to ``chosen' dz`` and what rounding does to s."""
+def _transposed_products(chosen, dz, blocks, ds, signs, offset, near):
+    """Set ``ds (2, w)`` to ``chosen' dz`` and what rounding does to s."""
     ds0, ds1, signs0, signs1 = ds[0], ds[1], signs[0], signs[1]
-    for k in range(0, near.shape[0], BYTES // 4):
-        part = load(near, k, ds0)
+    for b in range(blocks.shape[0]):
+        k, part = WIDTH * b, load(near, blocks[b], ds0)
         store(ds0, k, load(signs0, offset + k, ds0) * part)
         store(ds1, k, load(signs1, offset + k, ds0) * part)
     last = chosen.shape[0] - 1
     for i in range(0, last + 1, 2):
-        row0, row1 = chosen[i], chosen[min(i + 1, last)]
-        paired = 1.0 if i < last else 0.0
+        other = min(i + 1, last)
+        row0, row1, paired = chosen[i], chosen[other], float(other - i)
         a0, a1 = spread(dz[0, i], ds0), spread(dz[1, i], ds0)
-        b0, b1 = spread(paired * dz[0, min(i + 1, last)], ds0), spread(paired * dz[1, min(i + 1, last)], ds0)
-        for k in range(0, near.shape[0], BYTES // 4):
-            x, y = load(row0, k, ds0), load(row1, k, ds0)
+        b0, b1 = spread(paired * dz[0, other], ds0), spread(paired * dz[1, other], ds0)
+        for b in range(blocks.shape[0]):
+            k, x, y = WIDTH * b, load(row0, blocks[b], ds0), load(row1, blocks[b], ds0)
             store(ds0, k, multiply_add(b0, y, multiply_add(a0, x, load(ds0, k, ds0))))
             store(ds1, k, multiply_add(b1, y, multiply_add(a1, x, load(ds1, k, ds0))))
 
@@ -140,15 +158,15 @@ def _transposed_products(chosen, dz, ds, signs, offset, near):
 @njit(nogil=True, cache=True)
 def follow_slopes(tangents, state, small, near, gradient_sum, coefficients):
     """Set the sampled units' dslope; state and small are those before the step."""
-    sampled, _, dstate, dsmall, _, ds, scalars = tangents
-    width = near.shape[0]
-    for r in range(SAMPLED):
-        j = sampled[r]
-        along = two_dots(ds[0][:width], ds[1][:width], state[j, 0][:width])
-        across = two_dots(dstate[0, r, 0][:width], dstate[1, r, 0][:width], near)
+    units, blocks, whole, _, dstate, dsmall, vectors, scalars = tangents
+    ds = vectors[1]
+    for r in range(UNITS):
+        j = units[r]
+        along = _two_products(ds, state[j, 0], blocks)
+        across = _two_products(dstate[:, r, 0], near, blocks)
         for t in range(SETS):
-            biases = dsmall[t, 0, r] * gradient_sum + small[0, j] * scalars[t, SAMPLED]
-            scalars[t, r] = coefficients[4] * (along[t] + across[t] + biases)
+            biases = dsmall[t, 0, r] * gradient_sum + small[0, j] * scalars[t, UNITS]
+            scalars[t, r] = coefficients[4] * (whole * (along[t] + across[t]) + biases)
 
 
 @njit(inline="always")
@@ -172,21 +190,23 @@ def _step_small(dsmall, small, at, of, gradient, change, coefficients):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _step_row(rows, drows0, drows1, s, ds, du, signs, offset, old, new, dold, dnew, coefficients):
+def _step_row(rows, drows0, drows1, blocks, s, vectors, signs, offset, old, new, dold, dnew, coefficients):
     """Step d of a row of W1 in both sets, whose W, M and V ``rows (3, d)`` are those after the step; add to du."""
-    w, m, v, du0, du1, ds0, ds1 = rows[0], rows[1], rows[2], du[0], du[1], ds[0], ds[1]
+    w, m, v, du, ds = rows[0], rows[1], rows[2], vectors[0], vectors[1]
+    du0, du1, ds0, ds1 = du[0], du[1], ds[0], ds[1]
     dw0, dm0, dv0, dw1, dm1, dv1 = drows0[0], drows0[1], drows0[2], drows1[0], drows1[1], drows1[2]
     signs0, signs1 = signs[0], signs[1]
     olds, news = spread(old, w), spread(new, w)
     dolds0, dolds1, dnews0, dnews1 = spread(dold[0], w), spread(dold[1], w), spread(dnew[0], w), spread(dnew[1], w)
     scale1, scale2, sizes = spread(coefficients[0], w), spread(coefficients[1], w), spread(coefficients[2], w)
     epsilons, tiny, ones = spread(coefficients[3], w), spread(_TINY, w), spread(1.0, w)
-    for k in range(0, s.shape[0], BYTES // 4):
-        part, weight = load(s, k, w), load(w, k, w)
-        root = math.sqrt(load(v, k, w))
+    for b in range(blocks.shape[0]):
+        k, at = WIDTH * b, blocks[b]
+        part, weight = load(s, at, w), load(w, at, w)
+        root = math.sqrt(load(v, at, w))
         twice = root + root + tiny
         both = ones / ((root + epsilons) * twice)  # one division for two quotients
-        share = load(m, k, w) * both
+        share = load(m, at, w) * both
         inverse = sizes * twice * both
         gradient = olds * part
         for_w0, first0, second0 = _step_tangent(
@@ -212,37 +232,39 @@ def _step_row(rows, drows0, drows1, s, ds, du, signs, offset, old, new, dold, dn
 @njit(nogil=True, cache=True, error_model="numpy")
 def follow_step(tangents, state, small, olds, gradient, near, coefficients, step):
     """Take the step; state and small are those after it, ``olds (128,)`` w2 before it."""
-    sampled, signs, dstate, dsmall, du, ds, scalars = tangents
-    units, decay = state.shape[0], coefficients[5]
-    apart = units // SAMPLED
+    units, blocks, _, signs, dstate, dsmall, vectors, scalars = tangents
+    count, decay = state.shape[0], coefficients[5]
+    apart = count // UNITS
     dold, dnew, dc = np.empty(SETS), np.empty(SETS), np.zeros(SETS)
+    du = vectors[0]
     du[:] = 0
-    for r in range(SAMPLED):
-        j = sampled[r]
+    for r in range(UNITS):
+        j = units[r]
         for t in range(SETS):
-            dold[t] = coefficients[4] * dsmall[t, 0, SAMPLED + r]
-            change = dold[t] * gradient[2 * units] + olds[j] * scalars[t, SAMPLED]
+            dold[t] = coefficients[4] * dsmall[t, 0, UNITS + r]
+            change = dold[t] * gradient[2 * count] + olds[j] * scalars[t, UNITS]
             _step_small(dsmall[t], small, r, j, gradient[j], change, coefficients)
-            _step_small(dsmall[t], small, SAMPLED + r, units + j, gradient[units + j], scalars[t, r], coefficients)
-            dnew[t] = dsmall[t, 0, SAMPLED + r]
-            dc[t] += dsmall[t, 0, r] * small[0, units + j] + small[0, j] * dnew[t]
+            _step_small(dsmall[t], small, UNITS + r, count + j, gradient[count + j], scalars[t, r], coefficients)
+            dnew[t] = dsmall[t, 0, UNITS + r]
+            dc[t] += dsmall[t, 0, r] * small[0, count + j] + small[0, j] * dnew[t]
         _step_row(
-            state[j], dstate[0, r], dstate[1, r], near, ds, du, signs, _offset(step, r, near.shape[0]), olds[j],
-            small[0, units + j], dold, dnew, coefficients,
+            state[j], dstate[0, r], dstate[1, r], blocks, near, vectors, signs, _offset(step, r, du.shape[1]), olds[j],
+            small[0, count + j], dold, dnew, coefficients,
         )  # fmt: skip
     for t in range(SETS):
-        _step_small(dsmall[t], small, 2 * SAMPLED, 2 * units, gradient[2 * units], scalars[t, SAMPLED], coefficients)
-        scalars[t, SAMPLED + 1] = decay * (decay * apart * dc[t] + dsmall[t, 0, 2 * SAMPLED])
+        _step_small(dsmall[t], small, 2 * UNITS, 2 * count, gradient[2 * count], scalars[t, UNITS], coefficients)
+        scalars[t, UNITS + 1] = decay * (decay * apart * dc[t] + dsmall[t, 0, 2 * UNITS])
     du *= np.float32(apart * decay * decay)
 
 
 @njit(nogil=True, cache=True)
 def largest_change(tangents, features):
     """The largest ``|dz|`` of the rows of ``features (n, d)``, of both sets."""
-    du, scalars = tangents[4], tangents[6]
-    dz = np.empty(features.shape[0])
+    _, blocks, whole, _, _, _, vectors, scalars = tangents
+    du = vectors[0]
     largest = 0.0
-    for t in range(SETS):
-        logits(features, du[t][: features.shape[1]], scalars[t, SAMPLED + 1], dz)
-        largest = max(largest, np.abs(dz).max())
+    for i in range(features.shape[0]):
+        changes = _two_products(du, features[i], blocks)
+        for t in range(SETS):
+            largest = max(largest, abs(whole * changes[t] + scalars[t, UNITS + 1]))
     return largest

@@ -179,9 +179,7 @@ class Trained(NamedTuple):
     error: np.ndarray
 
 
-def train(
-    start: Start, features: np.ndarray, evaluation: np.ndarray, labels: np.ndarray, threads: int = 1
-) -> Trained:
+def train(start: Start, features: np.ndarray, evaluation: np.ndarray, labels: np.ndarray, threads: int = 1) -> Trained:
     """Train one net for each row of ``labels (r, n)`` on ``features (n, d)``; threads share the rows of labels.
 
     ``features`` and ``evaluation (m, d)`` are C-contiguous, writable and of one dtype, float32 or float64. A net's

@@ -46,8 +46,8 @@ class Loaded(NamedTuple):
 def load(features: np.ndarray, evaluation: np.ndarray) -> Loaded:
     """Copy a pool to the device; both matrices C-contiguous."""
     every_row = np.arange(max(len(evaluation), HIDDEN), dtype=np.int32)
-    matrices = (cuda.to_device(np.asarray(matrix, np.float64)) for matrix in (features, evaluation))
-    return Loaded(*matrices, cuda.to_device(every_row))
+    rows, others = (cuda.to_device(np.asarray(matrix, np.float64)) for matrix in (features, evaluation))
+    return Loaded(rows, others, cuda.to_device(every_row))
 
 
 def bytes_per_net(rows: int, evaluation_rows: int, dimension: int) -> int:

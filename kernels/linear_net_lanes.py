@@ -183,9 +183,10 @@ def _lane_by_lane(function: Any, instruction: str) -> None:
     def work(typing_context: Any, a: Any, b: Any) -> Any:
         return a(a, a), lambda context, builder, signature, values: getattr(builder, instruction)(*values)
 
+    # numba wants a function of its own here: an intrinsic is none.
     @overload(function)
     def of_lanes(a, b):
-        return (lambda a, b: work(a, b)) if isinstance(a, _Lanes) else None
+        return (lambda a, b: work(a, b)) if isinstance(a, _Lanes) else None  # noqa: PLW0108
 
 
 for _function, _instruction in (
@@ -206,12 +207,12 @@ def _root(typing_context: Any, lanes: Any) -> Any:
 
 @overload(operator.neg)
 def _negative_lanes(a):
-    return (lambda a: _negative(a)) if isinstance(a, _Lanes) else None
+    return (lambda a: _negative(a)) if isinstance(a, _Lanes) else None  # noqa: PLW0108
 
 
 @overload(math.sqrt)
 def _root_of_lanes(x):
-    return (lambda x: _root(x)) if isinstance(x, _Lanes) else None
+    return (lambda x: _root(x)) if isinstance(x, _Lanes) else None  # noqa: PLW0108
 
 
 @njit(nogil=True, cache=True)

@@ -130,9 +130,9 @@ def _step_two_rows(rows0, rows1, s, part, a0, a1, b0, b1, size, epsilon, next0, 
 def _step_layers(state, small, u, s, near, gradient_sum, coefficients, olds, gradient, part, step):
     """Take one step of AdamW in place; ``u`` is set to the new W1' w2 over delta^2t.
 
-    ``near (d,)`` is s in the state's dtype, and so is ``part (d,)``, eight rows' sum of u: with eight in float32 and
-    the sixteen eights in float64, u costs what it would in float32 and errs a tenth. ``olds (128,)`` is set to w2 as it was, ``gradient (257,)`` to the one of
-    ``small``.
+    ``near (d,)`` is s in the state's dtype, and so is ``part (d,)``, eight rows' sum of u: with eights in float32 and
+    sixteen of those in float64, u costs what it would in float32 and errs a tenth. ``olds (128,)`` is set to w2 as it
+    was, ``gradient (257,)`` to the one of ``small``.
     """
     scale1, scale2, size, epsilon, decayed = (
         coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4],

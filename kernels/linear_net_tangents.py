@@ -7,7 +7,8 @@ A perturbation d of the state obeys the linearized step, with h = dw2 s + w2 ds 
 
 All of it would cost as much as the run itself, and twice the memory. But units differ by little more than their w2, so
 one of sixteen stands for its neighbours in the order of the initial w2, and its part of du counts sixteenfold. Of four
-blocks of 32 columns, in the order of their size, the largest stands for the four, and of two rows of a batch one. At
+blocks of 32 columns, in the order of their size, the largest stands for the four, and of two rows of a batch that are
+not saturated one. At
 every step each weight is moved by half a unit in the last place up or down, and so is s: that is what holding them in
 float32 does. What has become of all that at the end is the estimate of the logits' error. Sampling makes it larger, in
 the median tenfold, since what is random in a sample counts for more than its share.
@@ -29,11 +30,13 @@ from dataperf_fast.kernels.linear_net_lanes import load, multiply_add, spread, s
 
 SETS = 2
 UNITS = 8
-ROWS_APART = 2
 BLOCKS_APART = 4
 WIDTH = 32  # of a block
 _TINY = 1e-20  # where V is 0, so is dV
-_LOST = 0.1  # part of the batch's root-mean-square logit; from there on float32 is not worth going on
+_SATURATED = 1e-10  # p (1 - p)
+_FEW = 24  # rows
+# A part of the batch's root-mean-square logit, and a change of a logit from which on no derivative tells what comes.
+_LOST = 0.05
 
 
 def make_tangents(output: np.ndarray, features: np.ndarray) -> tuple[Any, ...]:
@@ -115,29 +118,46 @@ def follow_batch(tangents, batch, labels, z, g, near, step):
     """Set ds and the sum of dg of a batch with logits ``z`` and slopes ``g``; whether rounding has taken over."""
     _, blocks, whole, signs, _, _, vectors, scalars = tangents
     du, ds = vectors[0], vectors[1]
-    rows = batch.shape[0]
-    apart = min(ROWS_APART, rows)
-    chosen = batch[step % apart :: apart]
-    dz = np.empty((SETS, chosen.shape[0]))
+    chosen, weights = _sample_rows(batch, labels, g, step)
+    dz = np.empty((SETS, len(chosen)))
     largest = square = 0.0
-    scalars[:, UNITS] = 0.0
-    for place in range(chosen.shape[0]):
-        i = step % apart + place * apart
-        p = g[i] * rows + labels[i]
+    for i in range(batch.shape[0]):
         square += z[i] * z[i]
-        changes = _two_products(du, chosen[place], blocks)
+    scalars[:, UNITS] = 0.0
+    for place in range(len(chosen)):
+        changes = _two_products(du, batch[chosen[place]], blocks)
         for t in range(SETS):
             change = whole * changes[t] + scalars[t, UNITS + 1]
             largest = max(largest, abs(change))
-            dz[t, place] = p * (1 - p) / chosen.shape[0] * change
+            dz[t, place] = weights[place] * change
             scalars[t, UNITS] += dz[t, place]
-    _transposed_products(chosen, dz, blocks, ds, signs, _offset(step, UNITS, ds.shape[1]), near)
-    return largest > _LOST * math.sqrt(square / chosen.shape[0])
+    _transposed_products(batch, chosen, dz, blocks, ds, signs, _offset(step, UNITS, ds.shape[1]), near)
+    return largest > _LOST * min(1.0, math.sqrt(square / batch.shape[0]))
 
 
 @njit(nogil=True, cache=True)
-def _transposed_products(chosen, dz, blocks, ds, signs, offset, near):
-    """Set ``ds (2, w)`` to ``chosen' dz`` and what rounding does to s."""
+def _sample_rows(batch, labels, g, step):
+    """Places of rows in the batch, and p (1 - p) / rows times how many rows each stands for.
+
+    Saturated rows pass nothing on. Of the others every second, but all where they are few: with large features one
+    row of a batch can carry everything.
+    """
+    rows, count = batch.shape[0], 0
+    places, weights = np.empty(rows, np.int64), np.empty(rows)
+    for i in range(rows):
+        p = g[i] * rows + labels[i]
+        slope = p * (1 - p)
+        if slope > _SATURATED:
+            places[count], weights[count] = i, slope / rows
+            count += 1
+    if count <= _FEW:
+        return places[:count], weights[:count]
+    return places[:count][step % 2 :: 2], 2 * weights[:count][step % 2 :: 2]
+
+
+@njit(nogil=True, cache=True)
+def _transposed_products(batch, chosen, dz, blocks, ds, signs, offset, near):
+    """Set ``ds (2, w)`` to ``batch[chosen]' dz`` and what rounding does to s."""
     ds0, ds1, signs0, signs1 = ds[0], ds[1], signs[0], signs[1]
     for b in range(blocks.shape[0]):
         k, part = WIDTH * b, load(near, blocks[b], ds0)
@@ -146,7 +166,7 @@ def _transposed_products(chosen, dz, blocks, ds, signs, offset, near):
     last = chosen.shape[0] - 1
     for i in range(0, last + 1, 2):
         other = min(i + 1, last)
-        row0, row1, paired = chosen[i], chosen[other], float(other - i)
+        row0, row1, paired = batch[chosen[i]], batch[chosen[other]], float(other - i)
         a0, a1 = spread(dz[0, i], ds0), spread(dz[1, i], ds0)
         b0, b1 = spread(paired * dz[0, other], ds0), spread(paired * dz[1, other], ds0)
         for b in range(blocks.shape[0]):

@@ -53,7 +53,7 @@ class Kernel(NamedTuple):
 def _linear_net(start: Any, features: np.ndarray, evaluation: np.ndarray, labels: np.ndarray, threads: int) -> Count:
     """A step reads W1 twice, M and V once, writes the three; its logits and s are 4 operations a feature and row."""
     nets, rows = labels.shape
-    width, size = features.shape[1], features.itemsize
+    width, size = features.shape[1], start.hidden.itemsize
     steps = 20 * -(-rows // 64)
     state = 128 * width
     return Count(

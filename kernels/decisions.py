@@ -2,11 +2,13 @@
 
 Source: ``LogisticClassifier.fit`` and ``.evaluate`` in DS3Lab/dataperf-vision-debugging, ``app/classifier.py``: of the
 thresholds 0.10, 0.15 .. 0.95 the first with the highest training accuracy, every accuracy rounded to two decimals;
-1 is predicted where the float32 sigmoid is over the threshold.
+1 is predicted where the sigmoid, rounded to float32, is over the threshold. That is where the logit is over the
+threshold's cut, a constant: no sigmoid is computed, and no library's exp decides.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,15 +17,34 @@ from dataperf_fast.kernels.launch import on_host
 
 # The threshold 0 is what the search starts from: it is left only if every candidate's accuracy rounds to zero.
 THRESHOLDS = np.concatenate([[0.0], np.arange(0.1, 1, 0.05)]).astype(np.float32)
-with np.errstate(divide="ignore"):
-    _LOGITS = np.log(THRESHOLDS.astype(np.float64) / (1 - THRESHOLDS.astype(np.float64)))
+
+
+def _cut(threshold: np.float32) -> float:
+    """The largest float64 logit whose sigmoid is not over ``threshold`` when it is rounded to float32.
+
+    A sigmoid rounds up from the middle between the threshold and the next float32 on; no logit but 0 gives a middle.
+    """
+    with localcontext() as context:
+        context.prec = 50
+        middle = (Decimal(float(threshold)) + Decimal(float(np.nextafter(threshold, np.float32(1))))) / 2
+        exact = (middle / (1 - middle)).ln()
+        nearest = float(exact)
+        return nearest if Decimal(nearest) <= exact else float(np.nextafter(nearest, -np.inf))
+
+
+CUTS = np.array([_cut(threshold) for threshold in THRESHOLDS])
+
+
+def cut_of(threshold: np.float32) -> float:
+    """The logit up to which ``threshold``, one of ``THRESHOLDS``, predicts 0."""
+    return float(CUTS[np.searchsorted(THRESHOLDS, threshold)])
 
 
 class Scores(NamedTuple):
     """``(r,)`` each: threshold float32, the others float64.
 
     ``accuracy`` is rounded; ``lowest`` and ``highest`` bound what it is for any logits within the tolerance;
-    ``margin`` is the distance in logits from the threshold to the nearest evaluation row.
+    ``margin`` is the distance in logits from the threshold's cut to the nearest evaluation row.
     """
 
     threshold: np.ndarray
@@ -67,7 +88,7 @@ def score(
     lowest, highest = accuracy.copy(), accuracy.copy()
     np.minimum.at(lowest, nets, ends[:, 0])
     np.maximum.at(highest, nets, ends[:, 2])
-    margin = on_host(xp.abs(logits - xp.asarray(_LOGITS[chosen])[:, None]).min(axis=1))
+    margin = on_host(xp.abs(logits - xp.asarray(CUTS[chosen])[:, None]).min(axis=1))
     return Scores(THRESHOLDS[chosen], accuracy, lowest, highest, margin)
 
 
@@ -78,18 +99,11 @@ def _accuracies(
 
     ``logits (r, n)``, ``labels (n,)`` or ``(r, n)``, ``tolerance (r,)``; ``nets`` and ``at`` broadcast.
     """
-    thresholds, middles, widths = (
-        xp.asarray(values)[..., None] for values in (THRESHOLDS[at], _LOGITS[at], tolerance[nets])
-    )
+    cuts, widths = (xp.asarray(values)[..., None] for values in (CUTS[at], tolerance[nets]))
     nets = xp.asarray(nets)
     given = xp.broadcast_to(xp.asarray(labels), logits.shape)[nets]
-    correct = (_sigmoid(logits, xp)[nets] > thresholds) == given
-    near = xp.abs(logits[nets] - middles) <= widths
+    over = logits[nets] - cuts  # in float64: a difference of two is zero only where they are equal
+    correct = (over > 0) == given
+    near = ~(xp.abs(over) > widths)  # what is no number is near everything
     counts = [(correct & ~near).sum(axis=-1), correct.sum(axis=-1), (correct | near).sum(axis=-1)]
     return rounded_accuracy(on_host(xp.stack(counts, axis=-1)), logits.shape[1])
-
-
-def _sigmoid(logits: Any, xp: Any) -> Any:
-    """The sigmoid, correctly rounded to float32."""
-    with np.errstate(over="ignore"):
-        return (1.0 / (1.0 + xp.exp(-logits.astype(np.float64)))).astype(np.float32)

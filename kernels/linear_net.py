@@ -19,10 +19,13 @@ the arrays hold
 
 and one step of one element is ``M += g / beta1^t``, ``V += g^2 / beta2^t``, ``W -= size * M / (sqrt(V) + eps')``, three
 operations fewer than the textbook form and a fifth faster. Every ``REBASE`` steps the powers are folded back, before
-they could overflow float32. The factors behind them are PyTorch's, rounded to float32 as PyTorch holds them, in the
-float64 path too: only so does the float64 path compute what the reference approximates. The scalars of a step are
-float64 and rounded once a row, the step size with a spread of half a unit over the rows: a factor rounded once for all
-elements errs the same way in all of them, and that alone doubled the error of the logits.
+they could overflow float32. The factors behind them are PyTorch's, rounded to float32 as PyTorch holds them, in
+float64 too: only so does the net compute what the reference approximates.
+
+The definition is float64, in the order of operations of ``linear_net_steps.py``. The float32 tier is the same code with
+W, M and V held in float32. It keeps what errs the same way in many elements out of float32: sums are float64, and a
+factor of a row is rounded up in some lanes and down in others. What is left are independent roundings, and
+``linear_net_tangents.py`` says what this net makes of them.
 
 Measured (Zen 3, float32, a core): the row pass is bound by the divider, 0.33 ns an element for a square root and a
 division; dividing once for two rows (``1/q0 = q1 / (q0 q1)``) takes it to 0.27, near the 0.23 ns of the loads and
@@ -32,12 +35,15 @@ pass start 512 bytes apart modulo a page: where stores and later loads agree in 
 fifth, and a plain 8 KiB stride is the worst case. A net begins where the one before it was when their labels still
 agreed; since all but the first of 20 epochs sees every label, that saves at most 5 steps of 100, less a copy of the
 state: 1.7% of a curve in row order, nothing measurable in a random one. Tried and rejected: taking the next rows' dot
-products inside the row pass (twice slower, the loop runs out of registers and ports).
+products inside the row pass (twice slower, the loop runs out of registers and ports). On Zen 5, with AVX-512, the pass
+is bound by the state's traffic (107 GB/s): a pass without root and division takes 0.97 of the time. There prefetching
+the next rows cost a fifth, the three states interleaved in one stream a sixth, roots by Newton's method a third.
 """
 
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -45,7 +51,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from dataperf_fast.kernels.linear_net_steps import BATCH, HIDDEN, REBASE, clear, copy, dot, logits, train_steps
+from dataperf_fast.kernels.linear_net_lanes import BYTES, dot, multiply_add
+from dataperf_fast.kernels.linear_net_products import clear, copy, logits
+from dataperf_fast.kernels.linear_net_steps import BATCH, HIDDEN, REBASE, train_steps
+from dataperf_fast.kernels.linear_net_tangents import copy_tangents, largest_change, make_tangents, reset
 from dataperf_fast.kernels.threads import run
 
 EPOCHS = 20
@@ -55,6 +64,8 @@ BETA1 = 0.9
 BETA2 = 0.999
 EPSILON = 1e-8
 SEED = 42
+
+SAFETY = 16.0  # a float32 logit is trusted to this many times its estimated error; docs/parity.md has what was measured
 
 _PAGE = 4096
 
@@ -72,20 +83,18 @@ class Schedule(NamedTuple):
     """The training run step by step: ``bounds (steps, 2)`` int64 rows of X, ``coefficients (steps, 6)`` float64.
 
     A step's coefficients are ``1/beta1^t, 1/beta2^(t/2), step size, eps', delta^(t-1), delta^t`` with t as in the
-    module's text; ``rebase (3,)`` are the factors of W, M and V after every ``REBASE`` steps;
-    ``half_ulp`` is half a unit in the last place of the state's dtype, relative.
+    module's text; ``rebase (3,)`` are the factors of W, M and V after every ``REBASE`` steps.
     """
 
     bounds: np.ndarray
     coefficients: np.ndarray
     rebase: np.ndarray
-    half_ulp: float
 
 
 class Start(NamedTuple):
     """What trainings of a shape share: hidden ``(128, d)``, u ``(d,) = W1' w2``, and small ``(257,) = [b1 | w2 | b2]``.
 
-    ``small`` is float64 always.
+    The state has hidden's dtype, float32 or float64; u and small are float64 always.
     """
 
     hidden: np.ndarray
@@ -113,22 +122,34 @@ def initial_weights(dimension: int, seed: int = SEED) -> Weights:
     return Weights(hidden, uniform(HIDDEN, dimension), uniform(HIDDEN, HIDDEN), uniform(1, HIDDEN))
 
 
-def training_schedule(rows: int, dtype: type = np.float32) -> Schedule:
+def training_schedule(rows: int) -> Schedule:
     """Lay out 20 epochs of batches of 64 rows in row order, the last one shorter, with AdamW's factors a step."""
     starts = np.tile(np.arange(0, rows, BATCH), EPOCHS)
     bounds = np.stack([starts, np.minimum(starts + BATCH, rows)], axis=1)
-    step = np.arange(1, len(starts) + 1, dtype=np.float64)  # AdamW's own count, for the bias corrections
-    since = (step - 1) % REBASE + 1  # steps since the last rebase
+    steps = len(starts)
+    since = np.arange(steps) % REBASE + 1  # steps since the last rebase
     # PyTorch holds these factors in float32, in float64 runs of ours too: at beta2 the rounding adds up to 1e-6.
     beta1, gain1 = 1 - _float32(1 - BETA1), _float32(1 - BETA1)  # m is moved by lerp
     beta2, gain2 = _float32(BETA2), _float32(1 - BETA2)
     delta = _float32(1 - RATE * WEIGHT_DECAY)
-    root = np.sqrt(gain2 * beta2**since) / _float32(np.sqrt(1 - BETA2**step))  # sqrt of corrected v = root * sqrt(V)
-    size = _float32(RATE / (1 - BETA1**step)) * gain1 * beta1**since / (root * delta**since)
+    powers = [_powers(float(base), REBASE)[since] for base in (beta1, beta2, delta)]
+    correction1, correction2 = (1 - _powers(base, steps)[1:] for base in (BETA1, BETA2))  # AdamW's count never restarts
+    root = np.sqrt(gain2 * powers[1]) / _float32(np.sqrt(correction2))  # sqrt of corrected v = root * sqrt(V)
+    size = _float32(RATE / correction1) * gain1 * powers[0] / (root * powers[2])
     epsilon = _float32(EPSILON) / root
-    columns = [beta1**-since, beta2 ** (-since / 2), size, epsilon, delta ** (since - 1), delta**since]
-    rebase = np.array([delta**REBASE, beta1**REBASE, beta2**REBASE])
-    return Schedule(bounds, np.stack(columns, axis=1), rebase, float(np.finfo(dtype).epsneg))
+    before = _powers(float(delta), REBASE)[since - 1]
+    columns = [1 / powers[0], 1 / np.sqrt(powers[1]), size, epsilon, before, powers[2]]
+    rebase = np.array([_powers(float(base), REBASE)[REBASE] for base in (delta, beta1, beta2)])
+    return Schedule(bounds, np.stack(columns, axis=1), rebase)
+
+
+@lru_cache
+def _powers(base: float, count: int) -> np.ndarray:
+    """``base**t`` for t = 0 .. count, correctly rounded: pow would differ from one libm to another."""
+    with localcontext() as context:
+        context.prec = 40
+        powers = [power := Decimal(1), *((power := power * Decimal(base)) for _ in range(count))]
+    return np.array([float(power) for power in powers])
 
 
 def _float32(value: Any) -> Any:
@@ -137,8 +158,8 @@ def _float32(value: Any) -> Any:
 
 
 def prepare(rows: int, dimension: int, dtype: type = np.float32) -> Start:
-    """Compute what every training on ``rows`` rows of length ``dimension`` starts from, in float32 or float64."""
-    return Start(*_beginning(dimension, dtype), training_schedule(rows, dtype))
+    """Compute what every training on ``rows`` rows of length ``dimension`` starts from, with a state of ``dtype``."""
+    return Start(*_beginning(dimension, dtype), training_schedule(rows))
 
 
 @lru_cache(maxsize=8)
@@ -146,42 +167,60 @@ def _beginning(dimension: int, dtype: type) -> tuple[np.ndarray, np.ndarray, np.
     """The start's arrays, which do not depend on the rows: Shapley's training sets have all sizes."""
     weights = initial_weights(dimension)
     small = np.concatenate([weights.hidden_bias, weights.output, weights.output_bias]).astype(np.float64)
-    u = weights.output.astype(np.float64) @ weights.hidden.astype(np.float64)
-    return weights.hidden.astype(dtype), small, u.astype(dtype)
+    u = np.zeros(dimension)
+    _add_rows(weights.output.astype(np.float64), weights.hidden.astype(np.float64), u)
+    return weights.hidden.astype(dtype), small, u
 
 
-def train(
-    start: Start, features: np.ndarray, evaluation: np.ndarray, labels: np.ndarray, threads: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
+class Trained(NamedTuple):
+    """Logits of the training rows ``(r, n)`` and the evaluation rows ``(r, m)``, float64, and their error ``(r,)``.
+
+    The error is 0 where the state is float64, the definition. Else it is an estimate of the largest one, to be taken
+    ``SAFETY`` times, or no number, as all logits of that net, where rounding has taken over and training ended.
+    """
+
+    train: np.ndarray
+    evaluation: np.ndarray
+    error: np.ndarray
+
+
+def train(start: Start, features: np.ndarray, evaluation: np.ndarray, labels: np.ndarray, threads: int = 1) -> Trained:
     """Train one net for each row of ``labels (r, n)`` on ``features (n, d)``; threads share the rows of labels.
 
-    ``features`` and ``evaluation (m, d)`` are C-contiguous, writable and of ``start``'s dtype; float64 is the exact
-    path. Returns the logits of the training rows ``(r, n)`` and of the evaluation rows ``(r, m)``. A net's logits
-    depend on neither the number of threads nor on what else is in the batch.
+    ``features`` and ``evaluation (m, d)`` are C-contiguous, writable and of one dtype, float32 or float64. A net's
+    logits are the same bytes on any machine, with any number of threads and whatever else is in the batch.
     """
-    train_logits = np.empty((len(labels), len(features)), features.dtype)
-    evaluation_logits = np.empty((len(labels), len(evaluation)), features.dtype)
+    features, evaluation, hidden, u = (_padded(part) for part in (features, evaluation, start.hidden, start.u))
+    trained = Trained(
+        np.empty((len(labels), len(features))), np.empty((len(labels), len(evaluation))), np.zeros(len(labels))
+    )
     edges = np.linspace(0, len(labels), max(1, min(threads, len(labels))) + 1).astype(int)
 
     def train_part(part: slice) -> None:
-        state, work = _work_space(features.shape[1], features.dtype)
+        state, work = _work_space(features.shape[1], hidden.dtype)
         _train_slice(
-            features, evaluation, labels[part], *start[:3], *start.schedule, state, work, train_logits[part],
-            evaluation_logits[part],
+            features, evaluation, labels[part], hidden, start.small, u, *start.schedule, state, work,
+            *(_tangents(start, features) for _ in range(2)), *(of[part] for of in trained),
         )  # fmt: skip
 
     run(threads, train_part, [slice(low, high) for low, high in pairwise(edges)])
-    return train_logits, evaluation_logits
+    return trained
+
+
+def _tangents(start: Start, features: np.ndarray) -> tuple[Any, ...] | None:
+    """What is carried along to know a float32 run's error."""
+    return make_tangents(start.small[HIDDEN:-1], features) if start.hidden.dtype == np.float32 else None
 
 
 def trained_weights(start: Start, features: np.ndarray, labels: np.ndarray) -> Weights:
-    """The weights of the net that ``train`` would train on ``features (n, d)`` and ``labels (n,)``."""
+    """The weights of the net that ``train`` would train on ``features (n, d)`` and ``labels (n,)``, in float64."""
     width, schedule = features.shape[1], start.schedule
-    state, work = _work_space(width, features.dtype)
+    features, hidden, u = (_padded(part) for part in (features, start.hidden, start.u))
+    state, work = _work_space(features.shape[1], hidden.dtype)
     small = np.empty((3, len(start.small)))
-    c = _begin(start.hidden, start.small, start.u, state, small, work)
+    c = _begin(hidden, start.small, u, state, small, work)
     steps = len(schedule.bounds)
-    train_steps((features, labels, *schedule), state, small, work, c, 0, steps)
+    train_steps((features, labels, *schedule), state, small, work, None, c, 0, steps)
     decay = schedule.coefficients[-1, 5] if steps % REBASE else 1.0  # what the arrays are held over
     hidden, (hidden_bias, output, output_bias) = (
         state[:, 0, :width] * decay,
@@ -195,15 +234,20 @@ def bytes_per_net(rows: int, evaluation_rows: int) -> int:
     return rows + 8 * (rows + evaluation_rows)
 
 
+def _padded(part: np.ndarray) -> np.ndarray:
+    """``(.., d)`` with zero columns up to a whole number of lanes; nothing is copied at the board's 2,048."""
+    missing = -part.shape[-1] % (BYTES // 4)
+    return np.pad(part, [(0, 0)] * (part.ndim - 1) + [(0, missing)]) if missing else part
+
+
 def _work_space(dimension: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """One thread's ``state (128, 3, stride)`` and ``work (2, stride)``; lines start 512 bytes apart modulo a page."""
+    """One thread's ``state (128, 3, stride)``, whose lines start 512 bytes apart modulo a page, and ``work (2, d)``."""
     line = -(-dimension * dtype.itemsize // _PAGE) * _PAGE + _PAGE // 8
     stride = line // dtype.itemsize
-    count = (3 * HIDDEN + 2) * stride
+    count = 3 * HIDDEN * stride
     buffer = np.empty(count + _PAGE // dtype.itemsize, dtype)
     first = -buffer.ctypes.data % _PAGE // dtype.itemsize
-    lines = buffer[first : first + count].reshape(-1, stride)
-    return lines[: 3 * HIDDEN].reshape(HIDDEN, 3, stride), lines[3 * HIDDEN :]
+    return buffer[first : first + count].reshape(HIDDEN, 3, stride), np.empty((2, dimension))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -213,37 +257,56 @@ def _train_slice(
     labels,
     hidden,
     weights,
-    u,
+    initial_u,
     bounds,
     coefficients,
     rebase,
-    half_ulp,
     state,
     work,
+    tangents,
+    kept_tangents,
     train_out,
     evaluation_out,
+    errors,
 ):
     """Train one net after the other from the same start; a row of ``labels`` and of each output is a net."""
-    width, steps = features.shape[1], bounds.shape[0]
+    steps = bounds.shape[0]
     small = np.empty((3, weights.shape[0]), weights.dtype)
     # The net at step ``first``, up to which the next labels are the same.
     kept, kept_small, kept_work, kept_c = np.empty_like(state), np.empty_like(small), np.empty_like(work), 0.0
     first = 0
     for net in range(labels.shape[0]):
         if first == 0:
-            c = _begin(hidden, weights, u, state, small, work)
+            c = _begin(hidden, weights, initial_u, state, small, work)
+            if tangents is not None:
+                reset(tangents)
         else:
             _copy_net(kept, kept_small, kept_work, state, small, work)
+            if tangents is not None:
+                copy_tangents(kept_tangents, tangents)
             c = kept_c
         shared = _shared_steps(labels[net], labels[net + 1], bounds) if net + 1 < labels.shape[0] else 0
-        given = features, labels[net], bounds, coefficients, rebase, half_ulp
+        given = features, labels[net], bounds, coefficients, rebase
         if shared > first:
-            kept_c = c = train_steps(given, state, small, work, c, first, shared)
+            kept_c = c = train_steps(given, state, small, work, tangents, c, first, shared)
             _copy_net(state, small, work, kept, kept_small, kept_work)
-        c = train_steps(given, state, small, work, c, max(first, shared), steps)
+            if tangents is not None:
+                copy_tangents(tangents, kept_tangents)
+        c = train_steps(given, state, small, work, tangents, c, max(first, shared), steps)
         first = shared if shared >= first else 0
-        logits(features, work[0][:width], c, train_out[net])
-        logits(evaluation, work[0][:width], c, evaluation_out[net])
+        logits(features, work[0], c, train_out[net])
+        logits(evaluation, work[0], c, evaluation_out[net])
+        if tangents is not None:
+            error = max(largest_change(tangents, features), largest_change(tangents, evaluation))
+            errors[net] = np.nan if np.isnan(c) else error
+
+
+@njit(nogil=True, cache=True)
+def _add_rows(factors, rows, total):
+    """Add ``factors (r,) . rows (r, d)`` to ``total (d,)``, row by row."""
+    for j in range(rows.shape[0]):
+        for k in range(total.shape[0]):
+            total[k] = multiply_add(factors[j], rows[j, k], total[k])
 
 
 @njit(nogil=True, cache=True)

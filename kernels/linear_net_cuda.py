@@ -2,11 +2,11 @@
 
 Formulas and layout: ``linear_net.py``; the arithmetic of one element: ``linear_net_steps.py``, the same functions. A
 block takes a training step in four passes: the batch's logits, s = X' g, the rows' dot products with s, and the step of
-W1, in which a thread owns columns and goes down the rows, so that its part of the next u needs no other thread. Every
-sum has a fixed order: of 16 lanes a row, each adds every 16th column, and their parts are added one after the other. So
-a net's logits are the same bytes in any batch; they are not the CPU's, whose sums have another order.
+W1, in which a thread owns columns and goes down the rows, so that its part of the next u needs no other thread. All is
+float64, and every sum has the CPU's order: 16 lanes share a row, as in ``linear_net_lanes.dot``, and what is fused
+there is fused here. So a net's logits are the CPU's bytes.
 
-Nets may have rows of their own; a whole batch is one launch. A step reads 4 and writes 3 MB of state a net.
+Nets may have rows of their own; a whole batch is one launch. A step reads 8 and writes 6 MB of state a net.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import cuda
+from numba import cuda, njit
 
 from dataperf_fast.kernels.launch import array_library, launch
 from dataperf_fast.kernels.linear_net import EPOCHS, Start
+from dataperf_fast.kernels.linear_net_lanes import multiply_add
 from dataperf_fast.kernels.linear_net_steps import (
     BATCH,
     HIDDEN,
@@ -29,13 +30,13 @@ from dataperf_fast.kernels.linear_net_steps import (
     step_weight,
 )
 
-THREADS = 512  # a block
+THREADS = 256  # a block; the kernel has 136 registers a thread, and a block 65,536
 _LANES = 16  # threads that share a row's dot product; 128 rows' parts fit where u is
 _SMALL = 2 * HIDDEN + 1
 
 
 class Loaded(NamedTuple):
-    """A pool on the device: features ``(n, d)`` and evaluation ``(m, d)``, both float32 or float64; 0, 1 .."""
+    """A pool on the device: features ``(n, d)`` and evaluation ``(m, d)``, float64; 0, 1 .."""
 
     features: Any
     evaluation: Any
@@ -43,9 +44,10 @@ class Loaded(NamedTuple):
 
 
 def load(features: np.ndarray, evaluation: np.ndarray) -> Loaded:
-    """Copy a pool to the device; both matrices C-contiguous and of one dtype."""
+    """Copy a pool to the device; both matrices C-contiguous."""
     every_row = np.arange(max(len(evaluation), HIDDEN), dtype=np.int32)
-    return Loaded(cuda.to_device(features), cuda.to_device(evaluation), cuda.to_device(every_row))
+    rows, others = (cuda.to_device(np.asarray(matrix, np.float64)) for matrix in (features, evaluation))
+    return Loaded(rows, others, cuda.to_device(every_row))
 
 
 def bytes_per_net(rows: int, evaluation_rows: int, dimension: int) -> int:
@@ -58,7 +60,7 @@ def train(
 ) -> tuple[list[Any], Any]:
     """Train net i on the pool's rows ``rows[i] (n_i,)`` int32 with ``labels[i] (n_i,)`` uint8, in their order.
 
-    ``start`` is prepared for the longest of them and in the pool's dtype; the number of ``threads`` a block decides
+    ``start`` is prepared for the longest of them in float64; the number of ``threads`` a block decides
     nothing. Returns each net's logits of its training rows ``(n_i,)`` and those of the evaluation rows ``(r, m)``, on
     the device, as ``array_library()`` has arrays.
     """
@@ -73,7 +75,7 @@ def train(
         _kernel(kind.type, width), nets, threads, *pool, cuda.to_device(np.concatenate(rows)),
         cuda.to_device(np.concatenate(labels)), cuda.to_device(offsets), cuda.to_device(start.hidden),
         cuda.to_device(start.small), cuda.to_device(start.u), cuda.to_device(schedule.coefficients),
-        cuda.to_device(schedule.rebase), schedule.half_ulp, state, train_out, evaluation_out,
+        cuda.to_device(schedule.rebase), state, train_out, evaluation_out,
     )  # fmt: skip
     return xp.split(train_out, offsets[1:-1].tolist()), evaluation_out
 
@@ -90,19 +92,19 @@ def body(kind: type, width: int) -> Any:
 
     def train_nets(
         features, evaluation, every_row, rows, labels, offsets, hidden, weights, initial_u, coefficients, rebase,
-        half_ulp, states, train_out, evaluation_out,
+        states, train_out, evaluation_out,
     ):  # fmt: skip
         u = cuda.shared.array(room, kind)
         s = cuda.shared.array(room, kind)
         g = cuda.shared.array(BATCH, kind)
         dots = cuda.shared.array(HIDDEN, kind)
-        factors = cuda.shared.array((4, HIDDEN), kind)
+        factors = cuda.shared.array((3, HIDDEN), kind)
         small = cuda.shared.array((3, _SMALL), np.float64)
         c = cuda.shared.array(1, np.float64)
         net = cuda.blockIdx.x
         state, begin, count = states[net], offsets[net], offsets[net + 1] - offsets[net]
         own_rows, own_labels = rows[begin : begin + count], labels[begin : begin + count]
-        _begin_net(hidden, weights, initial_u, state, small, u, c)
+        _begin_net(hidden, weights, initial_u, state, small, u, s, c)
         batches = (count + BATCH - 1) // BATCH
         for step in range(EPOCHS * batches):
             first = step % batches * BATCH
@@ -112,7 +114,7 @@ def body(kind: type, width: int) -> Any:
             gradient_sum = _slopes_of(features, batch, given, u, c, s, g)
             _transposed_product(features, batch, g, s)
             _row_products(state[:, 0], every_row[:HIDDEN], s, u, dots)
-            _step_small(coefficients[step], half_ulp, gradient_sum, dots, small, factors)
+            _step_small(coefficients[step], gradient_sum, dots, small, factors)
             _step_layer(coefficients[step], rebase, (step + 1) % REBASE == 0, s, factors, state, small, u, c)
         _write_logits(features, own_rows, u, c, s, train_out[begin : begin + count])
         _write_logits(evaluation, every_row[: evaluation.shape[0]], u, c, s, evaluation_out[net])
@@ -120,25 +122,49 @@ def body(kind: type, width: int) -> Any:
     return train_nets
 
 
+@njit(inline="always")
+def _fused(a, b, c):
+    """``a * b + c``, rounded once, on the simulator too."""
+    return multiply_add(a, b, c)
+
+
+@cuda.jit(device=True, inline="always")
+def _fold(parts, first):
+    """The sum of 16 lanes' parts: the upper half is added to the lower, until one is left."""
+    count = _LANES // 2
+    while count > 0:
+        for lane in range(first, first + count):
+            parts[lane] += parts[lane + count]
+        count //= 2
+    return parts[first]
+
+
 @cuda.jit(device=True, inline="always")
 def _row_products(matrix, rows, vector, parts, out):
     """Set ``out (r,)`` to ``matrix[rows] . vector`` for at most 128 rows; ``parts`` has room for 16 lanes of each."""
     for at in range(cuda.threadIdx.x, rows.shape[0] * _LANES, cuda.blockDim.x):
-        row, part = rows[at // _LANES], vector.dtype.type(0)
+        row, part = rows[at // _LANES], 0.0
         for k in range(at % _LANES, matrix.shape[1], _LANES):
-            part += matrix[row, k] * vector[k]
+            part = _fused(matrix[row, k], vector[k], part)
         parts[at] = part
     cuda.syncthreads()
     for i in range(cuda.threadIdx.x, rows.shape[0], cuda.blockDim.x):
-        total = vector.dtype.type(0)
-        for lane in range(_LANES):
-            total += parts[i * _LANES + lane]
-        out[i] = total
+        out[i] = _fold(parts, i * _LANES)
     cuda.syncthreads()
 
 
 @cuda.jit(device=True, inline="always")
-def _begin_net(hidden, weights, initial_u, state, small, u, c):
+def _bias_product(small, parts):
+    """``b1 . w2``, by one thread."""
+    for lane in range(_LANES):
+        parts[lane] = 0.0
+        for j in range(lane, HIDDEN, _LANES):
+            parts[lane] = _fused(small[0, j], small[0, HIDDEN + j], parts[lane])
+    return _fold(parts, 0)
+
+
+@cuda.jit(device=True, inline="always")
+def _begin_net(hidden, weights, initial_u, state, small, u, parts, c):
     width, kind = hidden.shape[1], hidden.dtype.type
     t = cuda.threadIdx.x
     for k in range(t, width, cuda.blockDim.x):
@@ -147,10 +173,9 @@ def _begin_net(hidden, weights, initial_u, state, small, u, c):
             state[j, 0, k], state[j, 1, k], state[j, 2, k] = hidden[j, k], kind(0), kind(0)
     for at in range(t, _SMALL, cuda.blockDim.x):
         small[0, at], small[1, at], small[2, at] = weights[at], 0.0, 0.0
+    cuda.syncthreads()
     if t == 0:
-        c[0] = weights[2 * HIDDEN]
-        for j in range(HIDDEN):
-            c[0] += weights[j] * weights[HIDDEN + j]
+        c[0] = _bias_product(small, parts) + small[0, 2 * HIDDEN]
     cuda.syncthreads()
 
 
@@ -173,20 +198,20 @@ def _transposed_product(features, rows, g, s):
     for k in range(cuda.threadIdx.x, features.shape[1], cuda.blockDim.x):
         total = g.dtype.type(0)
         for i in range(rows.shape[0]):
-            total += g[i] * features[rows[i], k]
+            total = _fused(g[i], features[rows[i], k], total)
         s[k] = total
     cuda.syncthreads()
 
 
 @cuda.jit(device=True, inline="always")
-def _step_small(coefficients, half_ulp, gradient_sum, dots, small, factors):
-    """Step b1, w2 and b2; set ``factors (4, 128)`` of the rows of W1: a, b, the new w2, the step size."""
+def _step_small(coefficients, gradient_sum, dots, small, factors):
+    """Step b1, w2 and b2; set ``factors (3, 128)`` of the rows of W1: a, b, the new w2."""
     kind = factors.dtype.type
     scale1, scale2, rate, epsilon = coefficients[0], coefficients[1], coefficients[2], coefficients[3]
     for t in range(cuda.threadIdx.x, HIDDEN, cuda.blockDim.x):
         at = HIDDEN + t
         old = coefficients[4] * small[0, at]
-        slope = coefficients[4] * (dots[t] + small[0, t] * gradient_sum)
+        slope = coefficients[4] * _fused(small[0, t], gradient_sum, dots[t])
         small[0, t], small[1, t], small[2, t] = step_weight(
             small[0, t], small[1, t], small[2, t], old * gradient_sum, scale1, scale2, rate, epsilon
         )
@@ -194,7 +219,6 @@ def _step_small(coefficients, half_ulp, gradient_sum, dots, small, factors):
             small[0, at], small[1, at], small[2, at], slope, scale1, scale2, rate, epsilon
         )
         factors[0, t], factors[1, t], factors[2, t] = kind(scale1 * old), kind(scale2 * old), kind(small[0, at])
-        factors[3, t] = kind(rate * (1 + half_ulp * (2 * t + 2 - HIDDEN) / HIDDEN))
     if cuda.threadIdx.x == 0:
         at = 2 * HIDDEN
         small[0, at], small[1, at], small[2, at] = step_weight(
@@ -207,24 +231,25 @@ def _step_small(coefficients, half_ulp, gradient_sum, dots, small, factors):
 def _step_layer(coefficients, rebase, rebases, s, factors, state, small, u, c):
     """Step W1 and set u and c, column by column; fold the powers back where it is time."""
     width, kind = state.shape[2], factors.dtype.type
-    epsilon, decay = kind(coefficients[3]), coefficients[5]
+    size, epsilon, decay = coefficients[2], coefficients[3], coefficients[5]
     for k in range(cuda.threadIdx.x, width, cuda.blockDim.x):
-        total = kind(0)
+        total, eight = 0.0, 0.0
         for j in range(0, HIDDEN, 2):
             weight0, first0, second0, weight1, first1, second1 = step_two_weights(
                 state[j, 0, k], state[j, 1, k], state[j, 2, k],
                 state[j + 1, 0, k], state[j + 1, 1, k], state[j + 1, 2, k], s[k],
-                factors[0, j], factors[0, j + 1], factors[1, j], factors[1, j + 1], factors[3, j], epsilon,
+                factors[0, j], factors[0, j + 1], factors[1, j], factors[1, j + 1], size, epsilon,
             )  # fmt: skip
-            total += factors[2, j] * weight0 + factors[2, j + 1] * weight1
+            eight = _fused(factors[2, j + 1], weight1, _fused(factors[2, j], weight0, eight))
             state[j, 0, k], state[j, 1, k], state[j, 2, k] = weight0, first0, second0
             state[j + 1, 0, k], state[j + 1, 1, k], state[j + 1, 2, k] = weight1, first1, second1
+            if j % 8 == 6:
+                total += eight
+                eight = 0.0
         u[k] = kind(total * (decay * decay))
-    if cuda.threadIdx.x == 0:
-        product = 0.0
-        for j in range(HIDDEN):
-            product += small[0, j] * small[0, HIDDEN + j]
-        c[0] = decay * decay * product + decay * small[0, 2 * HIDDEN]
+    cuda.syncthreads()
+    if cuda.threadIdx.x == 0:  # s is no longer needed
+        c[0] = _fused(decay, small[0, 2 * HIDDEN], decay * decay * _bias_product(small, s))
     cuda.syncthreads()
     if rebases:
         for part in range(3):

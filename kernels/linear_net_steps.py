@@ -1,7 +1,12 @@
 """One training run of the linear net, in place: formulas and layout are those of ``linear_net.py``.
 
-``loss_slope``, ``step_weight`` and ``step_two_weights`` are the arithmetic of one element; ``linear_net_cuda.py``
-compiles the same functions for a GPU.
+``loss_slope``, ``step_weight`` and ``step_two_weights`` are the arithmetic of one element, or of lanes of them;
+``linear_net_cuda.py`` compiles the same functions for a GPU. Every operation is written as it is rounded:
+``multiply_add`` is fused, nothing else is, and the only sums that run over a vector are ``linear_net_lanes.dot`` and
+``two_dots``. So logits are the same bytes on any processor.
+
+With the state in float32 the sums are float64 all the same (u, s, logits, dot products with s): the state's traffic
+hides them, and with them in float32 logits erred ten to a hundred times more.
 """
 
 from __future__ import annotations
@@ -11,37 +16,28 @@ import math
 import numpy as np
 from numba import njit
 
+from dataperf_fast.kernels.linear_net_exp import exp
+from dataperf_fast.kernels.linear_net_lanes import (
+    BYTES,
+    dot,
+    load,
+    multiply_add,
+    spread_evenly,
+    store,
+    two_dots,
+)
+from dataperf_fast.kernels.linear_net_products import clear, copy, logits, transposed_product
+from dataperf_fast.kernels.linear_net_tangents import follow_batch, follow_slopes, follow_step, rescale
+
 HIDDEN = 128
 BATCH = 64
 REBASE = 128
 
 
-# Only this sum may be reordered, so that it vectorizes; the order is fixed when it is compiled.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def dot(left, right):
-    """Dot product of two vectors."""
-    total = left[0] * right[0]
-    for k in range(1, left.shape[0]):
-        total += left[k] * right[k]
-    return total
-
-
-# Two at a time: three loads for two products instead of four.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _two_dots(left0, left1, right):
-    total0 = left0[0] * right[0]
-    total1 = left1[0] * right[0]
-    for k in range(1, right.shape[0]):
-        total0 += left0[k] * right[k]
-        total1 += left1[k] * right[k]
-    return total0, total1
-
-
 @njit(nogil=True, cache=True)
-def clear(vector):
-    """Set a vector to zero."""
-    for k in range(vector.shape[0]):
-        vector[k] = 0
+def _add(part, total):
+    for k in range(part.shape[0]):
+        total[k] += part[k]
 
 
 @njit(nogil=True, cache=True)
@@ -50,53 +46,18 @@ def _scale(vector, factor):
         vector[k] *= factor
 
 
-@njit(nogil=True, cache=True)
-def copy(source, target):
-    """Copy a vector into another of its length."""
-    for k in range(source.shape[0]):
-        target[k] = source[k]
-
-
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def logits(features, u, c, out):
-    """Set ``out (n,)`` to ``features (n, d) u + c``."""
-    rows = features.shape[0]
-    for i in range(0, rows - 1, 2):
-        first, second = _two_dots(features[i], features[i + 1], u)
-        out[i] = first + c
-        out[i + 1] = second + c
-    if rows % 2:
-        out[rows - 1] = dot(features[rows - 1], u) + c
-
-
-# Four rows of X at a time: a quarter of the loads and stores of s.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _transposed_product(features, g, s):
-    clear(s)
-    whole = features.shape[0] // 4 * 4
-    for i in range(0, whole, 4):
-        row0, row1, row2, row3 = features[i], features[i + 1], features[i + 2], features[i + 3]
-        g0, g1, g2, g3 = g[i], g[i + 1], g[i + 2], g[i + 3]
-        for k in range(s.shape[0]):
-            s[k] += (g0 * row0[k] + g1 * row1[k]) + (g2 * row2[k] + g3 * row3[k])
-    for i in range(whole, features.shape[0]):
-        row0, g0 = features[i], g[i]
-        for k in range(s.shape[0]):
-            s[k] += g0 * row0[k]
-
-
 @njit(inline="always")
 def loss_slope(logit, label, rows):
     """The derivative of a batch's mean cross-entropy by the logit of one of its rows."""
-    return (1.0 / (1.0 + math.exp(-logit)) - label) / rows
+    return (1.0 / (1.0 + exp(-np.float64(logit))) - label) / rows
 
 
 @njit(inline="always")
 def step_weight(weight, first, second, gradient, scale1, scale2, size, epsilon):
     """Step one weight and its moments, W, M and V, along its gradient."""
-    first += scale1 * gradient
+    first = multiply_add(scale1, gradient, first)
     root = scale2 * gradient
-    second += root * root
+    second = multiply_add(root, root, second)
     return weight - size * first / (math.sqrt(second) + epsilon), first, second
 
 
@@ -104,32 +65,37 @@ def step_weight(weight, first, second, gradient, scale1, scale2, size, epsilon):
 def step_two_weights(weight0, first0, second0, weight1, first1, second1, s, a0, a1, b0, b1, size, epsilon):
     """Step two weights of W1 in one column along ``a s`` and ``b s`` (w2 times the scales), with one division for both.
 
-    Returns the W, M and V of each.
+    Returns the W, M and V of each. With r = sqrt(V), 1 / (r0 + eps) is (r1 + eps) / (r0 r1 + eps (r0 + r1 + eps)).
+    Nowhere is eps added to a root by itself: a root is a whole number of units, and so in float32 the sum would round
+    the same way for all roots of a power of two.
     """
-    first0 = first0 + a0 * s
-    first1 = first1 + a1 * s
+    first0 = multiply_add(a0, s, first0)
+    first1 = multiply_add(a1, s, first1)
     root0 = b0 * s
     root1 = b1 * s
-    second0 = second0 + root0 * root0
-    second1 = second1 + root1 * root1
-    q0 = math.sqrt(second0) + epsilon
-    q1 = math.sqrt(second1) + epsilon
-    inverse = size / (q0 * q1)
-    return weight0 - first0 * (q1 * inverse), first0, second0, weight1 - first1 * (q0 * inverse), first1, second1
+    second0 = multiply_add(root0, root0, second0)
+    second1 = multiply_add(root1, root1, second1)
+    root0 = math.sqrt(second0)
+    root1 = math.sqrt(second1)
+    inverse = size / multiply_add(epsilon, root0 + root1 + epsilon, root0 * root1)
+    little = epsilon * inverse
+    weight0 = multiply_add(-first0, multiply_add(root1, inverse, little), weight0)
+    weight1 = multiply_add(-first1, multiply_add(root0, inverse, little), weight1)
+    return weight0, first0, second0, weight1, first1, second1
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _loss_gradient(batch, labels, u, c, g):
-    """Set ``g`` to the gradient of the batch's mean cross-entropy by its logits, and return its sum."""
-    logits(batch, u, c, g)
+@njit(nogil=True, cache=True, error_model="numpy")
+def _loss_gradient(batch, labels, u, c, z, g):
+    """Set ``z`` to the batch's logits and ``g`` to its mean cross-entropy's gradient by them; return that one's sum."""
+    logits(batch, u, c, z)
     total = 0.0
     for i in range(batch.shape[0]):
-        g[i] = loss_slope(g[i], labels[i], batch.shape[0])
+        g[i] = loss_slope(z[i], labels[i], batch.shape[0])
         total += g[i]
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, cache=True, error_model="numpy")
 def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
     """Step one weight of ``small``."""
     small[0, at], small[1, at], small[2, at] = step_weight(
@@ -137,43 +103,60 @@ def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
     )
 
 
-# error_model="numpy" drops the check for a zero divisor, which would keep the loop scalar, ten times slower.
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _step_two_rows(w0, m0, v0, w1, m1, v1, s, u, a0, a1, b0, b1, size, epsilon, next0, next1):
-    """Step two rows of W1 and add ``next . row`` to u."""
-    for k in range(s.shape[0]):
-        weight0, m0[k], v0[k], weight1, m1[k], v1[k] = step_two_weights(
-            w0[k], m0[k], v0[k], w1[k], m1[k], v1[k], s[k], a0, a1, b0, b1, size, epsilon
-        )
-        w0[k] = weight0
-        w1[k] = weight1
-        u[k] += next0 * weight0 + next1 * weight1
+# error_model="numpy" drops the check for a zero divisor.
+@njit(nogil=True, cache=True, error_model="numpy")
+def _step_two_rows(rows0, rows1, s, part, a0, a1, b0, b1, size, epsilon, next0, next1, turn):
+    """Step two rows of W1, ``(3, d)`` each with M and V, and add ``next . row`` to ``part (d,)`` of u."""
+    w0, m0, v0, w1, m1, v1 = rows0[0], rows0[1], rows0[2], rows1[0], rows1[1], rows1[2]
+    scale0, scale1 = spread_evenly(a0, s, turn), spread_evenly(a1, s, turn + 7)
+    root0, root1 = spread_evenly(b0, s, turn + 3), spread_evenly(b1, s, turn + 10)
+    sizes, epsilons = spread_evenly(size, s, turn + 5), spread_evenly(epsilon, s, turn + 12)
+    nexts0, nexts1 = spread_evenly(next0, s, turn + 2), spread_evenly(next1, s, turn + 9)
+    for k in range(0, s.shape[0], BYTES // s.itemsize):
+        weight0, first0, second0, weight1, first1, second1 = step_two_weights(
+            load(w0, k, s), load(m0, k, s), load(v0, k, s), load(w1, k, s), load(m1, k, s), load(v1, k, s),
+            load(s, k, s), scale0, scale1, root0, root1, sizes, epsilons,
+        )  # fmt: skip
+        store(m0, k, first0)
+        store(m1, k, first1)
+        store(v0, k, second0)
+        store(v1, k, second1)
+        store(w0, k, weight0)
+        store(w1, k, weight1)
+        store(part, k, multiply_add(nexts1, weight1, multiply_add(nexts0, weight0, load(part, k, s))))
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _step_layers(state, small, u, s, gradient_sum, coefficients, half_ulp):
-    """Take one step of AdamW in place; ``u`` is set to the new W1' w2 over delta^2t."""
+@njit(nogil=True, cache=True, error_model="numpy")
+def _step_layers(state, small, u, s, near, gradient_sum, coefficients, olds, gradient, part, step):
+    """Take one step of AdamW in place; ``u`` is set to the new W1' w2 over delta^2t.
+
+    ``near (d,)`` is s in the state's dtype, and so is ``part (d,)``, eight rows' sum of u: with eights in float32 and
+    sixteen of those in float64, u costs what it would in float32 and errs a tenth. ``olds (128,)`` is set to w2 as it
+    was, ``gradient (257,)`` to the one of ``small``.
+    """
     scale1, scale2, size, epsilon, decayed = (
         coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4],
     )  # fmt: skip
     units, width = state.shape[0], s.shape[0]
-    kind = s.dtype.type
     clear(u)
     for j in range(0, units, 2):
-        old0, old1 = decayed * small[0, units + j], decayed * small[0, units + j + 1]
-        spread = size * (1 + half_ulp * (2 * j + 2 - units) / units)
-        dots = _two_dots(state[j, 0][:width], state[j + 1, 0][:width], s)
-        for at in range(2):
-            row, old = j + at, (old0, old1)[at]
-            slope = decayed * (dots[at] + small[0, row] * gradient_sum)
-            _step_one(small, row, old * gradient_sum, scale1, scale2, size, epsilon)
-            _step_one(small, units + row, slope, scale1, scale2, size, epsilon)
+        if j % 8 == 0:
+            clear(part)
+        dots = two_dots(state[j, 0][:width], state[j + 1, 0][:width], s)
+        for row in range(j, j + 2):
+            olds[row] = decayed * small[0, units + row]
+            gradient[row] = olds[row] * gradient_sum
+            gradient[units + row] = decayed * multiply_add(small[0, row], gradient_sum, dots[row - j])
+            _step_one(small, row, gradient[row], scale1, scale2, size, epsilon)
+            _step_one(small, units + row, gradient[units + row], scale1, scale2, size, epsilon)
         _step_two_rows(
-            state[j, 0][:width], state[j, 1][:width], state[j, 2][:width],
-            state[j + 1, 0][:width], state[j + 1, 1][:width], state[j + 1, 2][:width], s, u,
-            kind(scale1 * old0), kind(scale1 * old1), kind(scale2 * old0), kind(scale2 * old1), kind(spread),
-            kind(epsilon), kind(small[0, units + j]), kind(small[0, units + j + 1]),
+            state[j], state[j + 1], near, part, scale1 * olds[j], scale1 * olds[j + 1], scale2 * olds[j],
+            scale2 * olds[j + 1], size, epsilon, small[0, units + j], small[0, units + j + 1],
+            5 * j + 11 * step,
         )  # fmt: skip
+        if j % 8 == 6:
+            _add(part, u)
+    gradient[2 * units] = gradient_sum
     _step_one(small, 2 * units, gradient_sum, scale1, scale2, size, epsilon)
 
 
@@ -186,25 +169,41 @@ def _scale_all(state, small, factors):
             _scale(state[j, part], factors[part])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def train_steps(given, state, small, work, c, first, last):
+@njit(nogil=True, cache=True, error_model="numpy")
+def train_steps(given, state, small, work, tangents, c, first, last):
     """Train one net in place: ``state (128, 3, >= d)`` holds W1, M and V by rows, ``small (3, 257)`` those of the rest.
 
     The rest is ``[b1 | w2 | b2]``. On entry they, ``work[0] = W1' w2`` and c are those before step ``first``; on return
-    ``work[0, :d]`` and the result are u and c before step ``last``. ``work (2, >= d)``.
+    ``work[0, :d]`` and the result are u and c before step ``last``. ``work (2, >= d)`` is float64. ``tangents`` is None
+    or what ``linear_net_tangents`` follows: where that shows that rounding has taken over, training ends and c is no
+    number.
     """
-    features, labels, bounds, coefficients, rebase, half_ulp = given
+    features, labels, bounds, coefficients, rebase = given
     units, width = state.shape[0], features.shape[1]
-    u, s = work[0][:width], work[1][:width]
-    g = np.empty(BATCH, features.dtype)
+    u, s, near = work[0][:width], work[1][:width], np.empty(width, state.dtype)
+    part = np.empty(width, state.dtype)
+    z, g, olds, gradient = np.empty(BATCH), np.empty(BATCH), np.empty(units), np.empty(small.shape[1])
     for step in range(first, last):
-        batch = features[bounds[step, 0] : bounds[step, 1]]
-        gradient_sum = _loss_gradient(batch, labels[bounds[step, 0] : bounds[step, 1]], u, c, g)
-        _transposed_product(batch, g, s)
-        _step_layers(state, small, u, s, gradient_sum, coefficients[step], half_ulp)
+        if np.isnan(c):
+            return c
+        batch, batch_labels = features[bounds[step, 0] : bounds[step, 1]], labels[bounds[step, 0] : bounds[step, 1]]
+        gradient_sum = _loss_gradient(batch, batch_labels, u, c, z, g)
+        transposed_product(batch, g, s)
+        copy(s, near)
+        if tangents is not None:
+            lost = follow_batch(tangents, batch, batch_labels, z, g, near, step)
+            follow_slopes(tangents, state, small, near, gradient_sum, coefficients[step])
+        _step_layers(state, small, u, s, near, gradient_sum, coefficients[step], olds, gradient, part, step)
         decay = coefficients[step, 5]
         _scale(u, decay * decay)  # w2 and W1 are both held over delta^t
-        c = decay * decay * dot(small[0][:units], small[0][units : 2 * units]) + decay * small[0, 2 * units]
+        product = decay * decay * dot(small[0][:units], small[0][units : 2 * units])
+        c = multiply_add(decay, small[0, 2 * units], product)
+        if tangents is not None:
+            follow_step(tangents, state, small, olds, gradient, near, coefficients[step], step)
+            if lost:
+                c = np.nan
         if (step + 1) % REBASE == 0:
             _scale_all(state, small, rebase)
+            if tangents is not None:
+                rescale(tangents, rebase)
     return c

@@ -45,7 +45,7 @@ def write(out: Path, scale: Scale, seed: int, noise: str = "both") -> Iterator[f
     ]
 
     def source(number: int) -> tuple[np.ndarray, np.ndarray]:
-        return _two_classes(np.random.default_rng([seed, number]), scale.train + scale.test + scale.val)
+        return two_classes(np.random.default_rng([seed, number]), scale.train + scale.test + scale.val)
 
     return write_tasks(out, names, source, scale, seed)
 
@@ -108,7 +108,8 @@ def weak_model_labels(generator: np.random.Generator, features: np.ndarray, labe
     return min(guesses, key=lambda guess: abs((guess != labels).mean() - NOISE_LEVEL))
 
 
-def _two_classes(generator: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+def two_classes(generator: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features ``(r, 2048)`` float32 and true labels ``(r,)`` of one task."""
     labels = generator.integers(0, 2, rows).astype(np.uint8)
     latent = generator.standard_normal((rows, _LATENT), dtype=np.float32)
     latent[:, 0] += (labels - np.float32(0.5)) * np.float32(_SEPARATION)

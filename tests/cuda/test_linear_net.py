@@ -24,40 +24,32 @@ def small_enough(monkeypatch):
         monkeypatch.setattr(linear_net_cuda, "EPOCHS", 4)
 
 
-def problem(rows, nets, kind=np.float64):
+def problem(rows, nets):
     generator = np.random.default_rng(rows)
-    features, evaluation = (np.maximum(generator.standard_normal((n, WIDTH)), 0).astype(kind) for n in (rows, 11))
+    features, evaluation = (np.maximum(generator.standard_normal((n, WIDTH)), 0) for n in (rows, 11))
     features[:, 3] = 0  # a feature that never fires
     return features, evaluation, generator.integers(0, 2, (nets, rows)).astype(np.uint8)
 
 
 def on_device(features, evaluation, labels, chosen=None, threads=None):
     rows = chosen or [np.arange(len(features), dtype=np.int32)] * len(labels)
-    start = linear_net.prepare(max(map(len, rows)), WIDTH, features.dtype.type)
+    start = linear_net.prepare(max(map(len, rows)), WIDTH, np.float64)
     found, logits = linear_net_cuda.train(start, linear_net_cuda.load(features, evaluation), rows, labels, threads)
     return [on_host(of) for of in found], on_host(logits)
 
 
 def on_cpu(features, evaluation, labels):
-    start = linear_net.prepare(len(features), WIDTH, features.dtype.type)
-    return linear_net.train(start, features, evaluation, labels)
+    start = linear_net.prepare(len(features), WIDTH, np.float64)
+    return linear_net.train(start, features, evaluation, labels)[:2]
 
 
 @pytest.mark.parametrize("rows", [1, 70])  # one batch; a whole one and a short one
-def test_exact_logits_are_the_cpus(rows):
+def test_logits_are_the_cpus_bytes(rows):
     given = problem(rows, 2)
     got, expected = on_device(*given), on_cpu(*given)
     for mine, theirs in zip(got, expected, strict=True):
         assert np.abs(theirs).max() > 0.1
-        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-9 * np.abs(theirs).max())
-
-
-def test_float32_logits_are_near_the_exact_ones():
-    features, evaluation, labels = problem(30, 1)
-    exact = on_cpu(features, evaluation, labels)[1]
-    single = on_device(features.astype(np.float32), evaluation.astype(np.float32), labels)[1]
-    assert single.dtype == np.float32
-    np.testing.assert_allclose(single, exact, rtol=0, atol=1e-4 * np.abs(exact).max())
+        assert np.array(mine).tobytes() == theirs.tobytes()
 
 
 def test_folding_the_powers_back_changes_nothing(monkeypatch):
@@ -73,7 +65,7 @@ def test_folding_the_powers_back_changes_nothing(monkeypatch):
 
 
 def test_nets_with_rows_of_their_own_are_the_same_bytes_alone_and_with_any_threads():
-    features, evaluation, labels = problem(20, 1, np.float32)
+    features, evaluation, labels = problem(20, 1)
     rows = [np.array(of, np.int32) for of in ([4, 2, 9], list(range(20)), [19, 0, 1, 7, 7])]
     chosen = [labels[0][of] for of in rows]
     together = on_device(features, evaluation, chosen, rows)
@@ -82,11 +74,11 @@ def test_nets_with_rows_of_their_own_are_the_same_bytes_alone_and_with_any_threa
         assert alone[0][0].tobytes() == together[0][net].tobytes()
         assert alone[1][0].tobytes() == together[1][net].tobytes()
         plain = on_cpu(features[of], evaluation, given[None])[1][0]
-        np.testing.assert_allclose(alone[1][0], plain, rtol=0, atol=1e-4 * np.abs(plain).max())
+        assert alone[1][0].tobytes() == plain.tobytes()
 
 
 def test_accuracies_are_the_cpus_after_certifying():
-    features, evaluation, labels = problem(25, 4, np.float32)
+    features, evaluation, labels = problem(25, 4)
     truth = np.arange(11, dtype=np.uint8) % 2
     rows = [np.arange(25, dtype=np.int32)] * 3 + [np.arange(5, 25, dtype=np.int32)]
     labels = [*labels[:3], labels[3][5:]]

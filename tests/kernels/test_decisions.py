@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,17 @@ def test_threshold_and_accuracy_as_the_reference_searches():
         assert (got.lowest == got.highest).all()
 
 
+def test_over_the_cut_is_where_the_exact_sigmoid_rounds_to_more_than_the_threshold():
+    """In 60 decimals, at the cut and the float64 above it: the middle between two float32 lies between them."""
+    with localcontext() as context:
+        context.prec = 60
+        for threshold, cut in zip(decisions.THRESHOLDS, decisions.CUTS, strict=True):
+            middle = (Decimal(float(threshold)) + Decimal(float(np.nextafter(threshold, np.float32(1))))) / 2
+            below, above = (1 / (1 + (-Decimal(float(x))).exp()) for x in (cut, np.nextafter(cut, np.inf)))
+            assert below <= middle < above
+            assert decisions.cut_of(threshold) == cut
+
+
 def test_all_wrong_keeps_threshold_zero():
     train_labels = np.array([[0, 0]], dtype=np.uint8)
     got = decisions.score(np.full((1, 2), 9.0), train_labels, np.array([[-5.0, 5.0]]), np.array([1, 1]), np.zeros(1))
@@ -71,6 +84,4 @@ def test_margin_is_the_distance_to_the_nearest_row():
         np.array([[-3.0, 3.0]]), np.array([[0, 1]]), np.array([[1.0, -4.0]]), np.array([1, 0]), np.zeros(1)
     )
     assert got.threshold[0] == np.float32(0.1)
-    assert got.margin[0] == np.float64(
-        abs(-4.0 - np.log(np.float64(np.float32(0.1)) / (1 - np.float64(np.float32(0.1)))))
-    )
+    assert got.margin[0] == pytest.approx(4.0 - np.log(9), rel=1e-7)  # to the cut, a rounding of the sigmoid further on

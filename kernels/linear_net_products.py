@@ -22,6 +22,13 @@ def copy(source, target):
 
 
 @njit(nogil=True, cache=True)
+def scale(vector, factor):
+    """Multiply a vector by a number."""
+    for k in range(vector.shape[0]):
+        vector[k] *= factor
+
+
+@njit(nogil=True, cache=True)
 def logits(features, u, c, out):
     """Set ``out (n,)`` to ``features (n, d) u + c``, summed in u's dtype."""
     rows = features.shape[0]

@@ -26,7 +26,7 @@ from dataperf_fast.kernels.linear_net_lanes import (
     store,
     two_dots,
 )
-from dataperf_fast.kernels.linear_net_products import clear, copy, logits, transposed_product
+from dataperf_fast.kernels.linear_net_products import clear, copy, logits, scale, transposed_product
 from dataperf_fast.kernels.linear_net_tangents import follow_batch, follow_slopes, follow_step, rescale
 
 HIDDEN = 128
@@ -38,12 +38,6 @@ REBASE = 128
 def _add(part, total):
     for k in range(part.shape[0]):
         total[k] += part[k]
-
-
-@njit(nogil=True, cache=True)
-def _scale(vector, factor):
-    for k in range(vector.shape[0]):
-        vector[k] *= factor
 
 
 @njit(inline="always")
@@ -164,9 +158,9 @@ def _step_layers(state, small, u, s, near, gradient_sum, coefficients, olds, gra
 def _scale_all(state, small, factors):
     """Multiply W, M and V of all weights by their factors."""
     for part in range(3):
-        _scale(small[part], factors[part])
+        scale(small[part], factors[part])
         for j in range(state.shape[0]):
-            _scale(state[j, part], factors[part])
+            scale(state[j, part], factors[part])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -195,7 +189,7 @@ def train_steps(given, state, small, work, tangents, c, first, last):
             follow_slopes(tangents, state, small, near, gradient_sum, coefficients[step])
         _step_layers(state, small, u, s, near, gradient_sum, coefficients[step], olds, gradient, part, step)
         decay = coefficients[step, 5]
-        _scale(u, decay * decay)  # w2 and W1 are both held over delta^t
+        scale(u, decay * decay)  # w2 and W1 are both held over delta^t
         product = decay * decay * dot(small[0][:units], small[0][units : 2 * units])
         c = multiply_add(decay, small[0, 2 * units], product)
         if tangents is not None:

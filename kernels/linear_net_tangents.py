@@ -27,6 +27,7 @@ import numpy as np
 from numba import njit
 
 from dataperf_fast.kernels.linear_net_lanes import load, multiply_add, spread, store, total, zeros
+from dataperf_fast.kernels.linear_net_products import clear, copy, scale
 
 SETS = 2
 UNITS = 8
@@ -69,10 +70,10 @@ def make_tangents(output: np.ndarray, features: np.ndarray) -> tuple[Any, ...]:
 def reset(tangents):
     """Begin with no perturbation."""
     _, _, _, _, dstate, dsmall, vectors, scalars = tangents
-    dstate[:] = 0
-    dsmall[:] = 0
-    vectors[:] = 0
-    scalars[:] = 0
+    clear(dstate.reshape(dstate.size))
+    clear(dsmall.reshape(dsmall.size))
+    clear(vectors.reshape(vectors.size))
+    clear(scalars.reshape(scalars.size))
 
 
 @njit(nogil=True, cache=True)
@@ -80,19 +81,21 @@ def copy_tangents(tangents, to):
     """Copy what is carried along."""
     _, _, _, _, dstate, dsmall, vectors, scalars = tangents
     _, _, _, _, to_dstate, to_dsmall, to_vectors, to_scalars = to
-    to_dstate[:] = dstate
-    to_dsmall[:] = dsmall
-    to_vectors[:] = vectors
-    to_scalars[:] = scalars
+    copy(dstate.reshape(dstate.size), to_dstate.reshape(dstate.size))  # whole arrays at once compile for ten seconds
+    copy(dsmall.reshape(dsmall.size), to_dsmall.reshape(dsmall.size))
+    copy(vectors.reshape(vectors.size), to_vectors.reshape(vectors.size))
+    copy(scalars.reshape(scalars.size), to_scalars.reshape(scalars.size))
 
 
 @njit(nogil=True, cache=True)
 def rescale(tangents, factors):
     """Fold the powers back, as in the state."""
     _, _, _, _, state, small, _, _ = tangents
-    for part in range(3):
-        state[:, :, part] *= np.float32(factors[part])
-        small[:, part] *= factors[part]
+    for t in range(SETS):
+        for part in range(3):
+            scale(small[t, part], factors[part])
+            for r in range(UNITS):
+                scale(state[t, r, part], factors[part])
 
 
 @njit(nogil=True, cache=True)
@@ -123,7 +126,8 @@ def follow_batch(tangents, batch, labels, z, g, near, step):
     largest = square = 0.0
     for i in range(batch.shape[0]):
         square += z[i] * z[i]
-    scalars[:, UNITS] = 0.0
+    for t in range(SETS):
+        scalars[t, UNITS] = 0.0
     for place in range(len(chosen)):
         changes = _two_products(du, batch[chosen[place]], blocks)
         for t in range(SETS):
@@ -257,7 +261,7 @@ def follow_step(tangents, state, small, olds, gradient, near, coefficients, step
     apart = count // UNITS
     dold, dnew, dc = np.empty(SETS), np.empty(SETS), np.zeros(SETS)
     du = vectors[0]
-    du[:] = 0
+    clear(du.reshape(du.size))
     for r in range(UNITS):
         j = units[r]
         for t in range(SETS):
@@ -274,7 +278,7 @@ def follow_step(tangents, state, small, olds, gradient, near, coefficients, step
     for t in range(SETS):
         _step_small(dsmall[t], small, 2 * UNITS, 2 * count, gradient[2 * count], scalars[t, UNITS], coefficients)
         scalars[t, UNITS + 1] = decay * (decay * apart * dc[t] + dsmall[t, 0, 2 * UNITS])
-    du *= np.float32(apart * decay * decay)
+    scale(du.reshape(du.size), apart * decay * decay)
 
 
 @njit(nogil=True, cache=True)

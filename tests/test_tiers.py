@@ -21,7 +21,7 @@ FAST = {
     "kernels/knn_shapley.py": (),  # values of training rows, no score
     "kernels/knn_shapley_cuda.py": (),
     "kernels/knn_cuda.py": (),
-    "kernels/linear_net_cuda.py": (),
+    "kernels/linear_net_tangents.py": (),  # an estimate of the float32 tier's error
     "kernels/knn.py": ("prepare", "distances"),
     "kernels/neighbours.py": ("vote",),
     "dataperf_fast/models/voting.py": ("logit_error",),
@@ -36,6 +36,7 @@ WHOLE_NUMBERS = {
     "kernels/decisions.py": ("_accuracies",),
     "kernels/dual_logistic.py": ("start",),
     "kernels/f1.py": ("from_counts",),
+    "kernels/linear_net_cuda.py": ("train",),
     "kernels/neighbour_votes.py": ("voters",),
     "kernels/neighbours.py": ("settle", "_winner", "_vote"),
     "kernels/ranking.py": ("average_precision",),

@@ -3,7 +3,7 @@
 Formulas and layout: ``linear_net.py``; the arithmetic of one element: ``linear_net_steps.py``, the same functions. A
 block takes a training step in four passes: the batch's logits, s = X' g, the rows' dot products with s, and the step of
 W1, in which a thread owns columns and goes down the rows, so that its part of the next u needs no other thread. All is
-float64, and every sum has the CPU's order: 16 lanes share a row, as in ``linear_net_lanes.dot``, and what is fused
+float64, and every sum has the CPU's order: 16 lanes share a row, as in ``wide_lanes.dot``, and what is fused
 there is fused here. So a net's logits are the CPU's bytes.
 
 Nets may have rows of their own; a whole batch is one launch. A step reads 8 and writes 6 MB of state a net.
@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda, njit
 
+from dataperf_fast.kernels.arithmetic.lanes import multiply_add
 from dataperf_fast.kernels.launch import array_library, launch
 from dataperf_fast.kernels.linear_net import EPOCHS, Start
-from dataperf_fast.kernels.linear_net_lanes import multiply_add
 from dataperf_fast.kernels.linear_net_steps import (
     BATCH,
     HIDDEN,

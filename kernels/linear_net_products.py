@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from numba import njit
 
-from dataperf_fast.kernels.linear_net_lanes import BYTES, dot, load, multiply_add, spread, store, two_dots
+from dataperf_fast.kernels.arithmetic.lanes import multiply_add
+from dataperf_fast.kernels.arithmetic.wide_lanes import BYTES, dot, load, spread, store, two_dots
 
 
 @njit(nogil=True, cache=True)

@@ -2,7 +2,7 @@
 
 ``loss_slope``, ``step_weight`` and ``step_two_weights`` are the arithmetic of one element, or of lanes of them;
 ``linear_net_cuda.py`` compiles the same functions for a GPU. Every operation is written as it is rounded:
-``multiply_add`` is fused, nothing else is, and the only sums that run over a vector are ``linear_net_lanes.dot`` and
+``multiply_add`` is fused, nothing else is, and the only sums that run over a vector are ``wide_lanes.dot`` and
 ``two_dots``. So logits are the same bytes on any processor.
 
 With the state in float32 the sums are float64 all the same (u, s, logits, dot products with s): the state's traffic
@@ -16,16 +16,9 @@ import math
 import numpy as np
 from numba import njit
 
-from dataperf_fast.kernels.linear_net_exp import exp
-from dataperf_fast.kernels.linear_net_lanes import (
-    BYTES,
-    dot,
-    load,
-    multiply_add,
-    spread_evenly,
-    store,
-    two_dots,
-)
+from dataperf_fast.kernels.arithmetic.exponential import exp
+from dataperf_fast.kernels.arithmetic.lanes import multiply_add
+from dataperf_fast.kernels.arithmetic.wide_lanes import BYTES, dot, load, spread_evenly, store, two_dots
 from dataperf_fast.kernels.linear_net_products import clear, copy, logits, scale, transposed_product
 from dataperf_fast.kernels.linear_net_tangents import follow_batch, follow_slopes, follow_step, rescale
 
@@ -136,7 +129,7 @@ def _step_layers(state, small, u, s, near, gradient_sum, coefficients, olds, gra
     for j in range(0, units, 2):
         if j % 8 == 0:
             clear(part)
-        dots = two_dots(state[j, 0][:width], state[j + 1, 0][:width], s)
+        dots = two_dots(state[j, 0][:width], state[j + 1, 0][:width], near)
         for row in range(j, j + 2):
             olds[row] = decayed * small[0, units + row]
             gradient[row] = olds[row] * gradient_sum

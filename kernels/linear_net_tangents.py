@@ -6,7 +6,7 @@ A perturbation d of the state obeys the linearized step, with h = dw2 s + w2 ds 
     dM += h / beta1^t      dV += 2 (w2 s) h / beta2^t      dW -= size (dM - (M / q) dV / (2 sqrt V)) / q
 
 All of it would cost as much as the run itself, and twice the memory. But units differ by little more than their w2, so
-one of sixteen stands for its neighbours in the order of the initial w2, and its part of du counts sixteenfold. Of four
+one of 32 stands for its neighbours in the order of the initial w2, and its part of du counts for as many. Of four
 blocks of 32 columns, in the order of their size, the largest stands for the four, and of two rows of a batch that are
 not saturated one. At
 every step each weight is moved by half a unit in the last place up or down, and so is s: that is what holding them in
@@ -14,23 +14,24 @@ float32 does. What has become of all that at the end is the estimate of the logi
 the median tenfold, since what is random in a sample counts for more than its share.
 
 It is linear in what was put in, and so a sum of random signs that can by chance be near zero while the true error is
-not. Two independent sets of signs make that chance a square; ``linear_net.SAFETY`` is what is left to it.
+not. Two independent sets of signs make that chance a square; ``linear_net.tolerance`` has what is left to it.
 docs/parity.md has what was measured.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from dataperf_fast.kernels.linear_net_lanes import load, multiply_add, spread, store, total, zeros
+from dataperf_fast.kernels.arithmetic.lanes import multiply_add
+from dataperf_fast.kernels.arithmetic.wide_lanes import load, spread, store, total, zeros
 from dataperf_fast.kernels.linear_net_products import clear, copy, scale
 
 SETS = 2
-UNITS = 8
+UNITS = 4
 BLOCKS_APART = 4
 WIDTH = 32  # of a block
 _TINY = 1e-20  # where V is 0, so is dV
@@ -40,25 +41,37 @@ _FEW = 24  # rows
 _LOST = 0.05
 
 
-def make_tangents(output: np.ndarray, features: np.ndarray) -> tuple[Any, ...]:
-    """What is carried along, for the initial w2 ``output (128,)`` and ``features (n, d)``, d a multiple of 32.
+class Sample(NamedTuple):
+    """What stands for the whole net: units ``(4,)``, and the first columns of c blocks ``blocks (c,)``.
 
-    Returns the sampled units ``(8,)``, the first columns of the c sampled blocks ``(c,)``, what a sum over those
-    columns stands for, signs times 2^-24 ``(2, 2 w)``, w = 32 c, and d of: state ``(2, 8, 3, w)``, small
-    ``(2, 3, 17)``, u and s ``(2, 2, w)``, and ``(2, 8 + 2)`` the slopes of w2, sum(g) and c.
+    ``whole`` is what a sum over the blocks stands for; ``signs (2, 2 w)`` are 2^-24 or its negative, w = 32 c.
     """
+
+    units: np.ndarray
+    blocks: np.ndarray
+    whole: float
+    signs: np.ndarray
+
+
+def draw_sample(output: np.ndarray, features: np.ndarray) -> Sample:
+    """Choose by the initial w2 ``output (128,)`` and ``features (n, d)`` float32, d a multiple of 32."""
     apart = len(output) // UNITS
     units = np.sort(np.argsort(output)[apart // 2 :: apart])
-    sizes = np.sqrt((features.astype(np.float64) ** 2).mean(axis=0)).reshape(-1, WIDTH).sum(axis=1)
+    sizes = np.sqrt((features * features).sum(axis=0)).reshape(-1, WIDTH).sum(axis=1)
     chosen = np.sort(np.argsort(-sizes, kind="stable")[::BLOCKS_APART])
-    width = WIDTH * len(chosen)
     share = float(sizes[chosen].sum() / sizes.sum()) if sizes.any() else 1.0
-    signs = np.random.RandomState(0).randint(0, 2, (SETS, 2 * width)) * 2 - 1
+    signs = np.random.RandomState(0).randint(0, 2, (SETS, 2 * WIDTH * len(chosen))) * 2 - 1
+    return Sample(units, WIDTH * chosen, 1 / share, (signs * 2.0**-24).astype(np.float32))
+
+
+def make_tangents(sample: Sample) -> tuple[Any, ...]:
+    """What is carried along: the sample and d of state ``(2, 4, 3, w)``, small ``(2, 3, 9)``, u and s ``(2, 2, w)``.
+
+    Last come ``(2, 4 + 2)`` the slopes of w2, sum(g) and c.
+    """
+    width = WIDTH * len(sample.blocks)
     return (
-        units,
-        WIDTH * chosen,
-        1 / share,
-        (signs * 2.0**-24).astype(np.float32),
+        *sample,
         np.zeros((SETS, UNITS, 3, width), np.float32),
         np.zeros((SETS, 3, 2 * UNITS + 1)),
         np.zeros((2, SETS, width), np.float32),

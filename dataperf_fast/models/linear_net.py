@@ -14,7 +14,7 @@ from dataperf_fast.backend import Backend
 from dataperf_fast.plan import Answers, Pool, Trainer, groups_of
 
 if TYPE_CHECKING:
-    from dataperf_fast.kernels import decisions, linear_net
+    from dataperf_fast.kernels import decisions, linear_net, linear_net_tangents
 
 DIMENSION = 2048
 
@@ -64,6 +64,7 @@ class LinearNetTrainer:
         self._pool = pool
         self._threads = threads
         self._features = _contiguous(pool)
+        self._sample: linear_net_tangents.Sample | None = None  # of the whole pool
         self.bytes_per_retrain = linear_net.bytes_per_net(len(pool.features), len(pool.evaluation_features))
 
     def train(
@@ -96,10 +97,13 @@ class LinearNetTrainer:
         from dataperf_fast.kernels import linear_net
 
         features, evaluation = self._features
-        if rows is not self._pool.every_row:
-            features = features[rows]
         start = linear_net.prepare(len(rows), features.shape[1], dtype)
-        return linear_net.train(start, features, evaluation, labels, threads)
+        if rows is not self._pool.every_row:
+            return linear_net.train(start, features[rows], evaluation, labels, threads)
+        if dtype is np.float32 and self._sample is None:
+            self._sample = linear_net.sample_of(start, features)
+        sample = self._sample if dtype is np.float32 else None
+        return linear_net.train(start, features, evaluation, labels, threads, sample)
 
 
 class CudaTrainer:
@@ -163,7 +167,7 @@ def _score(trained: linear_net.Trained, labels: np.ndarray, truth: np.ndarray, x
     """Score nets that have the same rows. The logits are arrays of ``xp``."""
     from dataperf_fast.kernels import decisions, linear_net
 
-    tolerance = linear_net.SAFETY * trained.error
+    tolerance = linear_net.tolerance(trained.error, labels.shape[1])
     return decisions.score(trained.train, labels, trained.evaluation, truth, tolerance, xp)
 
 

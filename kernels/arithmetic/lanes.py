@@ -17,7 +17,7 @@ LANES, LANES32 = 4, 8
 _INDEX = ir.IntType(32)
 
 
-class _Lanes(types.Type):
+class Lanes(types.Type):
     """``count`` lanes of ``dtype``."""
 
     def __init__(self, dtype: Any, count: int) -> None:
@@ -26,20 +26,21 @@ class _Lanes(types.Type):
 
     @property
     def vector(self) -> Any:
+        """LLVM's type."""
         element = ir.FloatType() if self.dtype == types.float32 else ir.DoubleType()
         return ir.VectorType(element, self.count)
 
 
-@register_model(_Lanes)
+@register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any):
         super().__init__(manager, kind, kind.vector)
 
 
-_lanes, _lanes32 = _Lanes(types.float64, LANES), _Lanes(types.float32, LANES32)
+_lanes, _lanes32 = Lanes(types.float64, LANES), Lanes(types.float32, LANES32)
 
 
-def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any, lanes: int) -> Any:
+def address_of(context: Any, builder: Any, kind: Any, array: Any, at: Any, lanes: int) -> Any:
     """The address of ``array[at : at + lanes]`` of a contiguous array, as that of a vector."""
     data = context.make_array(kind)(context, builder, array).data
     element = context.get_data_type(kind.dtype)
@@ -52,8 +53,8 @@ def load(typing_context: Any, array: Any, at: Any) -> Any:
     kind = _lanes32 if array.dtype == types.float32 else _lanes
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place = _place(context, builder, signature.args[0], values[0], values[1], kind.count)
-        return builder.load(place, align=kind.dtype.bitwidth // 8)
+        address = address_of(context, builder, signature.args[0], values[0], values[1], kind.count)
+        return builder.load(address, align=kind.dtype.bitwidth // 8)
 
     return kind(array, types.intp), generate
 
@@ -63,8 +64,8 @@ def load_wide(typing_context: Any, array: Any, at: Any) -> Any:
     """``array[at : at + 4]`` of a contiguous float32 or float64 array, as float64; the end is not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place = _place(context, builder, signature.args[0], values[0], values[1], LANES)
-        lanes = builder.load(place, align=signature.args[0].dtype.bitwidth // 8)
+        address = address_of(context, builder, signature.args[0], values[0], values[1], LANES)
+        lanes = builder.load(address, align=signature.args[0].dtype.bitwidth // 8)
         return lanes if signature.args[0].dtype == types.float64 else builder.fpext(lanes, _lanes.vector)
 
     return _lanes(array, types.intp), generate
@@ -77,7 +78,7 @@ def gather(typing_context: Any, values: Any, places: Any, at: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, places, at = arguments
         data = context.make_array(signature.args[0])(context, builder, array).data
-        codes = builder.load(_place(context, builder, signature.args[1], places, at, LANES), align=4)
+        codes = builder.load(address_of(context, builder, signature.args[1], places, at, LANES), align=4)
         codes = builder.and_(codes, ir.Constant(codes.type, [0x7FFFFFFF] * LANES))
         lanes = ir.Constant(_lanes.vector, ir.Undefined)
         for lane in range(LANES):
@@ -93,7 +94,7 @@ def larger(typing_context: Any, a: Any, b: Any, codes: Any, at: Any) -> Any:
     """Lane by lane the larger of ``a`` and ``b``, but ``a`` where int32 ``codes[at : at + 4]`` has its top bit."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        bits = builder.load(_place(context, builder, signature.args[2], values[2], values[3], LANES), align=4)
+        bits = builder.load(address_of(context, builder, signature.args[2], values[2], values[3], LANES), align=4)
         wins = builder.and_(
             builder.fcmp_ordered(">", values[1], values[0]),
             builder.icmp_signed(">=", bits, ir.Constant(bits.type, [0] * LANES)),
@@ -109,8 +110,8 @@ def store(typing_context: Any, array: Any, at: Any, lanes: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kind = signature.args[0]
-        place = _place(context, builder, kind, values[0], values[1], signature.args[2].count)
-        builder.store(values[2], place, align=kind.dtype.bitwidth // 8)
+        address = address_of(context, builder, kind, values[0], values[1], signature.args[2].count)
+        builder.store(values[2], address, align=kind.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes), generate
@@ -149,14 +150,17 @@ def subtract(typing_context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def multiply_add(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
-    """``a * b + c``, rounded once."""
+    """``a * b + c``, rounded once; three of one kind, lanes or numbers."""
+    return a(a, a, a), lambda context, builder, signature, values: call(builder, "fma", values)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        name = f"llvm.fma.v{a.count}f{a.dtype.bitwidth}"
-        kind = ir.FunctionType(a.vector, [a.vector] * 3)
-        return builder.call(builder.module.declare_intrinsic(name, (), kind), values)
 
-    return a(a, a, a), generate
+def call(builder: Any, name: str, values: Any) -> Any:
+    """LLVM's function of that name of numbers or vectors of one type."""
+    kind = values[0].type
+    element, lanes = (kind.element, f"v{kind.count}") if isinstance(kind, ir.VectorType) else (kind, "")
+    bits = 64 if isinstance(element, ir.DoubleType) else 32
+    function = ir.FunctionType(kind, [kind] * len(values))
+    return builder.call(builder.module.declare_intrinsic(f"llvm.{name}.{lanes}f{bits}", (), function), values)
 
 
 @intrinsic

@@ -84,7 +84,7 @@ def test_float32_errs_by_less_than_it_says(rows, scale):
     for net in range(4):
         error = max(np.abs(single[part][net] - exact[part][net]).max() for part in range(2))
         size = np.sqrt((exact.evaluation[net] ** 2).mean())
-        assert 0 < error < linear_net.SAFETY * single.error[net] < 1e-3 * size
+        assert 0 < error < linear_net.tolerance(single.error[net], rows) < 1e-3 * size
 
 
 def test_float32_gives_up_where_rounding_takes_over():
@@ -98,7 +98,7 @@ def test_float32_gives_up_where_rounding_takes_over():
     assert np.isnan(trained.train).all()
     assert np.isnan(trained.evaluation).all()
     scores = decisions.score(
-        trained.train, noisy[None], trained.evaluation, labels[1200:], linear_net.SAFETY * trained.error
+        trained.train, noisy[None], trained.evaluation, labels[1200:], linear_net.tolerance(trained.error, 1200)
     )
     assert (scores.lowest[0], scores.highest[0]) == (0, 1)
 

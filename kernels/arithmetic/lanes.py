@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 LANES, LANES32 = 4, 8
@@ -41,22 +42,39 @@ _lanes, _lanes32 = Lanes(types.float64, LANES), Lanes(types.float32, LANES32)
 
 
 def address_of(context: Any, builder: Any, kind: Any, array: Any, at: Any, lanes: int) -> Any:
-    """The address of ``array[at : at + lanes]`` of a contiguous array, as that of a vector."""
-    data = context.make_array(kind)(context, builder, array).data
+    """The address of ``lanes`` elements of an array from a place on, as that of a vector.
+
+    ``at`` is an index of a contiguous vector, or a tuple of indices, the last one along what is contiguous.
+    """
+    found = context.make_array(kind)(context, builder, array)
     element = context.get_data_type(kind.dtype)
-    return builder.bitcast(builder.gep(data, [at]), ir.VectorType(element, lanes).as_pointer())
+    if not isinstance(at.type, ir.BaseStructType | ir.ArrayType):
+        return builder.bitcast(builder.gep(found.data, [at]), ir.VectorType(element, lanes).as_pointer())
+    offset = builder.mul(builder.extract_value(at, kind.ndim - 1), ir.IntType(64)(kind.dtype.bitwidth // 8))
+    for axis, stride in enumerate(cgutils.unpack_tuple(builder, found.strides, kind.ndim)[:-1]):
+        offset = builder.add(offset, builder.mul(builder.extract_value(at, axis), stride))
+    data = builder.bitcast(found.data, ir.IntType(8).as_pointer())
+    return builder.bitcast(builder.gep(data, [offset]), ir.VectorType(element, lanes).as_pointer())
+
+
+def _place(at: Any) -> Any:
+    """The type of an index, or of a tuple of them."""
+    return types.UniTuple(types.intp, len(at)) if isinstance(at, types.BaseTuple) else types.intp
 
 
 @intrinsic
 def load(typing_context: Any, array: Any, at: Any) -> Any:
-    """``array[at : at + 4]`` of a contiguous float64 array, eight of a float32 one; the end is not checked."""
+    """``array[at : at + 4]`` of a contiguous float64 array, eight of a float32 one; the end is not checked.
+
+    ``at`` may be a tuple of indices: a view of a row would cost its compilation.
+    """
     kind = _lanes32 if array.dtype == types.float32 else _lanes
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         address = address_of(context, builder, signature.args[0], values[0], values[1], kind.count)
         return builder.load(address, align=kind.dtype.bitwidth // 8)
 
-    return kind(array, types.intp), generate
+    return kind(array, _place(at)), generate
 
 
 @intrinsic
@@ -114,7 +132,7 @@ def store(typing_context: Any, array: Any, at: Any, lanes: Any) -> Any:
         builder.store(values[2], address, align=kind.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, lanes), generate
+    return types.void(array, _place(at), lanes), generate
 
 
 @intrinsic

@@ -151,8 +151,8 @@ def _is_split(height, row, block, eights):
 
 @njit(nogil=True, cache=True)
 def _add_to(out, i, panel, sums):
-    at = panel * (32 // out.itemsize)
-    store(out[i], at, add(load(out[i], at), sums))
+    at = i, panel * (32 // out.itemsize)
+    store(out, at, add(load(out, at), sums))
 
 
 @njit(nogil=True, cache=True)
@@ -160,7 +160,7 @@ def _add_chain(left, i, right, panel, start, stop, out):
     """One row times one register of columns."""
     sums = spread(out.dtype.type(0))
     for k in range(start, stop):
-        sums = multiply_add(spread(left[i, k]), load(right[panel, k], 0), sums)
+        sums = multiply_add(spread(left[i, k]), load(right, (panel, k, 0)), sums)
     _add_to(out, i, panel, sums)
 
 
@@ -182,12 +182,14 @@ def _add_row_of_chains(left, i, right, panel, count, start, stop, out):
         a = b = c = d = spread(out.dtype.type(0))
         for k in range(start, stop):
             x = spread(left[i, k])
-            a = multiply_add(x, load(right[first, k], 0), a)
-            b = multiply_add(x, load(right[first + 1, k], 0), b)
-            c = multiply_add(x, load(right[first + 2, k], 0), c)
-            d = multiply_add(x, load(right[first + 3, k], 0), d)
-        for at, sums in enumerate((a, b, c, d)):
-            _add_to(out, i, first + at, sums)
+            a = multiply_add(x, load(right, (first, k, 0)), a)
+            b = multiply_add(x, load(right, (first + 1, k, 0)), b)
+            c = multiply_add(x, load(right, (first + 2, k, 0)), c)
+            d = multiply_add(x, load(right, (first + 3, k, 0)), d)
+        _add_to(out, i, first, a)
+        _add_to(out, i, first + 1, b)
+        _add_to(out, i, first + 2, c)
+        _add_to(out, i, first + 3, d)
     for last in range(whole, panel + count):
         _add_chain(left, i, right, last, start, stop, out)
 
@@ -197,13 +199,19 @@ def _add_row_of_chains(left, i, right, panel, count, start, stop, out):
 def _add_eight_chains(left, i, right, panel, start, stop, out):
     a = b = c = d = e = f = g = h = spread(out.dtype.type(0))
     for k in range(start, stop):
-        w = load(right[panel, k], 0)
+        w = load(right, (panel, k, 0))
         a, b = multiply_add(spread(left[i, k]), w, a), multiply_add(spread(left[i + 1, k]), w, b)
         c, d = multiply_add(spread(left[i + 2, k]), w, c), multiply_add(spread(left[i + 3, k]), w, d)
         e, f = multiply_add(spread(left[i + 4, k]), w, e), multiply_add(spread(left[i + 5, k]), w, f)
         g, h = multiply_add(spread(left[i + 6, k]), w, g), multiply_add(spread(left[i + 7, k]), w, h)
-    for row, sums in enumerate((a, b, c, d, e, f, g, h)):
-        _add_to(out, i + row, panel, sums)
+    _add_to(out, i, panel, a)
+    _add_to(out, i + 1, panel, b)
+    _add_to(out, i + 2, panel, c)
+    _add_to(out, i + 3, panel, d)
+    _add_to(out, i + 4, panel, e)
+    _add_to(out, i + 5, panel, f)
+    _add_to(out, i + 6, panel, g)
+    _add_to(out, i + 7, panel, h)
 
 
 @njit(nogil=True, cache=True)
@@ -212,10 +220,10 @@ def _add_split_chain(left, i, right, panel, start, stop, out):
     even = odd = spread(out.dtype.type(0))
     whole = stop - (stop - start) % 8
     for k in range(start, whole, 2):
-        even = multiply_add(spread(left[i, k]), load(right[panel, k], 0), even)
-        odd = multiply_add(spread(left[i, k + 1]), load(right[panel, k + 1], 0), odd)
+        even = multiply_add(spread(left[i, k]), load(right, (panel, k, 0)), even)
+        odd = multiply_add(spread(left[i, k + 1]), load(right, (panel, k + 1, 0)), odd)
     for k in range(whole, stop):
-        even = multiply_add(spread(left[i, k]), load(right[panel, k], 0), even)
+        even = multiply_add(spread(left[i, k]), load(right, (panel, k, 0)), even)
     _add_to(out, i, panel, add(even, odd))
 
 
@@ -224,17 +232,19 @@ def _add_four_split_chains(left, i, right, panel, start, stop, out):
     a = b = c = d = e = f = g = h = spread(out.dtype.type(0))
     whole = stop - (stop - start) % 8
     for k in range(start, whole, 2):
-        w, v = load(right[panel, k], 0), load(right[panel, k + 1], 0)
+        w, v = load(right, (panel, k, 0)), load(right, (panel, k + 1, 0))
         a, b = multiply_add(spread(left[i, k]), w, a), multiply_add(spread(left[i + 1, k]), w, b)
         c, d = multiply_add(spread(left[i + 2, k]), w, c), multiply_add(spread(left[i + 3, k]), w, d)
         e, f = multiply_add(spread(left[i, k + 1]), v, e), multiply_add(spread(left[i + 1, k + 1]), v, f)
         g, h = multiply_add(spread(left[i + 2, k + 1]), v, g), multiply_add(spread(left[i + 3, k + 1]), v, h)
     for k in range(whole, stop):
-        w = load(right[panel, k], 0)
+        w = load(right, (panel, k, 0))
         a, b = multiply_add(spread(left[i, k]), w, a), multiply_add(spread(left[i + 1, k]), w, b)
         c, d = multiply_add(spread(left[i + 2, k]), w, c), multiply_add(spread(left[i + 3, k]), w, d)
-    for row, sums in enumerate((add(a, e), add(b, f), add(c, g), add(d, h))):
-        _add_to(out, i + row, panel, sums)
+    _add_to(out, i, panel, add(a, e))
+    _add_to(out, i + 1, panel, add(b, f))
+    _add_to(out, i + 2, panel, add(c, g))
+    _add_to(out, i + 3, panel, add(d, h))
 
 
 @njit(nogil=True, cache=True)
@@ -243,10 +253,10 @@ def _add_four_part_chain(left, i, right, panel, start, stop, out):
     a = b = c = d = spread(out.dtype.type(0))
     whole = stop - (stop - start) % 8
     for k in range(start, whole, 4):
-        a = multiply_add(spread(left[i, k]), load(right[panel, k], 0), a)
-        b = multiply_add(spread(left[i, k + 1]), load(right[panel, k + 1], 0), b)
-        c = multiply_add(spread(left[i, k + 2]), load(right[panel, k + 2], 0), c)
-        d = multiply_add(spread(left[i, k + 3]), load(right[panel, k + 3], 0), d)
+        a = multiply_add(spread(left[i, k]), load(right, (panel, k, 0)), a)
+        b = multiply_add(spread(left[i, k + 1]), load(right, (panel, k + 1, 0)), b)
+        c = multiply_add(spread(left[i, k + 2]), load(right, (panel, k + 2, 0)), c)
+        d = multiply_add(spread(left[i, k + 3]), load(right, (panel, k + 3, 0)), d)
     for k in range(whole, stop):
-        a = multiply_add(spread(left[i, k]), load(right[panel, k], 0), a)
+        a = multiply_add(spread(left[i, k]), load(right, (panel, k, 0)), a)
     _add_to(out, i, panel, add(add(a, b), add(c, d)))

@@ -30,6 +30,7 @@ from dataperf_fast.kernels.arithmetic.matrix_vector import (
     rows_times,
 )
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.compiled import inner
 from dataperf_fast.kernels.logistic import C, Logistic
 
 
@@ -122,7 +123,7 @@ def _minimize32(features, labels, search):
         ended = minimizer.advance(search, value)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_back(features, slopes, back):
     """Add X' slopes to ``back (d,)``; two vectors are a dot product to NumPy."""
     if features.shape[1] > 1:

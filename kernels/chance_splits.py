@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from dataperf_fast.kernels.compiled import inner
+
 SAME_VALUE = np.float32(1e-7)  # features no further apart are not split
 ROW = 0x7FFFFFFF
 NO_SPLIT = np.int32(-(2**31))  # flags a place in a sorted feature before which there can be no split
@@ -49,14 +51,14 @@ def split_as_scikit_learn(columns, residuals, seed):
     return feature, threshold
 
 
-@njit(nogil=True, cache=True)
+@inner
 def between(low, high):
     """The threshold between two neighbouring values, float32."""
     threshold = np.float64(low) / 2.0 + np.float64(high) / 2.0
     return np.float64(low) if threshold == high else threshold
 
 
-@njit(nogil=True, cache=True)
+@inner
 def next_random(state):
     """The state after ``state``, uint32, of the generator that features are drawn by: xorshift."""
     state = state if state != 0 else np.uint32(1)
@@ -65,7 +67,7 @@ def next_random(state):
     return state ^ np.uint32(state << np.uint32(5))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def exact_gain(line, residuals, total, limit):
     """How many splits gain ``limit`` or more, and the first of the largest gain: its sums added as scikit-learn does.
 
@@ -94,7 +96,7 @@ def exact_gain(line, residuals, total, limit):
 
 
 # Parts are taken from a stack: read back from numba's cache, a function that calls itself crashed.
-@njit(nogil=True, cache=True)
+@inner
 def _sort(values, rows):
     """Sort ``values (n,)`` and ``rows`` with them, by introsort with three-way partitions: ties fall as they may."""
     depth = 0
@@ -115,7 +117,7 @@ def _sort(values, rows):
             waiting += 2
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _insertion_sort(values, rows, low, high):
     for i in range(low + 1, high):
         value, row, j = values[i], rows[i], i
@@ -125,7 +127,7 @@ def _insertion_sort(values, rows, low, high):
         values[j], rows[j] = value, row
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _partition(values, rows, low, high):
     """Bring what is less than a pivot before it and what is more behind it; returns where its equals begin and end."""
     pivot = _median(values[low], values[low + (high - low) // 2], values[high - 1])
@@ -143,20 +145,20 @@ def _partition(values, rows, low, high):
     return less, more
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _median(a, b, c):
     if a < b:
         return b if b < c else max(a, c)
     return b if b >= c else min(a, c)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _swap(values, rows, i, j):
     values[i], values[j] = values[j], values[i]
     rows[i], rows[j] = rows[j], rows[i]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _heapsort(values, rows):
     count = values.shape[0]
     for start in range((count - 2) // 2, -1, -1):
@@ -166,7 +168,7 @@ def _heapsort(values, rows):
         _sift_down(values, rows, 0, end)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _sift_down(values, rows, root, end):
     while True:
         child = 2 * root + 1

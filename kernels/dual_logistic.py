@@ -26,6 +26,7 @@ from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.logarithm import log
 from dataperf_fast.kernels.arithmetic.matrix_vector import four_rows_times, rows_times64
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.compiled import inner
 
 C = 1.0
 TOLERANCE = 1e-10  # of the equations, in logits
@@ -72,7 +73,7 @@ def solve(gram, signs, solution):
     return np.abs(residual).max(), _STEPS
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _residual(gram, signs, solution, residual):
     """Set ``residual (n + 1,)`` to the equations' errors, and return its length."""
     rows = signs.shape[0]
@@ -88,7 +89,7 @@ def _residual(gram, signs, solution, residual):
     return math.sqrt(dot64(residual, residual))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _direction(gram, signs, solution, residual, matrix, sides):
     """Newton's step: of m in ``sides[0]``, of b in ``sides[1, 0]``; False where the matrix is not positive."""
     rows = signs.shape[0]
@@ -134,7 +135,7 @@ def _factorize(matrix):
     return True
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _solve(factor, side):
     """Solve ``L L' x = side (n,)`` in place for the ``factor (n, n)``'s lower triangle."""
     for i in range(side.shape[0]):
@@ -145,7 +146,7 @@ def _solve(factor, side):
             side[k] -= side[i] * factor[i, k]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _longest(change, solution):
     """How much of the step keeps every m within (0, 1), at most all of it."""
     share = 1.0

@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from dataperf_fast.kernels.arithmetic.dot import dot
+from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.norm import norm
 from dataperf_fast.kernels.arithmetic.triangular import cholesky, solve, solve_transposed, solve_transposed_columns
+from dataperf_fast.kernels.compiled import inner
 
 MEMORY = 10
 EPSILON = 2.220446049250313e-16
@@ -57,20 +57,20 @@ def new_history(count: int) -> History:
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True)
+@inner
 def size_of(history):
     """The number of steps in the history."""
     return history.state[_SIZE]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def forget(history):
     """Start again."""
     history.state[:] = 0
     history.theta[0] = 1.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def aim(history, x, gradient, direction, target):
     """Set ``target`` to the minimum of the quadratic model at ``x``, all ``(n,)``; ``direction`` is overwritten.
 
@@ -100,7 +100,7 @@ def aim(history, x, gradient, direction, target):
     return True
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _weigh(history, gradient, weights):
     """Set ``weights`` to the middle matrix's inverse times ``[Y', theta S'] -g``."""
     size = history.state[_SIZE]
@@ -112,15 +112,14 @@ def _weigh(history, gradient, weights):
         line = (history.state[_FIRST] + i) % MEMORY
         weights[i] = sums[1, line]
         weights[size + i] = history.theta[0] * sums[0, line]
-    factor = history.factor[: 2 * size, : 2 * size]
-    if not solve_transposed(factor, weights):
+    if not solve_transposed(history.factor, weights):
         return False
     for i in range(size):
         weights[i] = -weights[i]
-    return solve(factor, weights)
+    return solve(history.factor, weights)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def add(history, step, change, scale, slope, before_slope, length):
     """Take in a line search that ended at ``scale`` times ``step``, unless its curvature is not positive.
 
@@ -158,7 +157,7 @@ def add(history, step, change, scale, slope, before_slope, length):
         forget(history)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _multiply(history, last, line):
     """The inner products that the newest step adds."""
     sums = np.empty((2, MEMORY))
@@ -169,12 +168,12 @@ def _multiply(history, last, line):
         history.sy_plain[i, last] = sums[0, other]
         history.yy[last, i] = sums[1, other]
         if i < last:
-            history.sy[last, i] = dot(history.s[line], history.y[other])
-            history.ss[i, last] = dot(history.s[other], history.s[line])
+            history.sy[last, i] = dot64(history.s[line], history.y[other])
+            history.ss[i, last] = dot64(history.s[other], history.s[line])
 
 
 # Ten named sums stay in registers; as an array they take 80 us instead of 20.
-@njit(nogil=True, cache=True)
+@inner
 def _ten_sums(lines, vector, out):
     """``lines' vector`` for ``lines (n, 10)``; each sum in order of the elements."""
     a = b = c = d = e = f = g = h = i = j = 0.0
@@ -193,7 +192,7 @@ def _ten_sums(lines, vector, out):
     out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7], out[8], out[9] = a, b, c, d, e, f, g, h, i, j
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _factorize(history, size):
     """Factor the middle matrix ``[[D + Y'Y / theta, L'], [L, theta S'S]]``, of which only free variables are left."""
     u, theta = history.factor, history.theta[0]  # u[j, i]: row i, column j
@@ -204,25 +203,19 @@ def _factorize(history, size):
         for j in range(size):
             u[size + i, j] = history.sy_plain[i, j] if j >= i else 0.0
         u[i, i] = u[i, i] + history.sy[i, i]
-    if not cholesky(u[:size, :size]):
+    if not cholesky(u, 0, size):
         return False
-    _solve_columns(u[:size, :size], u[size : 2 * size, :size])
+    if size > 1:
+        solve_transposed_columns(u, size, 2 * size)
+    else:
+        solve_transposed(u, u[1, :1])
     for i in range(size):
         for j in range(i, size):
-            u[size + j, size + i] += dot(u[size + i, :size], u[size + j, :size])
-    return cholesky(u[size : 2 * size, size : 2 * size])
+            u[size + j, size + i] += dot64(u[size + i, :size], u[size + j, :size])
+    return cholesky(u, size, 2 * size)
 
 
-@njit(nogil=True, cache=True)
-def _solve_columns(factor, right):
-    """Solve ``U' X = B`` in place for the columns ``right (c, n)``; of one the sums have another order."""
-    if right.shape[0] == 1:
-        solve_transposed(factor, right[0])
-    else:
-        solve_transposed_columns(factor, right)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _is_positive(history):
     """Whether ``theta S'S + L D^-1 L'`` has a Cholesky factor."""
     size, theta, sy = history.state[_SIZE], history.theta[0], history.sy
@@ -235,4 +228,4 @@ def _is_positive(history):
             for k in range(i):
                 total = total + ((sy[i, k] * sy[j, k]) / sy[k, k])
             u[j, i] = total + theta * history.ss[i, j]
-    return cholesky(u)
+    return cholesky(u, 0, size)

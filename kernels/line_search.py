@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from dataperf_fast.kernels.compiled import inner
 
 _DECREASE, _CURVATURE, _WIDTH = 1e-3, 0.9, 0.1
 _LARGEST = 1e10
@@ -33,7 +34,7 @@ STEP, _VALUE, _SLOPE, _BEST, _OTHER, _LOW, _HIGH, _LAST, _BEFORE, _BRACKETED, _F
 SIZE = 15
 
 
-@njit(nogil=True, cache=True)
+@inner
 def begin(search, value, slope, step):
     """Start from ``value`` and ``slope`` at 0, with a first ``step``; ``search (15,)`` float64 is overwritten."""
     search[STEP] = min(step, _LARGEST)
@@ -45,7 +46,7 @@ def begin(search, value, slope, step):
     search[_BRACKETED], search[_FIRST_STAGE] = 0.0, 1.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def advance(search, value, slope):
     """Take in the function at ``search[STEP]``; True where the search ends there, else the step is the next one."""
     step = search[STEP]
@@ -65,7 +66,7 @@ def advance(search, value, slope):
     return False
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _tilt(search, aim):
     """Take the line of slope ``aim`` off both points."""
     for point in (_BEST, _OTHER):
@@ -73,7 +74,7 @@ def _tilt(search, aim):
         search[point + 2] -= aim
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _ends(search, value, slope, test, aim):
     step, low, high = search[STEP], search[_LOW], search[_HIGH]
     if search[_BRACKETED] == 1 and (step <= low or step >= high or high - low <= _WIDTH * high):
@@ -85,7 +86,7 @@ def _ends(search, value, slope, test, aim):
     return value <= test and abs(slope) <= _CURVATURE * -search[_SLOPE]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _within(search, step):
     """Keep the interval shrinking, and the step in it."""
     best, other = search[_BEST], search[_OTHER]
@@ -105,7 +106,7 @@ def _within(search, step):
     return step
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _next(search, step, value, slope):
     """Put the new point in its place, and return a step by cubic or quadratic interpolation."""
     best_step, best_value, best_slope = search[_BEST], search[_BEST + 1], search[_BEST + 2]
@@ -129,7 +130,7 @@ def _next(search, step, value, slope):
     return next_step
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _cubic(one_step, one_value, one_slope, step, value, slope, least):
     theta = 3.0 * (one_value - value) / (step - one_step) + one_slope + slope
     scale = max(abs(theta), max(abs(one_slope), abs(slope)))  # noqa: PLW3301 numba has max of two
@@ -137,7 +138,7 @@ def _cubic(one_step, one_value, one_slope, step, value, slope, least):
     return theta, scale * math.sqrt(max(least, inner))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _after_a_rise(best_step, best_value, best_slope, step, value, slope):
     theta, gamma = _cubic(best_step, best_value, best_slope, step, value, slope, -np.inf)
     if step < best_step:
@@ -151,7 +152,7 @@ def _after_a_rise(best_step, best_value, best_slope, step, value, slope):
     return cubic + (quadratic - cubic) / 2.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _after_a_turn(best_step, best_value, best_slope, step, value, slope):
     theta, gamma = _cubic(best_step, best_value, best_slope, step, value, slope, -np.inf)
     if step > best_step:
@@ -162,7 +163,7 @@ def _after_a_turn(best_step, best_value, best_slope, step, value, slope):
     return cubic if abs(cubic - step) > abs(secant - step) else secant
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _after_a_fall(search, step, value, slope):
     best_step, best_slope = search[_BEST], search[_BEST + 2]
     theta, gamma = _cubic(best_step, search[_BEST + 1], best_slope, step, value, slope, 0.0)
@@ -182,7 +183,7 @@ def _after_a_fall(search, step, value, slope):
     return max(search[_LOW], min(search[_HIGH], found))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _onward(search, step, value, slope):
     other_step, other_slope = search[_OTHER], search[_OTHER + 2]
     if search[_BRACKETED] == 1:

@@ -53,6 +53,7 @@ from numba import njit
 
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
 from dataperf_fast.kernels.arithmetic.wide_lanes import BYTES, dot
+from dataperf_fast.kernels.compiled import inner
 from dataperf_fast.kernels.linear_net_products import clear, copy, logits
 from dataperf_fast.kernels.linear_net_steps import BATCH, HIDDEN, REBASE, train_steps
 from dataperf_fast.kernels.linear_net_tangents import (
@@ -350,7 +351,7 @@ def _begin(hidden, weights, u, state, small, work):
     return dot(weights[:units], weights[units : 2 * units]) + weights[2 * units]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _copy_net(state, small, work, to_state, to_small, to_work):
     for part in range(3):
         copy(small[part], to_small[part])
@@ -359,7 +360,7 @@ def _copy_net(state, small, work, to_state, to_small, to_work):
     copy(work[0], to_work[0])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _shared_steps(labels, others, bounds):
     """The steps of the first epoch before the first batch whose labels differ."""
     row = 0

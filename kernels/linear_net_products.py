@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
 from dataperf_fast.kernels.arithmetic.wide_lanes import BYTES, dot, load, spread, store, two_dots
+from dataperf_fast.kernels.compiled import inner
 
 
-@njit(nogil=True, cache=True)
+@inner
 def clear(vector):
     """Set a vector to zero."""
     for k in range(vector.shape[0]):
         vector[k] = 0
 
 
-@njit(nogil=True, cache=True)
+@inner
 def copy(source, target):
     """Copy a vector into another of its length."""
     for k in range(source.shape[0]):
         target[k] = source[k]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def scale(vector, factor):
     """Multiply a vector by a number."""
     for k in range(vector.shape[0]):
         vector[k] *= factor
 
 
-@njit(nogil=True, cache=True)
+@inner
 def logits(features, u, c, out):
     """Set ``out (n,)`` to ``features (n, d) u + c``, summed in u's dtype."""
     rows = features.shape[0]
@@ -42,7 +41,7 @@ def logits(features, u, c, out):
 
 
 # Four rows at a time: a quarter of the loads and stores of s.
-@njit(nogil=True, cache=True)
+@inner
 def transposed_product(features, g, s):
     """Set ``s (d,)`` to ``features' g``, summed row after row in s's dtype; ``g (n,)`` is float64."""
     clear(s)

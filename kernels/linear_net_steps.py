@@ -19,6 +19,7 @@ from numba import njit
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
 from dataperf_fast.kernels.arithmetic.wide_lanes import BYTES, dot, load, spread_evenly, store, two_dots
+from dataperf_fast.kernels.compiled import inner
 from dataperf_fast.kernels.linear_net_products import clear, copy, logits, scale, transposed_product
 from dataperf_fast.kernels.linear_net_tangents import follow_batch, follow_slopes, follow_step, rescale
 
@@ -27,7 +28,7 @@ BATCH = 64
 REBASE = 128
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add(part, total):
     for k in range(part.shape[0]):
         total[k] += part[k]
@@ -71,7 +72,7 @@ def step_two_weights(weight0, first0, second0, weight1, first1, second1, s, a0, 
     return weight0, first0, second0, weight1, first1, second1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _loss_gradient(batch, labels, u, c, z, g):
     """Set ``z`` to the batch's logits and ``g`` to its mean cross-entropy's gradient by them; return that one's sum."""
     logits(batch, u, c, z)
@@ -82,7 +83,7 @@ def _loss_gradient(batch, labels, u, c, z, g):
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
     """Step one weight of ``small``."""
     small[0, at], small[1, at], small[2, at] = step_weight(
@@ -91,7 +92,7 @@ def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
 
 
 # error_model="numpy" drops the check for a zero divisor.
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _step_two_rows(rows0, rows1, s, part, a0, a1, b0, b1, size, epsilon, next0, next1, turn):
     """Step two rows of W1, ``(3, d)`` each with M and V, and add ``next . row`` to ``part (d,)`` of u."""
     w0, m0, v0, w1, m1, v1 = rows0[0], rows0[1], rows0[2], rows1[0], rows1[1], rows1[2]
@@ -113,7 +114,7 @@ def _step_two_rows(rows0, rows1, s, part, a0, a1, b0, b1, size, epsilon, next0, 
         store(part, k, multiply_add(nexts1, weight1, multiply_add(nexts0, weight0, load(part, k, s))))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _step_layers(state, small, u, s, near, gradient_sum, coefficients, olds, gradient, part, step):
     """Take one step of AdamW in place; ``u`` is set to the new W1' w2 over delta^2t.
 
@@ -147,7 +148,7 @@ def _step_layers(state, small, u, s, near, gradient_sum, coefficients, olds, gra
     _step_one(small, 2 * units, gradient_sum, scale1, scale2, size, epsilon)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _scale_all(state, small, factors):
     """Multiply W, M and V of all weights by their factors."""
     for part in range(3):
@@ -156,7 +157,7 @@ def _scale_all(state, small, factors):
             scale(state[j, part], factors[part])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def train_steps(given, state, small, work, tangents, c, first, last):
     """Train one net in place: ``state (128, 3, >= d)`` holds W1, M and V by rows, ``small (3, 257)`` those of the rest.
 

@@ -28,6 +28,7 @@ from numba import njit
 
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
 from dataperf_fast.kernels.arithmetic.wide_lanes import load, spread, store, total, zeros
+from dataperf_fast.kernels.compiled import inner
 from dataperf_fast.kernels.linear_net_products import clear, copy, scale
 
 SETS = 2
@@ -79,7 +80,7 @@ def make_tangents(sample: Sample) -> tuple[Any, ...]:
     )
 
 
-@njit(nogil=True, cache=True)
+@inner
 def reset(tangents):
     """Begin with no perturbation."""
     _, _, _, _, dstate, dsmall, vectors, scalars = tangents
@@ -89,7 +90,7 @@ def reset(tangents):
     clear(scalars.reshape(scalars.size))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def copy_tangents(tangents, to):
     """Copy what is carried along."""
     _, _, _, _, dstate, dsmall, vectors, scalars = tangents
@@ -100,7 +101,7 @@ def copy_tangents(tangents, to):
     copy(scalars.reshape(scalars.size), to_scalars.reshape(scalars.size))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def rescale(tangents, factors):
     """Fold the powers back, as in the state."""
     _, _, _, _, state, small, _, _ = tangents
@@ -111,13 +112,13 @@ def rescale(tangents, factors):
                 scale(state[t, r, part], factors[part])
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _offset(step, row, stride):
     """Where the signs for a row of a step begin."""
     return (step * 389 + row * 97) % stride
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _two_products(vectors, row, blocks):
     """The products of ``vectors (2, w)`` with ``row (d,)`` over the sampled columns."""
     first, second = vectors[0], vectors[1]
@@ -129,7 +130,7 @@ def _two_products(vectors, row, blocks):
     return total(sums0), total(sums1)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def follow_batch(tangents, batch, labels, z, g, near, step):
     """Set ds and the sum of dg of a batch with logits ``z`` and slopes ``g``; whether rounding has taken over."""
     _, blocks, whole, signs, _, _, vectors, scalars = tangents
@@ -152,7 +153,7 @@ def follow_batch(tangents, batch, labels, z, g, near, step):
     return largest > _LOST * min(1.0, math.sqrt(square / batch.shape[0]))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _sample_rows(batch, labels, g, step):
     """Places of rows in the batch, and p (1 - p) / rows times how many rows each stands for.
 
@@ -172,7 +173,7 @@ def _sample_rows(batch, labels, g, step):
     return places[:count][step % 2 :: 2], 2 * weights[:count][step % 2 :: 2]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _transposed_products(batch, chosen, dz, blocks, ds, signs, offset, near):
     """Set ``ds (2, w)`` to ``batch[chosen]' dz`` and what rounding does to s."""
     ds0, ds1, signs0, signs1 = ds[0], ds[1], signs[0], signs[1]
@@ -192,7 +193,7 @@ def _transposed_products(batch, chosen, dz, blocks, ds, signs, offset, near):
             store(ds1, k, multiply_add(b1, y, multiply_add(a1, x, load(ds1, k, ds0))))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def follow_slopes(tangents, state, small, near, gradient_sum, coefficients):
     """Set the sampled units' dslope; state and small are those before the step."""
     units, blocks, whole, _, dstate, dsmall, vectors, scalars = tangents
@@ -215,7 +216,7 @@ def _step_tangent(weight, first, second, share, inverse, gradient, change, scale
     return weight - inverse * (first - share * second), first, second
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _step_small(dsmall, small, at, of, gradient, change, coefficients):
     """Step d of one weight of small; ``at`` is its place there, ``of`` its weight's."""
     root = math.sqrt(small[2, of])
@@ -226,7 +227,7 @@ def _step_small(dsmall, small, at, of, gradient, change, coefficients):
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _step_row(rows, drows0, drows1, blocks, s, vectors, signs, offset, old, new, dold, dnew, coefficients):
     """Step d of a row of W1 in both sets, whose W, M and V ``rows (3, d)`` are those after the step; add to du."""
     w, m, v, du, ds = rows[0], rows[1], rows[2], vectors[0], vectors[1]
@@ -266,7 +267,7 @@ def _step_row(rows, drows0, drows1, blocks, s, vectors, signs, offset, old, new,
         store(du1, k, multiply_add(news, for_w1, multiply_add(dnews1, weight, load(du1, k, w))))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def follow_step(tangents, state, small, olds, gradient, near, coefficients, step):
     """Take the step; state and small are those after it, ``olds (128,)`` w2 before it."""
     units, blocks, _, signs, dstate, dsmall, vectors, scalars = tangents
@@ -294,7 +295,7 @@ def follow_step(tangents, state, small, olds, gradient, near, coefficients, step
     scale(du.reshape(du.size), apart * decay * decay)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def largest_change(tangents, features):
     """The largest ``|dz|`` of the rows of ``features (n, d)``, of both sets."""
     _, blocks, whole, _, _, _, vectors, scalars = tangents

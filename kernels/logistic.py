@@ -22,6 +22,7 @@ from dataperf_fast.kernels.arithmetic.logarithm import log
 from dataperf_fast.kernels.arithmetic.matrix_product import multiply_matrices, panels, product
 from dataperf_fast.kernels.arithmetic.matrix_vector import add_columns_times, rows_times
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.compiled import inner
 
 C = 1.0
 _FEW = 8  # up to as many classes a row's logits are the same whichever other rows are asked for
@@ -116,7 +117,7 @@ def _minimize(features, columns, labels, classes, weights, search):
     kind = features.dtype.type
     flat = np.empty(width * classes, features.dtype)
     logits = np.empty((rows, weights.shape[0] * weights.shape[2]), features.dtype)
-    slopes = np.empty((rows, classes), features.dtype)
+    slopes, turned = np.empty((rows, classes), features.dtype), np.empty((classes, rows), features.dtype)
     losses, back = (
         np.empty(rows, features.dtype),
         np.empty((classes, columns.shape[0] * columns.shape[2]), features.dtype),
@@ -136,7 +137,10 @@ def _minimize(features, columns, labels, classes, weights, search):
         loss = np.float64(pairwise_sum(losses) / kind(rows)) + np.float64(kind(0.5 * penalty) * dot(flat, flat))
         slopes /= kind(rows)
         if width > 1:
-            multiply_matrices(slopes.T, columns, width, back)
+            for i in range(rows):  # the transpose as a view would be another type, and all be compiled twice
+                for c in range(classes):
+                    turned[c, i] = slopes[i, c]
+            multiply_matrices(turned, columns, width, back)
         else:  # a vector to NumPy
             single = np.zeros(classes, features.dtype)
             add_columns_times(slopes, features.reshape(-1), single)
@@ -145,7 +149,7 @@ def _minimize(features, columns, labels, classes, weights, search):
         ended = minimizer.advance(search, loss)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _set_gradient(back, flat, penalty, slopes, gradient):
     classes, width = slopes.shape[1], flat.shape[0] // slopes.shape[1]
     for k in range(width):

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels import lbfgs, line_search
-from dataperf_fast.kernels.arithmetic.dot import dot
+from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.norm import norm
+from dataperf_fast.kernels.compiled import inner
 
 TOLERANCE, ITERATIONS, STEPS = 1e-4, 100, 50
 _GAIN = 64 * lbfgs.EPSILON
@@ -53,14 +53,14 @@ def new_minimizer(variables: int) -> Minimizer:
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True)
+@inner
 def advance(search, value):
     """Take in the function's ``value`` and gradient at ``x``; True where the search ends, else ``x`` is the next point.
 
     At the end ``x`` is the result.
     """
     if search.counts[_SEARCHING] == 1:
-        slope = dot(search.gradient, search.direction)
+        slope = dot64(search.gradient, search.direction)
         search.counts[_TRIED] += 1
         if not line_search.advance(search.line, value, slope):
             if search.counts[_TRIED] <= STEPS:
@@ -74,7 +74,7 @@ def advance(search, value):
     return _turn(search, value)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _arrive(search, value, slope):
     """End a line search at ``x``; True where it gained too little to go on."""
     search.counts[_DONE] += 1
@@ -89,7 +89,7 @@ def _arrive(search, value, slope):
     return False
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _turn(search, value):
     """Begin a line search at ``x`` in the direction of the model's minimum; True where there is nothing more to do."""
     x, direction, target = search.x, search.direction, search.target
@@ -99,7 +99,7 @@ def _turn(search, value):
         for k in range(x.shape[0]):
             direction[k] = target[k] - x[k]
             search.before[k], search.before_gradient[k] = x[k], search.gradient[k]
-        length, slope = norm(direction), dot(search.gradient, direction)
+        length, slope = norm(direction), dot64(search.gradient, direction)
         search.start[_VALUE], search.start[_SLOPE], search.start[_LENGTH] = value, slope, length
         line_search.begin(search.line, value, slope, 1.0 / length if search.counts[_DONE] == 0 else 1.0)
         search.counts[_TRIED], search.counts[_SEARCHING] = 0, 1
@@ -111,7 +111,7 @@ def _turn(search, value):
     return True
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _restart(search):
     """No way down: back to where the line search began, without a history; False where there was none already."""
     search.x[:], search.gradient[:] = search.before, search.before_gradient
@@ -121,7 +121,7 @@ def _restart(search):
     return True
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _step(search):
     """Move ``x`` along the direction as far as the line search says."""
     scale = search.line[line_search.STEP]
@@ -129,7 +129,7 @@ def _step(search):
         search.x[k] = search.target[k] if scale == 1.0 else scale * search.direction[k] + search.before[k]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _largest(gradient):
     largest = 0.0
     for k in range(gradient.shape[0]):

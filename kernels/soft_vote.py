@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from dataperf_fast.kernels.compiled import inner
 from dataperf_fast.kernels.coupling import STOP
 from dataperf_fast.kernels.exponential import exponentiate
 
@@ -88,7 +89,7 @@ def vote(voter, products, row_squares, logits, begin, end, answers, doubts):
             _couple_and_vote(r, shares, pairwise, voter.logit_error, low, width, answers[seed], doubts)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def steepness(coefficients, a):
     """What an error of kernel values can become in a pairwise probability: |A| / 4 times the decision's, a seed."""
     out = np.zeros(a.shape[0], np.float32)
@@ -104,7 +105,7 @@ def steepness(coefficients, a):
     return out
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _kernel_values(products, columns, squares, row_squares, gamma, low, width, values, exponents, powers):
     """exp(-gamma |x - z|^2) of a block's rows with every training row; returns the largest |x|^2 + |z|^2."""
     longest = _ZERO
@@ -123,7 +124,7 @@ def _kernel_values(products, columns, squares, row_squares, gamma, low, width, v
     return longest + most
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _decide(values, starts, coefficients, rho, decisions):
     classes = starts.shape[0] - 1
     pair = 0
@@ -138,7 +139,7 @@ def _decide(values, starts, coefficients, rho, decisions):
             pair += 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _share(logits, low, width, shares, exponents, powers):
     """The logistic regression's probabilities: softmax of a block's logits."""
     classes = shares.shape[0]
@@ -162,7 +163,7 @@ def _share(logits, low, width, shares, exponents, powers):
             shares[c, w] /= total
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _sigmoids(decisions, a, b, r, exponents, powers):
     """``r (P, LANES)``: the probability of each pair's first class, clipped to [1e-7, 1 - 1e-7]."""
     for pair in range(decisions.shape[0]):
@@ -176,7 +177,7 @@ def _sigmoids(decisions, a, b, r, exponents, powers):
         flat[w] = p if p < _ONE - _CLIP else _ONE - _CLIP
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _couple_and_vote(r, shares, pairwise_error, logit_error, low, width, answers, doubts):
     """Couple a block's pairwise probabilities ``r (P, LANES)``, and vote wherever the coupling may stop."""
     classes = shares.shape[0]
@@ -221,7 +222,7 @@ def _couple_and_vote(r, shares, pairwise_error, logit_error, low, width, answers
             doubts[low + w] = 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _start(r, q, p):
     classes = p.shape[0]
     for t in range(classes):
@@ -241,7 +242,7 @@ def _start(r, q, p):
             pair += 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _residual(q, p, qp, pqp, error):
     """Qp, p'Qp, and the largest of their differences, for every row."""
     classes = p.shape[0]
@@ -262,7 +263,7 @@ def _residual(q, p, qp, pqp, error):
             error[w] = error[w] if difference <= error[w] else difference  # what is not a number never stops
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _leader(p, shares, best, first, margin):
     """The class with the most votes, the lowest of equals, and its lead over the next; ``first`` is scratch."""
     for w in range(LANES):
@@ -281,7 +282,7 @@ def _leader(p, shares, best, first, margin):
         margin[w] = first[w] - margin[w]
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@inner(fastmath={"contract"})
 def _sweep(q, p, qp, pqp, scale, step):
     """One round of coordinate descent. Dividing all of p and Qp after each coordinate is left to one common factor."""
     classes = p.shape[0]

@@ -14,6 +14,7 @@ from numba import njit, types
 from numba.extending import overload
 
 from dataperf_fast.kernels.arithmetic.lanes import lane, load, multiply_add, spread
+from dataperf_fast.kernels.compiled import inner
 
 
 def dot(left, right):
@@ -55,7 +56,7 @@ def dot64(left, right):
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _half(lanes, at):
     return lane(lanes, at) + lane(lanes, at + 2)
 
@@ -79,7 +80,7 @@ def dot32(left, right):
     return np.float32(rest + np.float64(block))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _quarter(a, b, c, d, at):
     """Lane ``at`` and the one four places up, of all four registers."""
     return ((lane(a, at) + lane(a, at + 4)) + (lane(b, at) + lane(b, at + 4))) + (

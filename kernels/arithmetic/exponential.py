@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 
 from dataperf_fast.kernels.arithmetic.scalars import bits_of, from_bits, fused
+from dataperf_fast.kernels.compiled import inner
 
 _PRECISION = 200  # bits of the numbers that the tables are rounded from
 
@@ -78,7 +79,7 @@ def exp(x):
     return fused(scale, series, scale)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _scale_and_series(x):
     """The bits of ``2^(k / 128)``, and the series that it is to be multiplied by, less 1."""
     shifted = fused(x, _SCALE, _ROUND)
@@ -91,7 +92,7 @@ def _scale_and_series(x):
     return _HEADS[place] + (k << np.uint64(45)), fused(square * square, fused(r, _C5, _C4), low)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _exp_at_the_ends(x, magnitude):
     if magnitude < np.uint64(0x3C9):
         return 1.0 + x
@@ -146,7 +147,7 @@ def expf(x):
     return np.float32(fused(fused(_D3, r, _D2), r * r, fused(r, _D1, 1.0)) * scale)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _expf_at_the_ends(x):
     """float64's, which in these few places rounds to the same float32."""
     return np.float32(exp(np.float64(x)))

@@ -16,6 +16,7 @@ from numba import njit
 
 from dataperf_fast.kernels.arithmetic.log_table import INVERSE, LOGARITHM
 from dataperf_fast.kernels.arithmetic.scalars import bits_of, from_bits, fused
+from dataperf_fast.kernels.compiled import inner
 
 _LN2_HIGH, _LN2_LOW = float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")
 _A0, _A1, _A2, _A3, _A4 = (
@@ -69,7 +70,7 @@ def log(x):
     return fused(r * square, series, rest) + head
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _log_near_one(r):
     """``log(1 + r)``, its first two terms in two parts."""
     if r == 0.0:
@@ -115,7 +116,7 @@ def log1p(x):
     return fused(k, _LOG1P_HIGH, -((half - (fused(k, _LOG1P_LOW, correction) + part)) - f))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _reduced(x):
     """``1 + x = 2^k (1 + f)``: k, f, what ``1 + x`` lost in rounding over it, and whether f's leading bits are zero."""
     high = np.int64(bits_of(x)) >> 32

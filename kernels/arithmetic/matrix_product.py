@@ -16,6 +16,7 @@ from numba import njit, types
 from numba.extending import overload
 
 from dataperf_fast.kernels.arithmetic.lanes import LANES, LANES32, add, load, multiply_add, spread, store
+from dataperf_fast.kernels.compiled import inner
 
 _DEEPEST, _DEEPEST32 = 256, 320
 
@@ -102,7 +103,7 @@ def multiply_matrices32(left, right, columns, out):
         start = stop
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_column_block(left, right, first, width, start, stop, out):
     """Rows in twelves, an eight but in the first block of columns, fours, a two, a one; columns in eights."""
     rows, eights = left.shape[0], width // LANES32
@@ -130,7 +131,7 @@ def _add_column_block(left, right, first, width, start, stop, out):
         i += height
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _height(left, in_first_columns):
     if left >= 12:
         return 12
@@ -139,7 +140,7 @@ def _height(left, in_first_columns):
     return 4 if left >= 4 else (2 if left >= 2 else 1)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _is_split(height, row, block, eights):
     """Whether a group's row has two chains in a block of eight columns; ``eights``: how many whole ones there are."""
     if height != 12 or eights < 2 or block >= eights:
@@ -149,13 +150,13 @@ def _is_split(height, row, block, eights):
     return block == eights - 1 and eights % 2 == 1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_to(out, i, panel, sums):
     at = i, panel * (32 // out.itemsize)
     store(out, at, add(load(out, at), sums))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_chain(left, i, right, panel, start, stop, out):
     """One row times one register of columns."""
     sums = spread(out.dtype.type(0))
@@ -164,7 +165,7 @@ def _add_chain(left, i, right, panel, start, stop, out):
     _add_to(out, i, panel, sums)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_panel_of_chains(left, rows, right, panel, start, stop, out):
     """The first ``rows`` times one register of columns, eight at a time."""
     whole = rows - rows % 8
@@ -174,7 +175,7 @@ def _add_panel_of_chains(left, rows, right, panel, start, stop, out):
         _add_chain(left, i, right, panel, start, stop, out)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_row_of_chains(left, i, right, panel, count, start, stop, out):
     """One row times ``count`` registers of columns, four at a time."""
     whole = panel + count // 4 * 4
@@ -195,7 +196,7 @@ def _add_row_of_chains(left, i, right, panel, count, start, stop, out):
 
 
 # One chain waits for itself, four cycles a product: eight rows keep the unit busy.
-@njit(nogil=True, cache=True)
+@inner
 def _add_eight_chains(left, i, right, panel, start, stop, out):
     a = b = c = d = e = f = g = h = spread(out.dtype.type(0))
     for k in range(start, stop):
@@ -214,7 +215,7 @@ def _add_eight_chains(left, i, right, panel, start, stop, out):
     _add_to(out, i + 7, panel, h)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_split_chain(left, i, right, panel, start, stop, out):
     """Even and odd places apart over the largest multiple of eight, the rest onto the even ones."""
     even = odd = spread(out.dtype.type(0))
@@ -227,7 +228,7 @@ def _add_split_chain(left, i, right, panel, start, stop, out):
     _add_to(out, i, panel, add(even, odd))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_four_split_chains(left, i, right, panel, start, stop, out):
     a = b = c = d = e = f = g = h = spread(out.dtype.type(0))
     whole = stop - (stop - start) % 8
@@ -247,7 +248,7 @@ def _add_four_split_chains(left, i, right, panel, start, stop, out):
     _add_to(out, i + 3, panel, add(d, h))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_four_part_chain(left, i, right, panel, start, stop, out):
     """Places modulo four apart over the largest multiple of eight, the rest onto the first of them."""
     a = b = c = d = spread(out.dtype.type(0))

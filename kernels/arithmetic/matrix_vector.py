@@ -27,6 +27,7 @@ from dataperf_fast.kernels.arithmetic.lanes import (
     total,
 )
 from dataperf_fast.kernels.arithmetic.scalars import fused
+from dataperf_fast.kernels.compiled import inner
 
 WIDEST = 2048  # up to here, and in whole fours, a row is one block
 _WIDEST32 = 4096
@@ -89,7 +90,7 @@ def rows_times64(rows, weights, out):
 
 
 # Eight rows at a time are no faster.
-@njit(nogil=True, cache=True)
+@inner
 def four_rows_times(rows, weights, start, stop, out):
     """Set ``out (4,)`` to four rows' products with ``weights``, columns ``start .. stop``, whole fours."""
     a, b, c, d = rows
@@ -101,7 +102,7 @@ def four_rows_times(rows, weights, start, stop, out):
     out[0], out[1], out[2], out[3] = total(p), total(q), total(r), total(s)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _last_rows_times(rows, weights, first, start, stop, out):
     """Two rows in sums of two lanes; then one, in sums of four; unfused."""
     count = rows.shape[0]
@@ -123,7 +124,7 @@ def _last_rows_times(rows, weights, first, start, stop, out):
         out[i] += (a + c) + (b + d)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _add_last_columns(rows, weights, first, out):
     """The up to three last columns: the first product is fused onto the second, and the last onto what is there."""
     k, left = first, rows.shape[1] - first
@@ -164,7 +165,7 @@ def add_columns_times64(rows, slopes, out):
         out[k] += part
 
 
-@njit(nogil=True, cache=True)
+@inner
 def add_four_rows(rows, slopes, at, stop, out):
     """Add four rows, each times its slope from ``slopes[at]`` on, to ``out``, columns below ``stop``, whole fours."""
     a, b, c, d = rows
@@ -197,7 +198,7 @@ def rows_times32(rows, weights, out):
         out[i] += part
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _fused_row32(row, weights, start, stop):
     """Eight fused lanes, where the length is odd in fours a four first in the lower ones."""
     first = np.zeros(LANES32, np.float32)
@@ -213,7 +214,7 @@ def _fused_row32(row, weights, start, stop):
     return (p + q) + (r + s)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _unfused_row32(row, weights, start, stop, registers):
     """Four unfused lanes, in one register or in two in turn, of which the first has the odd four too."""
     sums = np.zeros((2, 4), np.float32)
@@ -253,7 +254,7 @@ def add_columns_times32(rows, slopes, out):
         out[k] += part
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@inner
 def _add_group32(rows, slopes, first, group, start, stop, out):
     """Four or eight rows in one fused chain; in the columns that an odd four or eight leads with, in two."""
     two = start + (stop - start) % 16

@@ -1,7 +1,8 @@
 """Cholesky factors of up to 32 unknowns and solves with them: dpotrf and dtrtrs as SciPy's L-BFGS-B calls them.
 
 ``U' U = A`` of a symmetric positive A, whose upper triangle is read. Matrices are as Fortran has them, a column a line:
-``matrix[j, i]`` is row i of column j. The orders of sums are those of OpenBLAS's Haswell kernels on one thread.
+``matrix[j, i]`` is row i of column j, and blocks are given by the columns where they begin and end. The orders of sums
+are those of OpenBLAS's Haswell kernels on one thread.
 Source: ``potf2_U.c``, ``trsv_U.c``, ``dtrsm_kernel_RN_haswell.c`` in OpenBLAS 0.3, in SciPy's wheel.
 """
 
@@ -11,28 +12,28 @@ import math
 
 from numba import njit
 
-from dataperf_fast.kernels.arithmetic.dot import dot
+from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.scalars import fused
+from dataperf_fast.kernels.compiled import inner
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def cholesky(matrix):
-    """Factor ``matrix (n, n)`` in place, n up to 32; False where it is not positive."""
-    size = matrix.shape[0]
-    for j in range(size):
-        pivot = matrix[j, j] - dot(matrix[j, :j], matrix[j, :j])
+def cholesky(matrix, begin, end):
+    """Factor a diagonal block of ``matrix`` in place, up to 32 of its columns; False where it is not positive."""
+    for j in range(begin, end):
+        pivot = matrix[j, j] - dot64(matrix[j, begin:j], matrix[j, begin:j])
         if pivot <= 0:
             return False
         matrix[j, j] = math.sqrt(pivot)
         scale = 1.0 / matrix[j, j]
-        right = size - j - 1
-        for c in range(right):
-            column = matrix[j + 1 + c]
-            column[j] = _less_product(column, matrix[j], j, c, right) * scale
+        for c in range(j + 1, end):
+            matrix[c, j] = (
+                _less_product(matrix[c, begin:], matrix[j, begin:], j - begin, c - j - 1, end - j - 1) * scale
+            )
     return True
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _less_product(column, pivot, rows, place, columns):
     """``column[rows]`` less ``column . pivot`` over the rows above: dgemv, where ``place`` decides the order."""
     value, whole = column[rows], rows - rows % 4
@@ -68,20 +69,20 @@ def _less_product(column, pivot, rows, place, columns):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def solve_transposed(factor, right):
-    """Solve ``U' x = right (n,)`` in place for ``factor (n, n)``; False where it is singular."""
+    """Solve ``U' x = right (n,)`` in place for the first n columns of ``factor``; False where it is singular."""
     for i in range(right.shape[0]):
         if factor[i, i] == 0.0:
             return False
     for i in range(right.shape[0]):
         if i:
-            right[i] -= dot(factor[i, :i], right[:i])
+            right[i] -= dot64(factor[i, :i], right[:i])
         right[i] /= factor[i, i]
     return True
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def solve(factor, right):
-    """Solve ``U x = right (n,)`` in place for ``factor (n, n)``; False where it is singular."""
+    """Solve ``U x = right (n,)`` in place for the first n columns of ``factor``; False where it is singular."""
     for i in range(right.shape[0]):
         if factor[i, i] == 0.0:
             return False
@@ -97,29 +98,28 @@ def solve(factor, right):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def solve_transposed_columns(factor, right):
-    """Solve ``U' X = B`` in place for the columns ``right (c, n)``; one column is not ``solve_transposed``'s business.
+def solve_transposed_columns(matrix, size, end):
+    """Solve ``U' X = B`` in place: U is the first ``size`` columns of ``matrix``, B those from there to ``end``.
 
     Columns go in eights, then 4, 2, 1, rows in fours, then 2, 1: only a group of four rows and the last single column
     have four chains a product, all else one.
     """
-    columns, size = right.shape
-    single = columns - 1 if columns % 2 else columns
+    single = end - 1 if (end - size) % 2 else end
     row = 0
     while row < size:
         height = 4 if size - row >= 4 else (2 if size - row >= 2 else 1)
-        for c in range(columns):
-            column = right[c]
+        for c in range(size, end):
+            column = matrix[c]
             for i in range(row, row + height if row else row):
-                column[i] += -_product(factor[i], column, row, height == 4 and c == single)
+                column[i] += -_product(matrix[i], column, row, height == 4 and c == single)
             for i in range(row, row + height):
-                column[i] *= 1.0 / factor[i, i]
+                column[i] *= 1.0 / matrix[i, i]
                 for k in range(i + 1, row + height):
-                    column[k] -= column[i] * factor[k, i]
+                    column[k] -= column[i] * matrix[k, i]
         row += height
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _product(left, right, depth, four):
     p = q = r = s = 0.0
     whole = depth // 8 * 8 if four else 0

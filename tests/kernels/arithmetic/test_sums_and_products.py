@@ -157,19 +157,24 @@ def test_triangular_factors_and_solves():
         room = np.zeros((size + 5, size + 5))  # as it lies within a larger one
         factor = room[:size, :size]
         factor[:] = expected.T
-        assert triangular.cholesky(factor)
+        shifted = np.zeros((size + 5, size + 5))  # a block that begins elsewhere
+        shifted[3 : size + 3, 3 : size + 3] = expected.T
+        assert triangular.cholesky(room, 0, size)
+        assert triangular.cholesky(shifted, 3, size + 3)
         assert plain.cholesky(expected) == 0
         np.testing.assert_array_equal(np.triu(factor.T), np.triu(expected))
+        np.testing.assert_array_equal(np.triu(shifted[3 : size + 3, 3 : size + 3].T), np.triu(expected))
         side, sides = draw(generator, size), draw(generator, columns, size)
         for solve, transposed in ((triangular.solve, False), (triangular.solve_transposed, True)):
             found = side.copy()
-            assert solve(factor, found)
+            assert solve(room, found)
             np.testing.assert_array_equal(found, plain.solve(expected, side.copy(), transposed))
-        found = sides.copy()
-        triangular.solve_transposed_columns(factor, found)
-        np.testing.assert_array_equal(found.T, plain.solve(expected, np.asfortranarray(sides.T.copy()), True))
+        both = np.zeros((size + columns, size))
+        both[:size], both[size:] = factor, sides
+        triangular.solve_transposed_columns(both, size, size + columns)
+        np.testing.assert_array_equal(both[size:].T, plain.solve(expected, np.asfortranarray(sides.T.copy()), True))
 
 
 def test_what_is_not_positive_has_no_factor():
-    assert not triangular.cholesky(np.array([[1.0, 2.0], [2.0, 1.0]]))
+    assert not triangular.cholesky(np.array([[1.0, 2.0], [2.0, 1.0]]), 0, 2)
     assert not triangular.solve(np.array([[1.0, 0.0], [3.0, 0.0]]), np.ones(2))

@@ -157,7 +157,7 @@ def _scale_all(state, small, factors):
             scale(state[j, part], factors[part])
 
 
-@inner
+@njit(nogil=True, cache=True, error_model="numpy")
 def train_steps(given, state, small, work, tangents, c, first, last):
     """Train one net in place: ``state (128, 3, >= d)`` holds W1, M and V by rows, ``small (3, 257)`` those of the rest.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from dataperf_fast.kernels import lbfgs, line_search
 from dataperf_fast.kernels.arithmetic.dot import dot64
@@ -74,7 +75,7 @@ def advance(search, value):
     return _turn(search, value)
 
 
-@inner
+@njit(inline="always")
 def _arrive(search, value, slope):
     """End a line search at ``x``; True where it gained too little to go on."""
     search.counts[_DONE] += 1
@@ -89,7 +90,7 @@ def _arrive(search, value, slope):
     return False
 
 
-@inner
+@njit(inline="always")
 def _turn(search, value):
     """Begin a line search at ``x`` in the direction of the model's minimum; True where there is nothing more to do."""
     x, direction, target = search.x, search.direction, search.target

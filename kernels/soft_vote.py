@@ -89,7 +89,7 @@ def vote(voter, products, row_squares, logits, begin, end, answers, doubts):
             _couple_and_vote(r, shares, pairwise, voter.logit_error, low, width, answers[seed], doubts)
 
 
-@inner
+@njit(nogil=True, cache=True)
 def steepness(coefficients, a):
     """What an error of kernel values can become in a pairwise probability: |A| / 4 times the decision's, a seed."""
     out = np.zeros(a.shape[0], np.float32)

@@ -131,7 +131,7 @@ def _add_column_block(left, right, first, width, start, stop, out):
         i += height
 
 
-@inner
+@njit(inline="always")
 def _height(left, in_first_columns):
     if left >= 12:
         return 12
@@ -140,7 +140,7 @@ def _height(left, in_first_columns):
     return 4 if left >= 4 else (2 if left >= 2 else 1)
 
 
-@inner
+@njit(inline="always")
 def _is_split(height, row, block, eights):
     """Whether a group's row has two chains in a block of eight columns; ``eights``: how many whole ones there are."""
     if height != 12 or eights < 2 or block >= eights:
@@ -150,7 +150,7 @@ def _is_split(height, row, block, eights):
     return block == eights - 1 and eights % 2 == 1
 
 
-@inner
+@njit(inline="always")
 def _add_to(out, i, panel, sums):
     at = i, panel * (32 // out.itemsize)
     store(out, at, add(load(out, at), sums))

@@ -50,7 +50,9 @@ class Kernel(NamedTuple):
     work: Callable[..., Count] | None = None
 
 
-def _linear_net(start: Any, features: np.ndarray, evaluation: np.ndarray, labels: np.ndarray, threads: int) -> Count:
+def _linear_net(
+    start: Any, features: np.ndarray, evaluation: np.ndarray, labels: np.ndarray, threads: int, sample: Any = None
+) -> Count:
     """A step reads W1 twice, M and V once, writes the three; its logits and s are 4 operations a feature and row."""
     nets, rows = labels.shape
     width, size = features.shape[1], start.hidden.itemsize

@@ -17,7 +17,6 @@ def inner(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     ... def half(x):
     ...     return x / 2
     """
-    compiled = njit(
-        nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, **options
-    )
+    without: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # numba's types do not know them
+    compiled = njit(nogil=True, cache=True, error_model="numpy", **without, **options)
     return compiled if function is None else compiled(function)

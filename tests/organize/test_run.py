@@ -174,7 +174,7 @@ def test_killed_at_any_moment_it_goes_on_and_gives_the_same_table(data, tmp_path
     for _ in range(4):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
-            process.communicate(timeout=generator.uniform(1.0, 3.0))
+            process.communicate(timeout=generator.uniform(0.3, 1.5))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()

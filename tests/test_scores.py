@@ -71,6 +71,7 @@ def test_acquisition(model, score, expected):
     assert found == expected("acquisition_0_uniform")[model]
 
 
+@pytest.mark.fused
 def test_debugging(score, expected):
     records = [record for record in score("debugging") if record["task"] != "mean"]
     assert len(records) == 4

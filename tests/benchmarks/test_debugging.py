@@ -44,6 +44,7 @@ SOURCES = {
 
 
 @pytest.mark.parity
+@pytest.mark.fused
 @pytest.mark.parametrize("golden", GOLDEN["tasks"], ids=lambda golden: f"{golden['source']}-{golden['task']}")
 def test_every_point_is_the_references(golden, tmp_path):
     task = next(t for t in SOURCES[golden["source"]](tmp_path) if t.data_id == golden["task"])
@@ -53,6 +54,7 @@ def test_every_point_is_the_references(golden, tmp_path):
 
 
 @pytest.mark.parity
+@pytest.mark.fused
 @pytest.mark.parametrize("task", ["fsdd06v59-flipped", "fsdd17v38"])
 def test_real_recordings_give_the_expected_file(task, shared_data, tmp_path):
     submissions = sorted((shared_data / "debugging" / "submissions").glob(f"{task}_*.txt"))
@@ -109,6 +111,7 @@ def test_mean_is_over_the_tasks(suite):
 
 
 @pytest.mark.parity
+@pytest.mark.fused
 @pytest.mark.parametrize(("jobs", "batch"), [(1, None), (2, None), (2, 1), (1, 7), (2, 1000)])
 def test_same_file_for_any_threads_and_batch(jobs, batch, suite, tmp_path):
     def write(engine, out):
@@ -170,6 +173,7 @@ def fit_and_score(estimator, task, labels):
 
 
 @pytest.mark.parity
+@pytest.mark.fused
 @pytest.mark.parametrize("model", ["logistic", "svc", "knn"])
 def test_other_models_score_as_fits_from_scratch(model, suite, tmp_path):
     tasks = narrow(suite)

@@ -8,7 +8,7 @@ import pytest
 from dataperf_fast.kernels import decisions, linear_net
 from dataperf_fast.synth.debugging import two_classes
 
-pytestmark = pytest.mark.parity
+pytestmark = [pytest.mark.parity, pytest.mark.fused]
 
 # sha256 of W1, b1, w2, b2 of torch.nn.Linear(2048, 128) and (128, 1) after manual_seed(42), PyTorch 2.13.0.
 PYTORCH_WEIGHTS = "588873de1a8deabf7f03a6facc275bf9dbec111127f89eeba5579566765abe34"

@@ -18,7 +18,7 @@ from numba import njit
 
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
-from dataperf_fast.kernels.arithmetic.wide_lanes import BYTES, dot, load, spread_evenly, store, two_dots
+from dataperf_fast.kernels.arithmetic.wide_lanes import BYTES, FEW, dot, few, load, spread_evenly, store, two_dots
 from dataperf_fast.kernels.compiled import inner
 from dataperf_fast.kernels.linear_net_products import clear, copy, logits, scale, transposed_product
 from dataperf_fast.kernels.linear_net_tangents import follow_batch, follow_slopes, follow_step, rescale
@@ -26,6 +26,7 @@ from dataperf_fast.kernels.linear_net_tangents import follow_batch, follow_slope
 HIDDEN = 128
 BATCH = 64
 REBASE = 128
+_TURNS = (0, 7, 3, 10, 5, 12, 2, 9)  # so that a row's factors are not rounded alike
 
 
 @inner
@@ -91,31 +92,38 @@ def _step_one(small, at, gradient, scale1, scale2, size, epsilon):
     )
 
 
-# error_model="numpy" drops the check for a zero divisor.
 @inner
-def _step_two_rows(rows0, rows1, s, part, a0, a1, b0, b1, size, epsilon, next0, next1, turn):
-    """Step two rows of W1, ``(3, d)`` each with M and V, and add ``next . row`` to ``part (d,)`` of u."""
+def _step_two_rows(rows0, rows1, s, part, a0, a1, b0, b1, size, epsilon, next0, next1, turn, factors):
+    """Step two rows of W1, ``(3, d)`` each with M and V, and add ``next . row`` to ``part (d,)`` of u.
+
+    ``factors`` is room for eight factors' lanes.
+    """
     w0, m0, v0, w1, m1, v1 = rows0[0], rows0[1], rows0[2], rows1[0], rows1[1], rows1[2]
-    scale0, scale1 = spread_evenly(a0, s, turn), spread_evenly(a1, s, turn + 7)
-    root0, root1 = spread_evenly(b0, s, turn + 3), spread_evenly(b1, s, turn + 10)
-    sizes, epsilons = spread_evenly(size, s, turn + 5), spread_evenly(epsilon, s, turn + 12)
-    nexts0, nexts1 = spread_evenly(next0, s, turn + 2), spread_evenly(next1, s, turn + 9)
-    for k in range(0, s.shape[0], BYTES // s.itemsize):
-        weight0, first0, second0, weight1, first1, second1 = step_two_weights(
-            load(w0, k, s), load(m0, k, s), load(v0, k, s), load(w1, k, s), load(m1, k, s), load(v1, k, s),
-            load(s, k, s), scale0, scale1, root0, root1, sizes, epsilons,
-        )  # fmt: skip
-        store(m0, k, first0)
-        store(m1, k, first1)
-        store(v0, k, second0)
-        store(v1, k, second1)
-        store(w0, k, weight0)
-        store(w1, k, weight1)
-        store(part, k, multiply_add(nexts1, weight1, multiply_add(nexts0, weight0, load(part, k, s))))
+    width = BYTES // s.itemsize
+    for place, factor in enumerate((a0, a1, b0, b1, size, epsilon, next0, next1)):
+        store(factors, width * place, spread_evenly(factor, s, turn + _TURNS[place]))
+    like = few(s)
+    for at in range(0, width, FEW // s.itemsize):
+        scale0, scale1 = load(factors, at, like), load(factors, width + at, like)
+        root0, root1 = load(factors, 2 * width + at, like), load(factors, 3 * width + at, like)
+        sizes, epsilons = load(factors, 4 * width + at, like), load(factors, 5 * width + at, like)
+        nexts0, nexts1 = load(factors, 6 * width + at, like), load(factors, 7 * width + at, like)
+        for k in range(at, s.shape[0], width):
+            weight0, first0, second0, weight1, first1, second1 = step_two_weights(
+                load(w0, k, like), load(m0, k, like), load(v0, k, like), load(w1, k, like), load(m1, k, like),
+                load(v1, k, like), load(s, k, like), scale0, scale1, root0, root1, sizes, epsilons,
+            )  # fmt: skip
+            store(m0, k, first0)
+            store(m1, k, first1)
+            store(v0, k, second0)
+            store(v1, k, second1)
+            store(w0, k, weight0)
+            store(w1, k, weight1)
+            store(part, k, multiply_add(nexts1, weight1, multiply_add(nexts0, weight0, load(part, k, like))))
 
 
 @inner
-def _step_layers(state, small, u, s, near, gradient_sum, coefficients, olds, gradient, part, step):
+def _step_layers(state, small, u, s, near, gradient_sum, coefficients, olds, gradient, part, factors, step):
     """Take one step of AdamW in place; ``u`` is set to the new W1' w2 over delta^2t.
 
     ``near (d,)`` is s in the state's dtype, and so is ``part (d,)``, eight rows' sum of u: with eights in float32 and
@@ -140,7 +148,7 @@ def _step_layers(state, small, u, s, near, gradient_sum, coefficients, olds, gra
         _step_two_rows(
             state[j], state[j + 1], near, part, scale1 * olds[j], scale1 * olds[j + 1], scale2 * olds[j],
             scale2 * olds[j + 1], size, epsilon, small[0, units + j], small[0, units + j + 1],
-            5 * j + 11 * step,
+            5 * j + 11 * step, factors,
         )  # fmt: skip
         if j % 8 == 6:
             _add(part, u)
@@ -169,7 +177,7 @@ def train_steps(given, state, small, work, tangents, c, first, last):
     features, labels, bounds, coefficients, rebase = given
     units, width = state.shape[0], features.shape[1]
     u, s, near = work[0][:width], work[1][:width], np.empty(width, state.dtype)
-    part = np.empty(width, state.dtype)
+    part, factors = np.empty(width, state.dtype), np.empty(8 * BYTES // state.itemsize, state.dtype)
     z, g, olds, gradient = np.empty(BATCH), np.empty(BATCH), np.empty(units), np.empty(small.shape[1])
     for step in range(first, last):
         if np.isnan(c):
@@ -181,7 +189,7 @@ def train_steps(given, state, small, work, tangents, c, first, last):
         if tangents is not None:
             lost = follow_batch(tangents, batch, batch_labels, z, g, near, step)
             follow_slopes(tangents, state, small, near, gradient_sum, coefficients[step])
-        _step_layers(state, small, u, s, near, gradient_sum, coefficients[step], olds, gradient, part, step)
+        _step_layers(state, small, u, s, near, gradient_sum, coefficients[step], olds, gradient, part, factors, step)
         decay = coefficients[step, 5]
         scale(u, decay * decay)  # w2 and W1 are both held over delta^t
         product = decay * decay * dot(small[0][:units], small[0][units : 2 * units])

@@ -27,7 +27,7 @@ import numpy as np
 from numba import njit
 
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
-from dataperf_fast.kernels.arithmetic.wide_lanes import load, spread, store, total, zeros
+from dataperf_fast.kernels.arithmetic.wide_lanes import FEW, few, load, spread, store, total, zeros
 from dataperf_fast.kernels.compiled import inner
 from dataperf_fast.kernels.linear_net_products import clear, copy, scale
 
@@ -234,37 +234,40 @@ def _step_row(rows, drows0, drows1, blocks, s, vectors, signs, offset, old, new,
     du0, du1, ds0, ds1 = du[0], du[1], ds[0], ds[1]
     dw0, dm0, dv0, dw1, dm1, dv1 = drows0[0], drows0[1], drows0[2], drows1[0], drows1[1], drows1[2]
     signs0, signs1 = signs[0], signs[1]
-    olds, news = spread(old, w), spread(new, w)
-    dolds0, dolds1, dnews0, dnews1 = spread(dold[0], w), spread(dold[1], w), spread(dnew[0], w), spread(dnew[1], w)
-    scale1, scale2, sizes = spread(coefficients[0], w), spread(coefficients[1], w), spread(coefficients[2], w)
-    epsilons, tiny, ones = spread(coefficients[3], w), spread(_TINY, w), spread(1.0, w)
-    for b in range(blocks.shape[0]):
-        k, at = WIDTH * b, blocks[b]
-        part, weight = load(s, at, w), load(w, at, w)
-        root = math.sqrt(load(v, at, w))
+    like = few(w)
+    olds, news = spread(old, like), spread(new, like)
+    dolds0, dolds1, dnews0, dnews1 = (
+        spread(dold[0], like), spread(dold[1], like), spread(dnew[0], like), spread(dnew[1], like),
+    )  # fmt: skip
+    scale1, scale2, sizes = spread(coefficients[0], like), spread(coefficients[1], like), spread(coefficients[2], like)
+    epsilons, tiny, ones = spread(coefficients[3], like), spread(_TINY, like), spread(1.0, like)
+    for k in range(0, WIDTH * blocks.shape[0], FEW // w.itemsize):
+        at = blocks[k // WIDTH] + k % WIDTH
+        part, weight = load(s, at, like), load(w, at, like)
+        root = math.sqrt(load(v, at, like))
         twice = root + root + tiny
         both = ones / ((root + epsilons) * twice)  # one division for two quotients
-        share = load(m, at, w) * both
+        share = load(m, at, like) * both
         inverse = sizes * twice * both
         gradient = olds * part
         for_w0, first0, second0 = _step_tangent(
-            load(dw0, k, w), load(dm0, k, w), load(dv0, k, w), share, inverse, gradient,
-            multiply_add(dolds0, part, olds * load(ds0, k, w)), scale1, scale2,
+            load(dw0, k, like), load(dm0, k, like), load(dv0, k, like), share, inverse, gradient,
+            multiply_add(dolds0, part, olds * load(ds0, k, like)), scale1, scale2,
         )  # fmt: skip
         for_w1, first1, second1 = _step_tangent(
-            load(dw1, k, w), load(dm1, k, w), load(dv1, k, w), share, inverse, gradient,
-            multiply_add(dolds1, part, olds * load(ds1, k, w)), scale1, scale2,
+            load(dw1, k, like), load(dm1, k, like), load(dv1, k, like), share, inverse, gradient,
+            multiply_add(dolds1, part, olds * load(ds1, k, like)), scale1, scale2,
         )  # fmt: skip
-        for_w0 = multiply_add(load(signs0, offset + k, w), weight, for_w0)
-        for_w1 = multiply_add(load(signs1, offset + k, w), weight, for_w1)
+        for_w0 = multiply_add(load(signs0, offset + k, like), weight, for_w0)
+        for_w1 = multiply_add(load(signs1, offset + k, like), weight, for_w1)
         store(dm0, k, first0)
         store(dm1, k, first1)
         store(dv0, k, second0)
         store(dv1, k, second1)
         store(dw0, k, for_w0)
         store(dw1, k, for_w1)
-        store(du0, k, multiply_add(news, for_w0, multiply_add(dnews0, weight, load(du0, k, w))))
-        store(du1, k, multiply_add(news, for_w1, multiply_add(dnews1, weight, load(du1, k, w))))
+        store(du0, k, multiply_add(news, for_w0, multiply_add(dnews0, weight, load(du0, k, like))))
+        store(du1, k, multiply_add(news, for_w1, multiply_add(dnews1, weight, load(du1, k, like))))
 
 
 @inner

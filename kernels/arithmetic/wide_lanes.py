@@ -12,13 +12,16 @@ import operator
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
 from dataperf_fast.kernels.arithmetic.lanes import Lanes, address_of, call, multiply_add
 
 BYTES = 128
+# What is worked on at once where lanes meet in no sum, and any number gives the same bytes. AVX2's sixteen registers
+# hold two of a variable's and not four: the net's row pass and its tangents spent a fifth of a step on spills.
+FEW = BYTES if binding.get_host_cpu_features().get("avx512f") else BYTES // 2
 _INDEX = ir.IntType(32)
 
 
@@ -29,6 +32,11 @@ def lanes_of(dtype: Any) -> int:
 
 def _wide(dtype: Any) -> Lanes:
     return Lanes(dtype, lanes_of(dtype))
+
+
+def _as(like: Any) -> Lanes:
+    """The lanes of an array's dtype, or those that are given."""
+    return like if isinstance(like, Lanes) else _wide(like.dtype)
 
 
 def _part(builder: Any, lanes: Any, first: int, count: int) -> Any:
@@ -53,17 +61,25 @@ def zeros(typing_context: Any, array: Any) -> Any:
 
 
 @intrinsic
+def few(typing_context: Any, array: Any) -> Any:
+    """A zero of ``array``'s dtype in ``FEW`` bytes: what ``load`` is to be like where nothing is summed over lanes."""
+    kind = Lanes(array.dtype, FEW // (array.dtype.bitwidth // 8))
+    return kind(array), lambda context, builder, signature, values: ir.Constant(kind.vector, None)
+
+
+@intrinsic
 def load(typing_context: Any, array: Any, at: Any, like: Any) -> Any:
     """``array[at : at + lanes]`` of a contiguous array, in the dtype and lanes of ``like``; the end is not checked."""
+    kind = _as(like)
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        address = address_of(context, builder, signature.args[0], values[0], values[1], lanes_of(like.dtype))
+        address = address_of(context, builder, signature.args[0], values[0], values[1], kind.count)
         lanes = builder.load(address, align=array.dtype.bitwidth // 8)
         if array.dtype.bitwidth < like.dtype.bitwidth:
-            return builder.fpext(lanes, _wide(like.dtype).vector)
-        return lanes if array.dtype == like.dtype else builder.fptrunc(lanes, _wide(like.dtype).vector)
+            return builder.fpext(lanes, kind.vector)
+        return lanes if array.dtype == like.dtype else builder.fptrunc(lanes, kind.vector)
 
-    return _wide(like.dtype)(array, types.intp, like), generate
+    return kind(array, types.intp, like), generate
 
 
 @intrinsic
@@ -71,7 +87,7 @@ def store(typing_context: Any, array: Any, at: Any, lanes: Any) -> Any:
     """Write ``lanes`` to ``array[at : at + lanes]`` of a contiguous array of their dtype; the end is not checked."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        address = address_of(context, builder, signature.args[0], values[0], values[1], lanes_of(lanes.dtype))
+        address = address_of(context, builder, signature.args[0], values[0], values[1], lanes.count)
         builder.store(values[2], address, align=array.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -80,13 +96,14 @@ def store(typing_context: Any, array: Any, at: Any, lanes: Any) -> Any:
 
 @intrinsic
 def spread(typing_context: Any, value: Any, like: Any) -> Any:
-    """A float64 in every lane of ``like``'s dtype."""
+    """A float64 in every lane of ``like``, an array or lanes."""
+    kind = _as(like)
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        lanes = _fill(builder, values[0], lanes_of(like.dtype))
-        return lanes if like.dtype == types.float64 else builder.fptrunc(lanes, _wide(like.dtype).vector)
+        lanes = _fill(builder, values[0], kind.count)
+        return lanes if kind.dtype == types.float64 else builder.fptrunc(lanes, kind.vector)
 
-    return _wide(like.dtype)(types.float64, like), generate
+    return kind(types.float64, like), generate
 
 
 @intrinsic

@@ -26,7 +26,7 @@ test-machines: .venv/installed-test
 test-ptx: .venv/installed-test .venv/installed-ptx
 	$(BIN)/python -m pytest tests/cuda/test_ptx.py
 
-# The wheel, installed far from here, runs the demo.
+# The sdist and the wheel are whole; a ZIP of the repository, installed far from here, runs the demo.
 test-package: .venv/installed-test
 	$(BIN)/python -m pytest -m package
 

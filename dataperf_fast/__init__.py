@@ -7,7 +7,7 @@ Importing this package loads neither numba nor CUDA nor any optional library.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dataperf_fast.benchmarks import evaluate
@@ -27,9 +27,15 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # to a type checker that saw this, every name would be there
 
-    if name in _HOMES:
-        return getattr(import_module(f"dataperf_fast.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'dataperf_fast' has no attribute {name!r}")
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name in _HOMES:
+            return getattr(import_module(f"dataperf_fast.{_HOMES[name]}"), name)
+        raise AttributeError(f"module 'dataperf_fast' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

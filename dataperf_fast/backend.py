@@ -11,7 +11,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.errors import InputError, install
 from dataperf_fast.kernels import arithmetic
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def find_device() -> Device | str:
         return "the CUDA driver knows no device"
     for module, package in (("numba_cuda", "numba-cuda"), ("cupy", "CuPy")):
         if find_spec(module) is None:
-            return f"{package} is not installed (pip install 'dataperf-fast[gpu]')"
+            return f"{package} is not installed ({install('gpu')})"
     cuda: Any = importlib.import_module("numba.cuda")
     try:
         device, (free, total) = cuda.get_current_device(), cuda.current_context().get_memory_info()
@@ -135,7 +135,7 @@ def reference_pipeline(benchmark: str, backend: Backend) -> Processes:
             _warn_once(pipeline.departure)
     except ModuleNotFoundError as error:
         raise InputError(
-            "--backend", f"reference needs the package {error.name}", expected="pip install 'dataperf-fast[reference]'"
+            "--backend", f"reference needs the package {error.name}", expected=install("reference")
         ) from error
     return pipeline
 
@@ -164,9 +164,9 @@ def versions() -> dict[str, str]:
 
     needed = dict.fromkeys(("numpy", "numba", "scikit-learn", "pyarrow"), "")
     optional = {
-        "torch": "--backend reference for debugging: pip install 'dataperf-fast[reference]'",
-        "xgboost-cpu": "--model xgb: pip install 'dataperf-fast[xgb]'",
-        "numba-cuda": "--backend cuda: pip install 'dataperf-fast[gpu]'",
+        "torch": f"--backend reference for debugging: {install('reference')}",
+        "xgboost-cpu": f"--model xgb: {install('xgb')}",
+        "numba-cuda": f"--backend cuda: {install('gpu')}",
         "cupy-cuda13x": "the same",
         "cuml-cu13": "--backend reference-cuml: docs/gpu.md",
     }

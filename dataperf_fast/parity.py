@@ -26,6 +26,7 @@ from dataperf_fast import benchmarks
 from dataperf_fast.benchmarks.common import Options
 from dataperf_fast.engine import Engine, Outcomes, Progress
 from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.files import StrPath
 from dataperf_fast.plan import Answers, Plan, Pool
 from dataperf_fast.results import Record
 
@@ -153,8 +154,8 @@ class _Recorder(Engine):
 
 def verify(
     benchmark: str,
-    data: str | Path,
-    submissions: Sequence[Path] | None = None,
+    data: StrPath,
+    submissions: StrPath | Sequence[StrPath] | None = None,
     *,
     names: Sequence[str] | None = None,
     model: str | None = None,
@@ -172,14 +173,13 @@ def verify(
     started = time.perf_counter()
     first, *others = _choose(benchmark, model, names, jobs)
     board, report = benchmarks.load(benchmark), Report(benchmark)
+    paths = benchmarks.paths(submissions)
     if others[-1].is_reference and benchmark in benchmarks.TRAINING:
         report.reference = backends.reference_pipeline(benchmark, others[-1]).departure
 
     def score(engine: Engine, precision: str = PRECISIONS[0]) -> list[Record]:
         options = Options(curve=False, model=model, precision=precision)
-        return [
-            record for result in board.evaluate(Path(data), submissions, engine, options) for record in result.records
-        ]
+        return [record for result in board.evaluate(Path(data), paths, engine, options) for record in result.records]
 
     engine = _Recorder(first, progress)
     records = score(engine)

@@ -23,6 +23,7 @@ from dataperf_fast import backend as backends
 from dataperf_fast import benchmarks
 from dataperf_fast.benchmarks.common import Options
 from dataperf_fast.engine import Engine, Outcomes, Progress
+from dataperf_fast.formats.files import StrPath
 from dataperf_fast.plan import Plan, Trainer
 from dataperf_fast.results import Record
 
@@ -205,14 +206,14 @@ class _Timed(Engine):
 
 def profile(
     benchmark: str,
-    data: str | Path,
-    submissions: Sequence[Path] | None = None,
+    data: StrPath,
+    submissions: StrPath | Sequence[StrPath] | None = None,
     *,
     backend: str = "auto",
     model: str | None = None,
     curve: bool = False,
     jobs: int | None = None,
-    out: Path | None = None,
+    out: StrPath | None = None,
     progress: Progress | None = None,
 ) -> Profile:
     """Score as ``evaluate`` does, without the cache of finished retrains, and say where the time went.
@@ -220,10 +221,11 @@ def profile(
     Everything is compiled beforehand, by scoring once without looking.
     """
     board, options = benchmarks.load(benchmark), Options(curve, model)
+    paths = benchmarks.paths(submissions)
     chosen = backends.choose(backend, jobs, board.without_cuda(model))
 
     def score(engine: Engine) -> Iterator[Any]:
-        yield from board.evaluate(Path(data), submissions, engine, options)
+        yield from board.evaluate(Path(data), paths, engine, options)
 
     list(score(Engine(chosen, None, progress)))
     engine = _Timed(chosen, progress)
@@ -236,7 +238,7 @@ def profile(
                 records += result.records
                 if out is not None:
                     with engine.stage("write"):
-                        result.write(out)
+                        result.write(Path(out))
         seconds = time.perf_counter() - started
     return Profile(
         benchmark, chosen.name, chosen.threads, seconds, engine.retrains, engine.distinct, engine.rechecked,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dataperf_fast.formats.files import cache_folder
+from dataperf_fast.formats.files import StrPath, cache_folder
 from dataperf_fast.kernels import arithmetic
 
 Status = Literal["ok", "invalid", "failed", "pending"]  # pending: what it depends on is still to come
@@ -52,8 +52,8 @@ class ResultCache:
     A cache that cannot be opened or written is given up with a warning: it saves time, it is never needed.
     """
 
-    def __init__(self, path: Path | None = None):
-        self.path = path or default_cache_path()
+    def __init__(self, path: StrPath | None = None):
+        self.path = default_cache_path() if path is None else Path(path)
         self._connection: sqlite3.Connection | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

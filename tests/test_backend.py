@@ -57,7 +57,7 @@ def test_what_has_no_cuda_path_runs_on_the_cpu(monkeypatch):
         (None, "no CUDA driver is installed"),
         (Driver(error=100), "the CUDA driver answers with error 100"),
         (Driver(0), "the CUDA driver knows no device"),
-        (Driver(1), "numba-cuda is not installed (pip install 'dataperf-fast[gpu]')"),
+        (Driver(1), "numba-cuda is not installed (pip install '.[gpu]' in the checkout)"),
     ],
 )
 def test_why_there_is_no_device(driver, problem, monkeypatch, suite, capsys):

@@ -20,7 +20,7 @@ from dataperf_fast.engine import Engine
 from dataperf_fast.formats import acquisition as files
 from dataperf_fast.formats import csv_tables, trading
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.formats.files import write_text
+from dataperf_fast.formats.files import StrPath, write_text
 from dataperf_fast.formats.market import open_market
 from dataperf_fast.models.logistic import LogisticRegression
 from dataperf_fast.plan import Plan, Pool
@@ -64,11 +64,12 @@ PLANS: dict[str, Callable[[Fraction, Sequence[Fraction], Sequence[int], int], li
 METHODS = (*PLANS, "sweep")
 
 
-def write(data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
+def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
     """Write ``{out}/{method}/{market}.csv`` for every plan, and ``{out}/sweep/sweep_market_{market}.csv`` if asked for.
 
     Plans need only what participants see; the sweep, a thousand retrains a market, needs the sellers' tables.
     """
+    data, out = Path(data), Path(out)
     chosen = list(methods or PLANS)
     for method in chosen:
         if method not in METHODS:

@@ -15,6 +15,7 @@ import numpy as np
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.files import StrPath
 from dataperf_fast.models.linear_net import DIMENSION, LinearNet
 from dataperf_fast.valuation.common import Valuation
 from dataperf_fast.valuation.confident import ConfidentLearning
@@ -60,8 +61,9 @@ METHODS: dict[str, Callable[[Noisy], np.ndarray]] = {
 LONG = ("mc-shapley",)
 
 
-def write(data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
+def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
     """Write each method's submission and time file for every task of ``data`` into ``out``."""
+    data, out = Path(data), Path(out)
     folder, setup = files.open_setup(data)
     chosen = list(methods or (method for method in METHODS if method not in LONG))
     for method in chosen:

@@ -14,6 +14,7 @@ import numpy as np
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import speech as files
 from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.files import StrPath
 from dataperf_fast.models.voting import Voting
 from dataperf_fast.plan import Plan, Pool
 
@@ -93,8 +94,9 @@ def _folds(allowed: Allowed, size: int, seed: int) -> list[tuple[np.ndarray, np.
 METHODS: dict[str, Callable[[Allowed, int, int, Engine], files.Selection]] = {"random": random, "crossfold": crossfold}
 
 
-def write(data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
+def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
     """Write ``{out}/{method}/{language}_{size}_train.json`` for every method, language of ``data`` and board's size."""
+    data, out = Path(data), Path(out)
     chosen = list(methods or METHODS)
     for method in chosen:
         if method not in METHODS:

@@ -15,6 +15,7 @@ import numpy as np
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import vision as files
 from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.files import StrPath
 
 SIZE = 500  # rows of a training set
 # Images looked at: the whole pool would take half a gigabyte, and the estimators minutes.
@@ -43,12 +44,12 @@ class Candidates:
         return np.setdiff1d(np.arange(len(self.ids)), self.examples[task])
 
 
-def read_candidates(data: Path, seed: int, threads: int) -> Candidates:
+def read_candidates(data: StrPath, seed: int, threads: int) -> Candidates:
     """Read every concept's examples and at most fifty thousand other images of the pool, drawn with the seed.
 
     Raises ``InputError`` for a concept without examples, an example that the pool lacks, and a pool of nothing else.
     """
-    root, setup = files.open_setup(data)
+    root, setup = files.open_setup(Path(data))
     path = root / setup.emb_file
     pool = [name for name in files.read_image_ids(path) if name]  # a row may have none
     examples = {task: files.read_examples(root, task) for task in setup.tasks}
@@ -147,8 +148,9 @@ METHODS: dict[str, Callable[[Candidates, int, int], Iterator[_Choice]]] = {
 }
 
 
-def write(data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
+def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
     """Write ``{out}/{method}/{task}.csv`` for every method and concept of the set-up."""
+    data, out = Path(data), Path(out)
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 

@@ -6,6 +6,7 @@ Boards of other packages are found through the entry points ``dataperf_fast.benc
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dataperf_fast.benchmarks.common import Benchmark
     from dataperf_fast.engine import Engine, Progress
+    from dataperf_fast.formats.files import StrPath
     from dataperf_fast.results import Record
 
 TRAINING = ("speech", "vision", "debugging", "acquisition")  # boards that retrain a model
@@ -70,14 +72,23 @@ def open_engine(
             store.close()
 
 
+def paths(submissions: StrPath | Sequence[StrPath] | None) -> list[Path] | None:
+    """What a caller names as submissions, one path or several; None, as it is, for those that come with the data."""
+    if submissions is None:
+        return None
+    if isinstance(submissions, (str, os.PathLike)):
+        return [Path(submissions)]
+    return [Path(path) for path in submissions]
+
+
 def evaluate(
     benchmark: str,
-    data: str | Path,
-    submissions: str | Path | Sequence[str | Path] | None = None,
+    data: StrPath,
+    submissions: StrPath | Sequence[StrPath] | None = None,
     *,
     backend: str = "auto",
     jobs: int | None = None,
-    out: str | Path | None = None,
+    out: StrPath | None = None,
     curve: bool | None = None,
     model: str | None = None,
     cache: bool = True,
@@ -93,12 +104,9 @@ def evaluate(
 
     board = load(benchmark)
     options = Options(out is not None if curve is None else curve, model)
-    if isinstance(submissions, (str, Path)):
-        submissions = [submissions]
-    paths = None if submissions is None else [Path(path) for path in submissions]
     records: list[Record] = []
     with open_engine(backend, jobs, cache, None, board.without_cuda(model)) as engine:
-        for result in board.evaluate(Path(data), paths, engine, options):
+        for result in board.evaluate(Path(data), paths(submissions), engine, options):
             records += result.records
             if out is not None:
                 result.write(Path(out))

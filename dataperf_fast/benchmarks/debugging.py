@@ -23,7 +23,7 @@ from dataperf_fast.benchmarks.common import Benchmark, Challenge, Options
 from dataperf_fast.benchmarks.inspections import Inspection, book_seconds, hand_out, label_states, next_states
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.errors import InputError, install
 from dataperf_fast.models.dual_logistic import DualLogistic
 from dataperf_fast.models.linear_net import DIMENSION, LinearNet
 from dataperf_fast.models.neighbour_votes import NeighbourVotes
@@ -87,8 +87,7 @@ def make_model(name: str) -> DebuggingModel:
     try:
         return MODELS[name]()
     except ModuleNotFoundError as error:
-        expected = f"pip install 'dataperf-fast[{name}]'"
-        raise InputError("--model", f"{name} needs the package {error.name}", expected=expected) from error
+        raise InputError("--model", f"{name} needs the package {error.name}", expected=install(name)) from error
 
 
 def _sort_out(

@@ -43,6 +43,11 @@ def not_json(path: Path, error: ValueError | RecursionError, expected: str) -> I
     return InputError(path, f"is not JSON ({error.msg})", place, expected=expected)
 
 
+def install(extra: str) -> str:
+    """How to get an extra of ours. No index has us: our name is not registered there, and anybody could take it."""
+    return f"pip install '.[{extra}]' in the checkout"
+
+
 def shorten(value: object) -> str:
     """Show a value from a user's file on one line: escaped, and cut where it is long."""
     text = repr(value)

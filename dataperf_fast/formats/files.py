@@ -10,10 +10,13 @@ from pathlib import Path
 
 from dataperf_fast.formats.errors import InputError
 
+StrPath = str | os.PathLike[str]  # what every public function takes for a path
+
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: StrPath) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is renamed to ``path``, on any error removed."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -28,7 +31,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: StrPath, text: str) -> None:
     """Write ``text`` to ``path``, whole or not at all."""
     with whole_file(path) as aside:
         aside.write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ import numpy as np
 from dataperf_fast.formats.acquisition import MarketFiles, market_files, read_budget, read_buyer, read_prices
 from dataperf_fast.formats.csv_tables import write_table
 from dataperf_fast.formats.errors import InputError, not_json
-from dataperf_fast.formats.files import read_text, write_text
+from dataperf_fast.formats.files import StrPath, read_text, write_text
 
 _KEYS = ("row_number", "column_number", "hist", "label_correlation")
 _BINS = 10
@@ -116,12 +116,12 @@ class Market:
     sellers: list[Seller]
 
 
-def open_market(data: Path, number: int) -> Market:
+def open_market(data: StrPath, number: int) -> Market:
     """Read what a participant may see of market ``number``; the sellers are those that have a summary.
 
     Raises ``InputError`` for what is missing or broken; a seller's summary and samples are read, and checked, later.
     """
-    files = market_files(data, number)
+    files = market_files(Path(data), number)
     if not files.folder.is_dir():
         raise InputError(files.folder, "no such folder", expected=f"market {number}")
     names = {path.name.removesuffix(".csv.json") for path in files.summaries.glob("*.csv.json")}
@@ -140,7 +140,7 @@ def open_market(data: Path, number: int) -> Market:
 
 
 def write_market(
-    data: Path,
+    data: StrPath,
     number: int,
     sellers: Iterable[tuple[np.ndarray, np.ndarray]],
     prices: Sequence[float],
@@ -152,7 +152,7 @@ def write_market(
     ``sellers`` gives each seller's features ``(n, d)`` and whole-number labels ``(n,)``, and is held one at a time;
     ``prices`` are those of all of a seller's rows; ``buyer`` is the buyer's features and labels.
     """
-    files = market_files(data, number)
+    files = market_files(Path(data), number)
     sizes = []
     for seller, (features, labels) in enumerate(sellers):
         write_table(files.seller(seller), features, labels)

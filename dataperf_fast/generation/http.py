@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.errors import InputError, install
 from dataperf_fast.generation.common import Generated, GenerationError, kind
 
 if TYPE_CHECKING:
@@ -157,8 +157,7 @@ def _session(settings: Settings, pace: Pace) -> requests.Session:
         from requests.adapters import HTTPAdapter
         from urllib3.util import Retry
     except ModuleNotFoundError as error:
-        expected = "pip install 'dataperf-fast[generation]'"
-        raise InputError("generation", f"needs the package {error.name}", expected=expected) from error
+        raise InputError("generation", f"needs the package {error.name}", expected=install("generation")) from error
 
     class Again(Retry):
         """Waits for its turn as a first request does, and for a server no longer than our patience."""

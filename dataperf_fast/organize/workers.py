@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dataperf_fast import benchmarks
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.formats.errors import InputError, install
 from dataperf_fast.organize.batches import Batch, refusals, score
 from dataperf_fast.results import Record
 
@@ -75,8 +75,7 @@ def _client(address: str) -> Any:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        expected = "pip install 'dataperf-fast[cluster]'"
-        raise InputError("--cluster", f"needs the package {error.name}", expected=expected) from error
+        raise InputError("--cluster", f"needs the package {error.name}", expected=install("cluster")) from error
     try:
         client = Client(address, timeout=20)  # type: ignore[no-untyped-call]
         client.wait_for_workers(1, timeout=60)

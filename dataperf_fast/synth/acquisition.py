@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataperf_fast.formats.files import StrPath
 from dataperf_fast.formats.market import write_market
 
 DIMENSION = 768
@@ -39,11 +40,12 @@ class Scale:
 SCALES = {"small": Scale(2, 5, 180, 120, 200), "paper": Scale(5, 20, 30_000, 2_000, 2_500)}
 
 
-def write(out: Path, scale: Scale, seed: int) -> Iterator[int]:
+def write(out: StrPath, scale: Scale, seed: int) -> Iterator[int]:
     """Write market after market in the official files and yield its number; the same arguments give the same bytes.
 
     One seller's rows are in memory at a time.
     """
+    out = Path(out)
     for number in range(scale.markets):
         market = _Market([seed, number])
         generator = np.random.default_rng([seed, number, 1])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dataperf_fast.formats import debugging as files
+from dataperf_fast.formats.files import StrPath
 from dataperf_fast.models.linear_net import DIMENSION
 
 NOISE_LEVEL = 0.3
@@ -33,7 +34,7 @@ class Scale:
 SCALES = {"small": Scale(2, 100, 200, 50), "paper": Scale(8, 300, 500, 100)}
 
 
-def write(out: Path, scale: Scale, seed: int, noise: str = "both") -> Iterator[files.Task]:
+def write(out: StrPath, scale: Scale, seed: int, noise: str = "both") -> Iterator[files.Task]:
     """Write a suite of tasks, one after the other; the same arguments give the same bytes.
 
     ``noise`` is "inverted" (30% of the labels flipped, data ids end in ``-flipped``), "weak" (a weak model's labels)
@@ -50,12 +51,13 @@ def write(out: Path, scale: Scale, seed: int, noise: str = "both") -> Iterator[f
     return write_tasks(out, names, source, scale, seed)
 
 
-def write_tasks(out: Path, names: list[str], source: Source, scale: Scale, seed: int) -> Iterator[files.Task]:
+def write_tasks(out: StrPath, names: list[str], source: Source, scale: Scale, seed: int) -> Iterator[files.Task]:
     """Cut each named task's rows into train, test and val, spoil the training labels, write; the set-up comes last.
 
     ``source(number)`` gives a task's features ``(r, 2048)`` and true labels ``(r,)``. A name that ends in ``-flipped``
     has its labels inverted at random, any other has a weak model's labels.
     """
+    out = Path(out)
     setup = files.Setup(
         paths=files.Paths(
             embedding_folder=Path("embeddings"), groundtruth_folder=Path("data"), submission_folder=Path("submissions")

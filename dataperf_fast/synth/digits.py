@@ -8,6 +8,7 @@ import numpy as np
 
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats import speech, vision
+from dataperf_fast.formats.files import StrPath
 from dataperf_fast.models.linear_net import DIMENSION
 from dataperf_fast.synth.debugging import Scale, write_tasks
 from dataperf_fast.synth.vision import DIMENSION as VISION_DIMENSION
@@ -29,7 +30,7 @@ _POOL = 1200  # images; the tests are drawn from the other 597
 _EXAMPLES, _TRAIN_POSITIVES, _TRAIN, _TRAIN_WRONG = 20, 48, 120, 12
 
 
-def write_debugging(out: Path, scale: Scale = DEMO) -> list[files.Task]:
+def write_debugging(out: StrPath, scale: Scale = DEMO) -> list[files.Task]:
     """Write two debugging tasks with 30% noise: 3 against 8 with inverted labels, 4 against 9 with a weak model's."""
     from sklearn.datasets import load_digits
 
@@ -44,12 +45,13 @@ def write_debugging(out: Path, scale: Scale = DEMO) -> list[files.Task]:
     return list(write_tasks(out, list(_TASKS), source, scale, _SEED))
 
 
-def write_speech(out: Path) -> Path:
+def write_speech(out: StrPath) -> Path:
     """Write an English speech board, ``out/dataperf_en_data``, whose words are digits: zero to four are the targets.
 
     A clip is an image. Two thirds of a word's 180 are there to train on; a fifth of those of the targets are spoiled,
     halfway to another digit's image. Returns ``out``.
     """
+    out = Path(out)
     from sklearn.datasets import load_digits
 
     images, digits = load_digits(return_X_y=True)
@@ -79,12 +81,13 @@ def write_speech(out: Path) -> Path:
     return out
 
 
-def write_vision(out: Path) -> Path:
+def write_vision(out: StrPath) -> Path:
     """Write a vision board whose concepts are three of the ten digits in its pool; returns ``out``.
 
     An image's id is its number in scikit-learn's set. A tenth of the training labels is wrong; a test set holds a
     concept's images that are not in the pool and twice as many others.
     """
+    out = Path(out)
     from sklearn.datasets import load_digits
 
     images, digits = load_digits(return_X_y=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataperf_fast.formats.files import StrPath
 from dataperf_fast.formats.market import write_market
 from dataperf_fast.synth.acquisition import DIMENSION
 from dataperf_fast.synth.digits import feature_map
@@ -24,8 +25,9 @@ _BUDGET = 125  # 250 rows of the cheapest sellers, who ask 0.5 a row
 _SEED = 7
 
 
-def write(out: Path) -> Path:
+def write(out: StrPath) -> Path:
     """Write market 0 in the official files, each image once; the same bytes each time. Returns ``out``."""
+    out = Path(out)
     from sklearn.datasets import load_digits
 
     images, digits = load_digits(return_X_y=True)

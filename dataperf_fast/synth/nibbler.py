@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast.formats import nibbler as files
+from dataperf_fast.formats.files import StrPath
 from dataperf_fast.nibbler import creativity
 
 _WORDS = 4000
@@ -50,8 +51,9 @@ class Truth:
     repeats: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # the earlier pair, or -1
 
 
-def write(out: Path, scale: Scale, seed: int) -> Iterator[str]:
+def write(out: StrPath, scale: Scale, seed: int) -> Iterator[str]:
     """Write a round in our JSON Lines, and yield what there is of each; same arguments, same bytes."""
+    out = Path(out)
     pairs, given, attempted, _ = make(scale, seed)
     for name, lines in (("submitted", pairs), ("ratings", given), ("attempted", attempted)):
         files.write_lines(out / name / f"{name}.jsonl", lines)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dataperf_fast.formats import speech as files
+from dataperf_fast.formats.files import StrPath
 
 DIMENSION = 1024
 # With these, sixty clips train the frozen model to a macro F1 of about 0.5 at the paper's scale.
@@ -54,11 +55,12 @@ SCALES = {
 }
 
 
-def write(out: Path, scale: Scale, seed: int) -> Iterator[str]:
+def write(out: StrPath, scale: Scale, seed: int) -> Iterator[str]:
     """Write ``out/dataperf_{language}_data`` a language, and yield the language; same arguments, same bytes.
 
     The nontarget words to train on are the first ones of those to evaluate on: most of what is heard later is unknown.
     """
+    out = Path(out)
     for language, board in scale.languages.items():
         folder = out / f"dataperf_{language}_data"
         source = _Source(seed, language)

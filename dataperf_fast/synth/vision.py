@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dataperf_fast.formats import vision as files
+from dataperf_fast.formats.files import StrPath
 
 DIMENSION = 256
 # With these, the frozen model reaches an F1 of 0.6 to 0.85 from the written training sets.
@@ -54,12 +55,13 @@ def layout(concepts: Sequence[str]) -> files.Setup:
     return files.Setup(data_dir=Path(), emb_file=pool, dim=DIMENSION, eval_tasks=list(tasks), tasks=tasks)
 
 
-def write(out: Path, scale: Scale, seed: int) -> Iterator[str]:
+def write(out: StrPath, scale: Scale, seed: int) -> Iterator[str]:
     """Write the pool, then each concept's files, yielding its name; the set-up comes last. Same arguments, same bytes.
 
     Images of the pool are made and written in blocks, so that it need not fit in memory. Raises ``ValueError`` for a
     pool too small to draw the examples and training sets from.
     """
+    out = Path(out)
     setup = layout([_NAMES[number] if number < len(_NAMES) else f"c{number:02d}" for number in range(scale.concepts)])
     source = _Source(seed, scale)
     files.write_embedding_blocks(out / setup.emb_file, source.blocks())

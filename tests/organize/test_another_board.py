@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +14,15 @@ import yaml
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
-PAGE = Path(__file__).parents[2] / "docs" / "add_a_board.md"
+from tests.documents import ROOT, blocks
+
+PAGE = ROOT / "docs" / "add_a_board.md"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """A folder into which pip has installed the page's package."""
-    toml, module = re.findall(r"^```(?:toml|python)\n((?:.*\n)*?)```", PAGE.read_text(), re.MULTILINE)
+    toml, module = [block.text for block in blocks(PAGE) if block.is_file]
     assert len(toml.splitlines()) + len(module.splitlines()) < 150
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("site")
     (source / "pyproject.toml").write_text(toml)

@@ -11,10 +11,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-
-import numpy as np
+from statistics import mean
 
 import dataperf_fast as dpf
 from benchmarks_perf import timing
@@ -36,7 +36,7 @@ PAPER_ACQUISITION = {
 }
 _MARKET_ROWS = 2_000  # a seller's, of the paper's 30,000: the files would be 24 GB
 
-Scores = dict[tuple[str, str], list[float]]  # (task, method) -> one score a seed
+Scores = dict[tuple[str, str], list[Fraction]]  # (task, method) -> one exact score a seed
 
 
 def score(board: str, data: Path, methods: Sequence[str], seeds: Iterable[int]) -> Scores:
@@ -51,16 +51,17 @@ def score(board: str, data: Path, methods: Sequence[str], seeds: Iterable[int]) 
                 places = [Path(folder) / method for method in methods]
             records = dpf.evaluate(board, data, places, curve=False, cache=False)
         for record in records:
-            assert record.score is not None, record.error
-            found.setdefault((record.task, record.submission), []).append(record.score)
+            [exact] = benchmarks.load(board).exact([record])
+            assert exact is not None, record.error
+            found.setdefault((record.task, record.submission), []).append(exact)
         print(f"{board}: {', '.join(methods)}, seed {seed}", file=sys.stderr, flush=True)
     return found
 
 
-def shown(scores: Sequence[float], digits: int = 3) -> str:
+def shown(scores: Sequence[Fraction], digits: int = 3) -> str:
     """The mean, with the lowest and highest where a seed makes a difference."""
-    mean = f"{np.mean(scores):.{digits}f}"
-    return mean if len(scores) == 1 else f"{mean} ({min(scores):.{digits}f} to {max(scores):.{digits}f})"
+    middle, low, high = (f"{float(of):.{digits}f}" for of in (mean(scores), min(scores), max(scores)))
+    return middle if len(scores) == 1 else f"{middle} ({low} to {high})"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -96,8 +97,8 @@ def debugging_part(folder: Path, seeds: int) -> list[str]:
         cells = [shown(measured[place][method]) if method in measured[place] else "" for place in ("demo", "paper")]
         rows.append([method, f"{PAPER_DEBUGGING[method]:.3f}" if method in PAPER_DEBUGGING else "", *cells])
     well_under = {
-        {"demo": "the demo", "paper": "made-up tasks"}[place]: float(np.mean(of["datascope"]))
-        < 0.6 * min(np.mean(of["random"]), np.mean(of["consecutive"]))
+        {"demo": "the demo", "paper": "made-up tasks"}[place]: mean(of["datascope"])
+        < Fraction(6, 10) * min(mean(of["random"]), mean(of["consecutive"]))
         for place, of in measured.items()
     }
     return [
@@ -149,7 +150,7 @@ def vision_part(folder: Path) -> list[str]:
         ours = [shown(made[concept, method]) for concept in concepts]
         both = [f"{p} / {o}" if p else o for p, o in zip(paper, ours, strict=True)]
         rows.append([method, *both, shown(demo["mean", method])])
-    means = {method: float(np.mean([made[concept, method] for concept in concepts])) for method in methods}
+    means = {method: mean(of for concept in concepts for of in made[concept, method]) for method in methods}
     return [
         "## Vision: F1; more is better",
         "",
@@ -174,16 +175,18 @@ def acquisition_part(folder: Path) -> list[str]:
     rows = []
     for method in methods:
         cells = [
-            f"{paper:.3f} / {made[market, method][0]:.3f}"
+            f"{paper:.3f} / {shown(made[market, method])}"
             for paper, market in zip(PAPER_ACQUISITION[method], markets, strict=True)
         ]
-        rows.append([method.upper(), *cells, shown([np.mean([v for (_, m), v in demo.items() if m == method])])])
+        rows.append(
+            [method.upper(), *cells, shown([mean(v for (_, m), of in demo.items() if m == method for v in of)])]
+        )
     above = {
         f"market {market}": made[market, "uniform"][0] > max(made[market, "rss"][0], made[market, "fss"][0])
         for market in markets
     }
-    means = {method: np.mean([made[market, method][0] for market in markets]) for method in methods}
-    above["their mean"] = bool(means["uniform"] > max(means["rss"], means["fss"]))
+    means = {method: mean(made[market, method][0] for market in markets) for method in methods}
+    above["their mean"] = means["uniform"] > max(means["rss"], means["fss"])
     return [
         "## Acquisition: accuracy of the logistic regression; more is better",
         "",

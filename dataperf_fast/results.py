@@ -6,6 +6,7 @@ import json
 import sqlite3
 import warnings
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +45,11 @@ class Record:
     def to_json(self) -> str:
         """One line of JSON."""
         return json.dumps(asdict(self), allow_nan=False)
+
+
+def decimal(score: float) -> Fraction:
+    """The shortest decimal that is read back as a finite score, exactly: what one is that is no ratio of counts."""
+    return Fraction(repr(float(score)))
 
 
 class ResultCache:

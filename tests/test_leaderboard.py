@@ -7,6 +7,7 @@ import math
 import random
 import re
 import unicodedata
+from fractions import Fraction
 from html.parser import HTMLParser
 
 import numpy as np
@@ -142,6 +143,21 @@ def test_equal_scores_share_a_rank(tmp_path):
     rows = board(tmp_path, entries).rows()
     assert [row["cells"][0] for row in rows] == ["1", "2", "2", "", "4", "5", "5"]
     assert [row["cells"][2] for row in rows[-2:]] == ["0.0000", "0.0000"]
+
+
+def test_scores_that_no_float_tells_apart(tmp_path):
+    third = Fraction(1, 3)
+    scores = [third, third + Fraction(3, 10**25), third - Fraction(3, 10**20), third, third + Fraction(1, 10**4)]
+    assert len(set(map(float, scores))) == 2
+    rows = board(tmp_path, [Entry("name", "submission", float(score), exact=score) for score in scores]).rows()
+    shown = [row["cells"][2].strip("\N{FIGURE SPACE}") for row in rows]
+    assert [row["cells"][0] for row in rows] == ["1", "2", "3", "3", "5"]
+    assert shown == ["0.3334", f"0.{'3' * 24}633", *[f"0.{'3' * 27}"] * 2, f"0.{'3' * 19}033"]
+
+
+def test_ranks_of_floats_are_of_the_decimals_that_they_show(tmp_path):
+    entries = [Entry("float", "submission", 0.1), Entry("exact", "submission", 0.1, exact=Fraction(1, 10))]
+    assert [row["cells"][0] for row in board(tmp_path, entries).rows()] == ["1", "1"]
 
 
 @pytest.mark.parametrize("seed", range(4))

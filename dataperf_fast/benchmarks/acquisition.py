@@ -10,8 +10,9 @@ it buys in the markets before. A market without a legal plan draws nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,8 @@ def score_plan(
         "rows": int(counts.sum()),
         "spread": float(np.std(accuracies)),
         "trials": accuracies.tolist(),
+        "correct": np.rint(accuracies * len(market.buyer.labels)).astype(int).tolist(),
+        "buyer_rows": len(market.buyer.labels),
     }
     score = sum(accuracies.tolist()) / TRIALS
     return BOARD.record(task, submission.name, score, engine, seconds=time.perf_counter() - started, **values)
@@ -200,6 +203,12 @@ class Acquisition(Benchmark):
         trained = MODELS[model or "lr"]()
         return f"{trained.name} {trained.version}"
 
+    def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
+        """Of the buyer's rows that are classified correctly in some trial, and all of them in all trials."""
+        if not {"correct", "buyer_rows"} <= details.keys():
+            return None
+        return Fraction(sum(details["correct"]), len(details["correct"]) * details["buyer_rows"])
+
     def inputs(self, data: Path) -> list[Path]:
         """What each market's budget, prices, buyer and sellers are."""
         markets = files.find_markets(data)
@@ -228,7 +237,10 @@ class Acquisition(Benchmark):
         """Draw a result's pictures; returns the files."""
         from dataperf_fast.report import acquisition_picture
 
-        return acquisition_picture.draw(folder, result)
+        # Best first, and a record's score is a sum of rounded accuracies.
+        exact = zip(result.records, self.exact(result.records), strict=True)
+        records = [record if of is None else replace(record, score=float(of)) for record, of in exact]
+        return acquisition_picture.draw(folder, replace(result, records=records))
 
 
 BOARD = Acquisition()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -12,7 +15,7 @@ import numpy as np
 
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.results import Record
+from dataperf_fast.results import Record, decimal
 
 
 class SubmissionFolder(Protocol):
@@ -31,6 +34,20 @@ class SubmissionFolder(Protocol):
     @property
     def files(self) -> dict[Any, Path]:
         """Its files by task."""
+        ...
+
+
+class Scored(Protocol):
+    """A score with its details: ``results.Record`` and the store's ``Score``."""
+
+    @property
+    def score(self) -> float | None:
+        """The score, if there is one."""
+        ...
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What else the board says."""
         ...
 
 
@@ -130,6 +147,21 @@ class Benchmark(ABC):
         """What a leaderboard says beside each entry of a task, given the details of a score of each."""
         return [{} for _ in details]
 
+    def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
+        """A score as the ratio of the counts in its details; None where it is no such ratio, or they are not there."""
+        return None
+
+    def exact(self, scored: Sequence[Scored]) -> list[Fraction | None]:
+        """What ranks and means of these scores go by; None where there is no score, or one that is not finite.
+
+        Their ratios. Where one has none, as in an old store, the shortest decimals of all, for no decimal is a third.
+        """
+        known = [one.score if one.score is not None and math.isfinite(one.score) else None for one in scored]
+        ratios = [None if score is None else self.ratio(one.details) for one, score in zip(scored, known, strict=True)]
+        if ratios.count(None) == known.count(None):
+            return ratios
+        return [None if score is None else decimal(score) for score in known]
+
     def record(self, task: str, submission: str, score: float, engine: Engine, **values: Any) -> Record:
         """A scored submission's record."""
         return Record(
@@ -145,15 +177,15 @@ class Benchmark(ABC):
         )  # fmt: skip
 
     def mean(self, records: Sequence[Record], tasks: int, engine: Engine) -> Record:
-        """A submission's average over the board's tasks; invalid unless every one of them was scored."""
+        """A submission's average over the board's tasks, rounded once; invalid unless every one of them was scored."""
         name = records[0].submission
-        scores = [record.score for record in records if record.score is not None]
+        scores = [score for score in self.exact(records) if score is not None]
         mean = Record(
             self.name, "mean", name, "ok", self.metric, None, self.higher_is_better,
             {"tasks": len(scores)}, engine.backend.name,
         )  # fmt: skip
         if len(scores) == tasks:
-            mean.score = float(np.mean(scores))
+            mean.score = float(statistics.mean(scores))
         else:
             mean.status, mean.error = "invalid", f"{name}: only {len(scores)} of {tasks} tasks were scored"
         mean.retrains, mean.distinct = sum(r.retrains for r in records), sum(r.distinct for r in records)

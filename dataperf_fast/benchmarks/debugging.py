@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -334,6 +335,11 @@ class Debugging(Benchmark):
         """The frozen model's."""
         trained = make_model(model or OWN_MODEL)
         return f"{trained.name} {trained.version}"
+
+    def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
+        """Of the inspections before the one that reaches the target, and the rows."""
+        known = {"inspections", "rows"} <= details.keys()
+        return Fraction(details["inspections"] - 1, details["rows"]) if known else None
 
     def inputs(self, data: Path) -> list[Path]:
         """The set-up's tasks: training and test vectors, and true labels."""

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -142,6 +143,12 @@ class Nibbler(Benchmark):
         """The method's."""
         return f"{model or METHODS[0]} 1"
 
+    def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
+        """The pairs that fool; of creativity the weighted mean of its parts as they are written."""
+        if "parts" in details:
+            return creativity.exact(details["parts"]) if details["parts"] else Fraction(0)
+        return Fraction(details["fooling"]) if "fooling" in details else None
+
     def draw(self, folder: Path, result: TaskResult) -> list[Path]:
         """Draw who fools how often and how variously, and write the round's leaderboard as pages."""
         from dataperf_fast.report import leaderboard, nibbler_picture
@@ -154,10 +161,10 @@ class Nibbler(Benchmark):
             notes = self.beside(task, [record.details for record in of_task])
             entries = [
                 leaderboard.Entry(
-                    one.submission, "submission", one.score, one.status, one.details.get("spread"), seconds=one.seconds,
-                    note=one.error or "", details=note,
+                    one.submission, "submission", None if exact is None else float(exact), one.status,
+                    one.details.get("spread"), seconds=one.seconds, note=one.error or "", details=note, exact=exact,
                 )
-                for one, note in zip(of_task, notes, strict=True)
+                for one, note, exact in zip(of_task, notes, self.exact(of_task), strict=True)
             ]  # fmt: skip
             metric = of_task[0].metric.replace("_", " ") if of_task else task
             settings.append(

@@ -6,11 +6,14 @@ is F1, as in the paper's table; accuracy, recall, precision and average precisio
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +24,10 @@ from dataperf_fast.formats import vision as files
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.models.logistic import LogisticRegression
 from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.results import Record
+from dataperf_fast.results import Record, decimal
 
 METRICS = ("accuracy", "recall", "precision", "f1", "average_precision")
+COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 _Key = tuple[str, str]  # submission, task
 
 
@@ -127,23 +131,30 @@ def score_task(task: str, pool: Pool, sets: dict[str, tuple[np.ndarray, np.ndarr
     outcomes = engine.run(Plan(pool, LogisticRegression(), labels, rows))
     seconds = (time.perf_counter() - started) / len(sets)
     return [
-        _record(task, name, metrics(outcome, len(pool.evaluation_labels)), len(part), seconds, engine)
+        _record(task, name, _found(outcome, len(pool.evaluation_labels)), len(part), seconds, engine)
         for (name, (part, _)), outcome in zip(sets.items(), outcomes.values, strict=True)
     ]
 
 
-def metrics(outcome: np.void, rows: int) -> dict[str, float]:
-    """The board's metrics from a retrain's counts over ``rows`` test images; a share of none is 0."""
-    right, claimed_wrongly, missed = (
-        int(outcome[name]) for name in ("true_positives", "false_positives", "false_negatives")
-    )
+def figures(of: Mapping[str, Any]) -> dict[str, Fraction]:
+    """The board's metrics, exactly, from a retrain's counts and its average precision; a share of none is 0."""
+    right, claimed_wrongly, missed, passed_over = (of[name] for name in COUNTS)
+    wrong = claimed_wrongly + missed
     return {
-        "accuracy": int(outcome["correct"]) / rows,
-        "recall": right / max(1, right + missed),
-        "precision": right / max(1, right + claimed_wrongly),
-        "f1": 2 * right / max(1, 2 * right + claimed_wrongly + missed),
-        "average_precision": float(outcome["average_precision"]),
+        "accuracy": Fraction(right + passed_over, right + passed_over + wrong),
+        "recall": Fraction(right, max(1, right + missed)),
+        "precision": Fraction(right, max(1, right + claimed_wrongly)),
+        "f1": Fraction(2 * right, max(1, 2 * right + wrong)),
+        "average_precision": decimal(of["average_precision"]),
     }
+
+
+def _found(outcome: np.void, rows: int) -> dict[str, float]:
+    """The metrics and the counts of a retrain on ``rows`` test images."""
+    counts = {name: int(outcome[name]) for name in COUNTS[:3]}
+    counts["true_negatives"] = rows - sum(counts.values())
+    exact = figures(counts | {"average_precision": float(outcome["average_precision"])})
+    return {metric: float(value) for metric, value in exact.items()} | counts
 
 
 def _score_by_reference(
@@ -173,7 +184,8 @@ def _record(task: str, name: str, found: dict[str, float], images: int, seconds:
 def _mean(records: list[Record], tasks: int, engine: Engine) -> Record:
     mean = BOARD.mean(records, tasks, engine)
     if mean.status == "ok":
-        mean.details |= {metric: float(np.mean([r.details[metric] for r in records])) for metric in METRICS}
+        exact = [figures(record.details) for record in records]
+        mean.details |= {metric: float(statistics.mean(of[metric] for of in exact)) for metric in METRICS}
     return mean
 
 
@@ -220,6 +232,10 @@ class Vision(Benchmark):
     def version(self, model: str | None) -> str:
         """The frozen model's."""
         return LogisticRegression().version
+
+    def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
+        """F1 of the counts."""
+        return figures(details)["f1"] if set(COUNTS) <= details.keys() else None
 
     def inputs(self, data: Path) -> list[Path]:
         """The pool and the test sets."""

@@ -7,8 +7,9 @@ claims counts for nothing: claims are free.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -40,6 +41,7 @@ WEIGHTS: Mapping[str, float] = {
     "no duplicates": 0.1,
 }
 _DRAWS, _DIGITS = 1000, 10  # digits that no order of sums changes
+_WEIGHT_DIGITS = 8  # so that weighted sums of parts without their points are whole numbers below 2^63
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,18 @@ def score(of: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> fl
     return sum(weights[name] * of[name] for name in weights) / sum(weights.values())
 
 
+def exact(of: Mapping[str, float]) -> Fraction:
+    """The weighted mean of the parts without rounding: parts and weights are the decimals that they are written as."""
+    weights = _whole(WEIGHTS.values(), _WEIGHT_DIGITS)
+    parts = _whole((of[name] for name in WEIGHTS), _DIGITS)
+    return Fraction(int(parts @ weights), 10**_DIGITS * int(weights.sum()))
+
+
+def _whole(decimals: Iterable[float], digits: int) -> np.ndarray:
+    """Decimals of at most so many digits as whole numbers ``(n,)`` int64, their points moved."""
+    return np.rint(np.array(list(decimals)) * 10.0**digits).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Ranks:
     """A participant's rank by the weights, by any with one part left out, and the 5th to 95th percentile over draws."""
@@ -104,15 +118,16 @@ class Ranks:
 def sensitivity(all_parts: Sequence[Mapping[str, float]], seed: int = 0) -> list[Ranks]:
     """How far each participant's rank hangs on the weights: with a part left out, and with 1,000 drawn at random.
 
-    Weights are drawn uniformly from all that sum to 1 (Dirichlet, all ones).
+    Weights are drawn uniformly from all that sum to 1 (Dirichlet, all ones), and cut to eight digits.
     """
     if not all_parts:
         return []
-    table = np.array([[of[name] for name in WEIGHTS] for of in all_parts])
-    own = np.array(list(WEIGHTS.values()))
+    table = np.stack([_whole((of[name] for name in WEIGHTS), _DIGITS) for of in all_parts])
+    own = _whole(WEIGHTS.values(), _WEIGHT_DIGITS)
     ranks = _ranks(table @ own)
     without = np.stack([_ranks(np.delete(table, part, 1) @ np.delete(own, part)) for part in range(len(own))])
-    drawn = np.stack([_ranks(table @ w) for w in np.random.default_rng(seed).dirichlet(np.ones(len(own)), _DRAWS)])
+    draws = np.random.default_rng(seed).dirichlet(np.ones(len(own)), _DRAWS)
+    drawn = np.stack([_ranks(table @ _whole(weights, _WEIGHT_DIGITS)) for weights in draws])
     low, high = np.percentile(drawn, [5, 95], axis=0, method="nearest").astype(int)
     return [
         Ranks(int(ranks[i]), (int(without[:, i].min()), int(without[:, i].max())), (int(low[i]), int(high[i])))
@@ -121,7 +136,6 @@ def sensitivity(all_parts: Sequence[Mapping[str, float]], seed: int = 0) -> list
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal scores alike; scores are compared to twelve digits, for their sums round."""
-    rounded = np.round(scores, 12)
-    ranks: np.ndarray = 1 + (len(rounded) - np.searchsorted(np.sort(rounded), rounded, side="right"))
+    """Ranks from 1 of whole numbers, equal ones alike."""
+    ranks: np.ndarray = 1 + (len(scores) - np.searchsorted(np.sort(scores), scores, side="right"))
     return ranks

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
-from statistics import fmean, pstdev
+from statistics import mean, pstdev
 from typing import Any
 
 from dataperf_fast.benchmarks.common import Benchmark
@@ -14,6 +15,7 @@ from dataperf_fast.formats.files import write_text
 from dataperf_fast.organize.manifest import Board, Contest, TaskSet
 from dataperf_fast.organize.planning import Work
 from dataperf_fast.report.leaderboard import Entry, Setting
+from dataperf_fast.results import decimal
 from dataperf_fast.store import Score, Store
 
 # Table 2 to 5 of arXiv 2207.10062, measured on the paper's own data; debugging's are shares of the items inspected.
@@ -83,18 +85,18 @@ def settings(contest: Contest, plan: list[Work], scores: list[Score]) -> list[Se
 
 
 def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Score], task: str) -> Setting:
-    by_submission: dict[str, list[Score]] = {}
-    for score in scores:
-        by_submission.setdefault(score.submission, []).append(score)
+    by_submission: dict[str, list[tuple[Score, Fraction | None]]] = {}
+    for score, exact in zip(scores, board.exact(scores), strict=True):
+        by_submission.setdefault(score.submission, []).append((score, exact))
     hidden = {tasks.name for tasks in sets if tasks.hidden} or {tasks.name for tasks in sets}
     entries = [_entry(name, of, hidden, len(sets) > 1, part) for name, of in by_submission.items()]
-    details = [next((s.details for s in of if s.dataset in hidden), {}) for of in by_submission.values()]
+    details = [next((s.details for s, _ in of if s.dataset in hidden), {}) for of in by_submission.values()]
     entries = [replace(entry, details=notes) for entry, notes in zip(entries, board.beside(task, details), strict=True)]
     key = f"{part.board} {task}".strip()
     if part.model in (None, *board.models[:1]):
-        entries += [
-            Entry(name, "paper", fmean(tasks.values()), tasks=tasks) for name, tasks in PAPER.get(key, {}).items()
-        ]
+        for name, tasks in PAPER.get(key, {}).items():
+            exact = mean(map(decimal, tasks.values()))
+            entries.append(Entry(name, "paper", float(exact), tasks=tasks, exact=exact))
     title = part.title or part.board.capitalize()
     if task:
         language, _, size = task.partition("_")
@@ -111,25 +113,30 @@ def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Sc
     )  # fmt: skip
 
 
-def _entry(name: str, scores: list[Score], hidden: set[str], several: bool, part: Board) -> Entry:
+def _entry(
+    name: str, scored: list[tuple[Score, Fraction | None]], hidden: set[str], several: bool, part: Board
+) -> Entry:
     """One submission's line: the mean over the hidden tasks, if every one of them has a score."""
+    scores = [score for score, _ in scored]
     counting = [score for score in scores if score.dataset in hidden]
     expected = hidden - {score.dataset for score in counting}
     bad = next((score for score in counting if score.status != "ok"), None)
     status = bad.status if bad else "pending" if expected else "ok"
-    values = [score.score for score in counting if score.score is not None]
-    by_task = {_place(score, several): score.score for score in scores if score.task}
-    spread = scores[0].details.get("spread") if len(scores) == 1 else pstdev(values) if len(values) > 1 else None
+    values = [exact for score, exact in scored if score.dataset in hidden and exact is not None]
+    exact = mean(values) if status == "ok" and len(values) == len(counting) else None
+    by_task = {_place(score, several): None if of is None else float(of) for score, of in scored if score.task}
+    spread = scores[0].details.get("spread") if len(scores) == 1 else float(pstdev(values)) if len(values) > 1 else None
     kind = "baseline" if name in part.baselines else "submission"
     return Entry(
         name, kind,
-        fmean(values) if status == "ok" and values else None, status, spread,
+        None if exact is None else float(exact), status, spread,
         max(score.finished for score in scores),
         sum(score.seconds for score in scores),
         sum(score.retrains for score in scores),
         by_task,
         {_place(s, several): s.details["curve"] for s in scores if s.details.get("curve")},
         (bad.error or "") if bad else f"not yet scored on {', '.join(sorted(expected))}" if expected else "",
+        exact=exact,
     )  # fmt: skip
 
 

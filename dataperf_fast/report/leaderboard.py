@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataperf_fast.formats.files import write_text
+from dataperf_fast.results import decimal
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,6 +30,7 @@ _TASKS_OF_PAGE = 3_000
 _LANDMARKS = 10  # baselines and paper figures with a line in the picture
 _BINS = 90
 _STACK = 12  # dots on each other; more become columns
+_REPR = 18  # decimals that stand for all that Python writes of a float
 _PANEL = (46.0, 330.0, 26.0, 156.0)  # left, right, top, bottom of a curve's axes
 
 
@@ -46,6 +50,7 @@ class Entry:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # by task
     note: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    exact: Fraction | None = None  # the score before it was rounded, which ranks go by; None: its shortest decimal
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class _Row:
     entry: Entry
     number: int
     score: float | None = None  # finite, and only of what is shown with a score
+    exact: Fraction | None = None  # likewise
     rank: int | None = None
 
 
@@ -146,14 +152,14 @@ def _rows(setting: Setting) -> list[_Row]:
         if score is None or entry.status != "ok" or entry.kind not in {"submission", "baseline", "paper"}:
             others.append(_Row(entry, number))
         else:
-            scored.append(_Row(entry, number, score))
+            scored.append(_Row(entry, number, score, decimal(score) if entry.exact is None else entry.exact))
     sign = -1 if setting.higher_is_better else 1
-    scored.sort(key=lambda row: (sign * (row.score or 0.0), row.entry.kind == "paper", row.entry.date, row.number))
+    scored.sort(key=lambda row: (sign * (row.exact or 0), row.entry.kind == "paper", row.entry.date, row.number))
     ranked, competing, last = [], 0, _Row(Entry("", "", None), 0)
     for row in scored:
         if row.entry.kind != "paper":
             competing += 1
-            last = _Row(row.entry, row.number, row.score, last.rank if row.score == last.score else competing)
+            last = replace(row, rank=last.rank if row.exact == last.exact else competing)
         ranked.append(row if row.entry.kind == "paper" else last)
     return ranked + others
 
@@ -346,29 +352,37 @@ def _bars(scored: Sequence[_Row]) -> dict[int, tuple[float, float]]:
 
 def _texts(rows: Sequence[_Row]) -> dict[int, str]:
     """The scores to four decimals, or as many as tell them from the next ones, padded to align at the point."""
-    scores = {row.number: row.score for row in rows if row.score is not None}
+    scores = {row.number: row.exact for row in rows if row.exact is not None}
     ordered = sorted(set(scores.values()))
     digits = dict.fromkeys(ordered, 4)
     for lower, upper in pairwise(ordered):
         telling = _telling(lower, upper)
         digits[lower], digits[upper] = max(digits[lower], telling), telling
-    texts = {score: _fixed(score, digits[score]) for score in ordered}
+    texts = {score: _written(score, digits[score]) for score in ordered}
     width = max((len(text.split(".")[0]) for text in texts.values() if "e" not in text), default=0)
     padding = {score: "\N{FIGURE SPACE}" * (width - len(text.split(".")[0])) for score, text in texts.items()}
     return {number: padding[score] + texts[score] for number, score in scores.items()}
 
 
-def _telling(lower: float, upper: float) -> int:
+def _telling(lower: Fraction, upper: Fraction) -> int:
     """Decimals from which on, however many more are shown, two values look different."""
-    for digits in range(4, 18):
-        if upper - lower > 0.999999 * 10.0**-digits and _fixed(lower, digits) != _fixed(upper, digits):
+    low, high, apart = float(lower), float(upper), float(min(upper - lower, Fraction(1)))
+    for digits in range(4, _REPR):
+        if apart > 0.999999 * 10.0**-digits and _fixed(low, digits) != _fixed(high, digits):
             return digits
-    return 18
+    return _REPR if low != high else max(_REPR, 1 - math.floor(math.log10(apart))) + 1
+
+
+def _written(score: Fraction, digits: int) -> str:
+    """A score with so many decimals; beyond what a float holds they are its own."""
+    if digits <= _REPR:
+        return _fixed(float(score), digits)
+    return f"{Decimal(f'{round(score * 10**digits)}e-{digits}'):f}"
 
 
 def _fixed(value: float, digits: int) -> str:
     """A number with so many decimals, or as Python writes it where that would not show it."""
-    return repr(value) if abs(value) >= 1e9 or digits > 17 else f"{value:.{digits}f}"
+    return repr(value) if abs(value) >= 1e9 or digits >= _REPR else f"{value:.{digits}f}"
 
 
 def _decimals(value: float | None) -> str:

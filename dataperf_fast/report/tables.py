@@ -83,9 +83,9 @@ def print_standings(settings: Sequence[Setting], stream: IO[str], output: str) -
         ranked = ranking(setting)
         if output == "json":
             for rank, entry in ranked:
-                print(
-                    json.dumps({"setting": setting.slug, "rank": rank, **asdict(entry)}, allow_nan=False), file=stream
-                )
+                line = {"setting": setting.slug, "rank": rank, **asdict(entry)}
+                del line["exact"]  # of which the score is the nearest float
+                print(json.dumps(line, allow_nan=False), file=stream)
             continue
         better = "higher" if setting.higher_is_better else "lower"
         table = Table(title=f"{setting.title}: {setting.metric} ({better} is better)", title_justify="left")

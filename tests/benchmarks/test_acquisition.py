@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 import dataperf_fast as dpf
+from dataperf_fast.benchmarks.acquisition import BOARD
 from dataperf_fast.formats import acquisition as files
 from dataperf_fast.formats import trading
 from dataperf_fast.synth import acquisition as synth
@@ -61,7 +63,10 @@ def test_same_trials_as_the_reference(made, tmp_path, model):
     assert [(r.task, r.submission, r.score) for r in fast] == [(r.task, r.submission, r.score) for r in plain]
     assert [r.details.get("trials") for r in fast] == [r.details.get("trials") for r in plain]
     first, second, mean = fast[0], fast[len(paths)], fast[2 * len(paths)]
-    assert mean.score == pytest.approx((first.score + second.score) / 2, rel=1e-15)
+    counts = [[round(40 * trial) for trial in record.details["trials"]] for record in (first, second)]  # of 40 rows
+    assert BOARD.exact([first, second]) == [Fraction(sum(of), 400) for of in counts]
+    assert [r.details.get("correct") for r in fast] == [r.details.get("correct") for r in plain]
+    assert mean.score == sum(map(sum, counts)) / 800
 
 
 @pytest.mark.parity

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import dataperf_fast as dpf
+from dataperf_fast.benchmarks.vision import BOARD, COUNTS
 from dataperf_fast.formats import vision as files
 from dataperf_fast.synth import vision as synth
 
@@ -60,6 +62,10 @@ def test_same_figures_as_the_reference(made, tmp_path):
     for ours, theirs in zip(fast, plain, strict=True):
         for metric in METRICS:
             assert ours.details[metric] == pytest.approx(theirs.details[metric], abs=1e-12)
+        if ours.task != "mean":
+            assert [ours.details[name] for name in COUNTS] == [theirs.details[name] for name in COUNTS]
+            right, claimed_wrongly, missed, _ = (theirs.details[name] for name in COUNTS)
+            assert BOARD.exact([ours]) == [Fraction(2 * right, 2 * right + claimed_wrongly + missed)]
 
 
 def test_official_result_file(made, tmp_path):

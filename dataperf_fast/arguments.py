@@ -201,6 +201,9 @@ def _add_organize(add: _Add) -> None:
     )
     leaderboard.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pages")
     leaderboard.add_argument(
+        "--backend", default="auto", choices=BACKENDS, help="whose scores: the reference's, or ours [%(default)s: ours]"
+    )
+    leaderboard.add_argument(
         "--dynabench", type=Path, metavar="DIR", help="also write what Dynabench's endpoint takes, a JSON file a score"
     )
 

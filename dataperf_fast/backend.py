@@ -11,6 +11,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dataperf_fast import machine
 from dataperf_fast.formats.errors import InputError, install
 from dataperf_fast.kernels import arithmetic
 
@@ -140,6 +141,13 @@ def reference_pipeline(benchmark: str, backend: Backend) -> Processes:
     return pipeline
 
 
+def reference_made_with(benchmark: str, backend: Backend, model: str = "") -> str:
+    """What a score by a benchmark's reference hangs on: its definition's version, libraries, and the machine."""
+    made = reference_pipeline(benchmark, backend).made_with(model)
+    device = find_device() if backend.name == "reference-cuml" else ""
+    return f"{made}, {device.name}" if isinstance(device, Device) else made
+
+
 @cache
 def _warn_once(line: str) -> None:
     warnings.warn(line, stacklevel=3)
@@ -159,10 +167,10 @@ def available_memory() -> int:
 
 
 def versions() -> dict[str, str]:
-    """The deciding arithmetic's version, and those of what we run on; for what is missing, what it would be for."""
+    """The deciding arithmetic's version, those of what we run on, the machine; for what is missing, what it is for."""
     from importlib import metadata
 
-    needed = dict.fromkeys(("numpy", "numba", "scikit-learn", "pyarrow"), "")
+    needed = dict.fromkeys(("numpy", "numba", "scipy", "scikit-learn", "pyarrow"), "")
     optional = {
         "torch": f"--backend reference for debugging: {install('reference')}",
         "xgboost-cpu": f"--model xgb: {install('xgb')}",
@@ -176,4 +184,4 @@ def versions() -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = f"not installed ({purpose})"
-    return found
+    return found | {"machine": machine.facts()}

@@ -76,7 +76,9 @@ class Engine:
         self._cache = cache
         self._batch_size = batch_size
         self._known: dict[bytes, bytes] = {}
-        self._bound: tuple[Pool, str, Trainer] | None = None  # the last pool's, for callers that come back to it
+        self._bound: tuple[Pool, tuple[str, str], Trainer] | None = (
+            None  # the last pool's, for callers that come back to it
+        )
         self._pace: dict[bool, float] = {}  # seconds a retrain, as last measured, exact or not
 
     @property
@@ -137,9 +139,10 @@ class Engine:
 
     def trainer(self, plan: Plan) -> Trainer:
         """The plan's model bound to its pool; the last one is kept."""
-        if self._bound is None or self._bound[0] is not plan.pool or self._bound[1] != plan.model.name:
+        model = plan.model.name, plan.model.version
+        if self._bound is None or self._bound[0] is not plan.pool or self._bound[1] != model:
             self._bound = None  # what it shares may be hundreds of megabytes: let go before there are two
-            self._bound = plan.pool, plan.model.name, plan.model.bind(plan.pool, self.backend)
+            self._bound = plan.pool, model, plan.model.bind(plan.pool, self.backend)
         return self._bound[2]
 
     def _next_batch(self, trainer: Trainer, exact: bool) -> int:

@@ -44,7 +44,7 @@ class Pool:
         """A hash of the vectors of ``rows``, in their order; each row is read once, whatever retrains it is in."""
         digests, known = self._row_digests
         for row in np.unique(rows[~known[rows]]):
-            digests[row] = np.frombuffer(_block_hash(_blocks(self.features[row])[0]), np.uint8)
+            digests[row] = np.frombuffer(_block_hash(_bytes(self.features[row])), np.uint8)
         known[rows] = True
         return _digest(digests[rows], np.array(self.features.dtype.str.encode()))
 
@@ -94,7 +94,9 @@ class FrozenModel(Protocol):
     """What a plan trains: one of ``models/``. The engine knows no more of a model than this."""
 
     name: str
-    version: str  # changes whenever the same retrain could give another outcome; part of every cache key
+    # Changes whenever the same retrain could give another outcome, with parameters and, where a library has a say in
+    # it, with the library and the machine; part of every cache key.
+    version: str
     uses_seed: bool
     outcome: np.dtype[Any]
 
@@ -184,8 +186,12 @@ def _digest(*arrays: np.ndarray) -> bytes:
 
 
 def _blocks(array: np.ndarray) -> list[memoryview]:
-    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    return [flat[at : at + _BLOCK].data for at in range(0, max(1, len(flat)), _BLOCK)]
+    flat = _bytes(array)
+    return [flat[at : at + _BLOCK] for at in range(0, max(1, len(flat)), _BLOCK)]
+
+
+def _bytes(array: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _block_hash(block: memoryview) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import warnings
@@ -14,6 +15,8 @@ from dataperf_fast.formats.files import StrPath, cache_folder
 from dataperf_fast.kernels import arithmetic
 
 Status = Literal["ok", "invalid", "failed", "pending"]  # pending: what it depends on is still to come
+OURS = arithmetic.VERSION  # what decides a score, unless a library does
+_SEAL = 8  # bytes
 
 
 @dataclass
@@ -22,8 +25,9 @@ class Record:
 
     ``retrains`` are those that the score needed, ``distinct`` the different training sets among them, ``rechecked``
     those that were run again on the exact path. ``seconds`` is the share of the run's wall time: retrains common to
-    several submissions are booked on the first. ``arithmetic`` is the version of the deciding arithmetic: between two
-    scores of one version nothing hangs on the machine. ``details`` holds what else the benchmark says.
+    several submissions are booked on the first. ``arithmetic`` is what decided the score: the version of our own, and
+    between two scores of one version nothing hangs on the machine; or the libraries that did, and the machine that they
+    ran on. ``details`` holds what else the benchmark says.
     """
 
     benchmark: str
@@ -35,7 +39,7 @@ class Record:
     higher_is_better: bool
     details: dict[str, Any] = field(default_factory=dict)
     backend: str = ""
-    arithmetic: str = arithmetic.VERSION
+    arithmetic: str = OURS
     retrains: int = 0
     distinct: int = 0
     rechecked: int = 0
@@ -55,7 +59,8 @@ def decimal(score: float) -> Fraction:
 class ResultCache:
     """Finished retrains in one SQLite file, by content key. Safe for several processes and for a kill at any moment.
 
-    A cache that cannot be opened or written is given up with a warning: it saves time, it is never needed.
+    A cache that cannot be opened or written is given up with a warning: it saves time, it is never needed. What is
+    damaged in it, or was put there by others, is not known.
     """
 
     def __init__(self, path: StrPath | None = None):
@@ -83,7 +88,7 @@ class ResultCache:
                 part = keys[start : start + 500]
                 marks = ",".join("?" * len(part))
                 rows = self._connection.execute(f"SELECT key, outcome FROM retrains WHERE key IN ({marks})", part)
-                found.update(rows.fetchall())
+                found.update((key, outcome[:-_SEAL]) for key, outcome in rows.fetchall() if _is_whole(key, outcome))
         except sqlite3.Error as error:
             self._give_up(error)
         return found
@@ -92,8 +97,9 @@ class ResultCache:
         """Add outcomes, in one transaction."""
         try:
             if self._connection is not None:
+                rows = [(key, outcome + _seal(key, outcome)) for key, outcome in items.items()]
                 with self._connection:
-                    self._connection.executemany("INSERT OR REPLACE INTO retrains VALUES (?, ?)", items.items())
+                    self._connection.executemany("INSERT OR REPLACE INTO retrains VALUES (?, ?)", rows)
         except sqlite3.Error as error:
             self._give_up(error)
 
@@ -106,6 +112,15 @@ class ResultCache:
     def _give_up(self, error: Exception) -> None:
         self.close()
         warnings.warn(f"{self.path}: finished retrains are not kept ({error})", stacklevel=3)
+
+
+def _seal(key: bytes, outcome: bytes) -> bytes:
+    """What stands behind an outcome in the file: SQLite itself does not notice a byte that has changed."""
+    return hashlib.sha256(key + outcome).digest()[:_SEAL]
+
+
+def _is_whole(key: bytes, outcome: Any) -> bool:
+    return isinstance(outcome, bytes) and outcome[-_SEAL:] == _seal(key, outcome[:-_SEAL])
 
 
 def default_cache_path() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ LOOK = """
 import json, math
 import numpy, scipy.linalg
 from llvmlite import binding
+from dataperf_fast import machine
 from numba.core import config, registry
 from threadpoolctl import threadpool_info
 print(json.dumps({
@@ -22,6 +24,7 @@ print(json.dumps({
     "numpy": numpy.show_config(mode="dicts")["SIMD Extensions"].get("found", []),
     "numba": registry.cpu_target.target_context.codegen().magic_tuple()[1:],
     "exp": [math.exp(n / 1000) for n in range(10_000)],
+    "facts": machine.facts(),
 }))
 """
 POSSIBLE = [name for name, machine in MACHINES.items() if machine.is_possible()]
@@ -63,3 +66,17 @@ def test_the_c_library_does_without_fused_multiply_add(looks):
     assert looks["numba-generic"]["exp"] != looks["this"]["exp"]
     assert looks["oldest"]["exp"] == looks["numba-generic"]["exp"]
     assert looks["Haswell"]["exp"] == looks["this"]["exp"]
+
+
+def test_machines_that_are_told_apart_have_other_facts(looks):
+    """Numba compiles none of a library's code: what it is told is no fact."""
+    told = {name: dict(MACHINES[name].variables) for name in looks}
+    for variables in told.values():
+        for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"):
+            variables.pop(name, None)
+        if variables.get("NPY_DISABLE_CPU_FEATURES") == "":
+            del variables["NPY_DISABLE_CPU_FEATURES"]
+        if variables.get("OPENBLAS_CORETYPE") == looks["this"]["blas"][0]:
+            del variables["OPENBLAS_CORETYPE"]
+    for one, other in itertools.combinations(looks, 2):
+        assert (looks[one]["facts"] == looks[other]["facts"]) == (told[one] == told[other]), (one, other)

@@ -204,6 +204,9 @@ class Twisted:
     def __init__(self, twists):
         self.twists = twists
 
+    def made_with(self, model):
+        return f"{model}, twisted"
+
     def each(self, function, calls, shared=()):
         backend = backends.choose("cpu", 1)
         for _, precision, *rest in ((*call, *shared) for call in calls):

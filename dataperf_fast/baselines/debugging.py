@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dataperf_fast.baselines import provenance
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.errors import InputError
@@ -57,12 +58,17 @@ METHODS: dict[str, Callable[[Noisy], np.ndarray]] = {
     "loo": lambda task: task.by(LeaveOneOut(LinearNet(), task.engine)),
     "mc-shapley": lambda task: task.by(MonteCarloShapley(LinearNet(), task.engine, seed=task.seed)),
 }
+# Values to the last digits of BLAS, or of scikit-learn's solver.
+BY_LIBRARIES = ("datascope", "confident", "influence")
 # Unless asked for: thousands of retrains a task.
 LONG = ("mc-shapley",)
 
 
 def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
-    """Write each method's submission and time file for every task of ``data`` into ``out``."""
+    """Write each method's submission and time file for every task of ``data`` into ``out``.
+
+    Where libraries value the rows, ``made_with_{method}.json`` says which, and on what machine.
+    """
     data, out = Path(data), Path(out)
     folder, setup = files.open_setup(data)
     chosen = list(methods or (method for method in METHODS if method not in LONG))
@@ -84,4 +90,6 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
                 raise InputError(path, f"{method} cannot value its rows: {error}") from error
             seconds = time.perf_counter() - started
             written.append(files.write_submission(out, task.data_id, method, order.tolist(), seconds))
+            if method in BY_LIBRARIES:
+                provenance.write(out / f"made_with_{method}.json", method, seed)
     return written

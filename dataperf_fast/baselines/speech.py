@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataperf_fast.baselines import provenance
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import speech as files
 from dataperf_fast.formats.errors import InputError
@@ -92,10 +93,14 @@ def _folds(allowed: Allowed, size: int, seed: int) -> list[tuple[np.ndarray, np.
 
 
 METHODS: dict[str, Callable[[Allowed, int, int, Engine], files.Selection]] = {"random": random, "crossfold": crossfold}
+BY_LIBRARIES = ("crossfold",)  # its folds are scikit-learn's
 
 
 def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
-    """Write ``{out}/{method}/{language}_{size}_train.json`` for every method, language of ``data`` and board's size."""
+    """Write ``{out}/{method}/{language}_{size}_train.json`` for every method, language of ``data`` and board's size.
+
+    What was drawn by a library has a ``made_with.json`` beside it.
+    """
     data, out = Path(data), Path(out)
     chosen = list(methods or METHODS)
     for method in chosen:
@@ -110,4 +115,6 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
                 path = out / method / f"{language}_{size}_train.json"
                 files.write_selection(path, METHODS[method](allowed, size, seed, engine))
                 written.append(path)
+                if method in BY_LIBRARIES:
+                    provenance.write(path.with_name("made_with.json"), method, seed)
     return written

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataperf_fast.baselines import provenance
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import vision as files
 from dataperf_fast.formats.errors import InputError
@@ -146,10 +147,14 @@ METHODS: dict[str, Callable[[Candidates, int, int], Iterator[_Choice]]] = {
     "forest": forest,
     "pseudo": pseudo,
 }
+BY_LIBRARIES = ("kmeans", "forest", "pseudo")
 
 
 def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
-    """Write ``{out}/{method}/{task}.csv`` for every method and concept of the set-up."""
+    """Write ``{out}/{method}/{task}.csv`` for every method and concept of the set-up.
+
+    What scikit-learn chose has a ``made_with.json`` beside it: another version or machine may choose otherwise.
+    """
     data, out = Path(data), Path(out)
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
@@ -179,4 +184,6 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
             path = out / method / f"{task}.csv"
             files.write_training_set(path, [candidates.ids[row] for row in np.concatenate(parts)], labels)
             written.append(path)
+        if method in BY_LIBRARIES:
+            provenance.write(out / method / "made_with.json", method, seed)
     return written

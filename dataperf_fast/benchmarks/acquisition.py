@@ -136,7 +136,7 @@ def score_plan(
         "buyer_rows": len(market.buyer.labels),
     }
     score = sum(accuracies.tolist()) / TRIALS
-    return BOARD.record(task, submission.name, score, engine, seconds=time.perf_counter() - started, **values)
+    return BOARD.record(task, submission.name, score, engine, model, seconds=time.perf_counter() - started, **values)
 
 
 def _accuracies_by_reference(
@@ -167,6 +167,7 @@ class Acquisition(Benchmark):
 
     name, metric, higher_is_better = "acquisition", "accuracy", True
     models = tuple(MODELS)
+    has_reference = True
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options

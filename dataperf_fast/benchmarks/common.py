@@ -13,9 +13,12 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
+from dataperf_fast import backend as backends
+from dataperf_fast import machine
+from dataperf_fast.backend import Backend
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.results import Record, decimal
+from dataperf_fast.results import OURS, Record, decimal
 
 
 class SubmissionFolder(Protocol):
@@ -101,7 +104,8 @@ class Benchmark(ABC):
     """A board: how official files become scores. Found by its name among the entry points ``dataperf_fast.benchmarks``.
 
     ``ranks_tasks``: each task has a leaderboard of its own, and a submission need not enter all (speech's six boards);
-    otherwise a submission is ranked by its mean over the tasks.
+    otherwise a submission is ranked by its mean over the tasks. ``has_reference``: ``--backend reference`` runs the
+    board's own pipeline.
     """
 
     name: ClassVar[str]
@@ -109,6 +113,7 @@ class Benchmark(ABC):
     higher_is_better: ClassVar[bool]
     models: ClassVar[tuple[str, ...]] = ()  # what --model takes, the board's own first
     ranks_tasks: ClassVar[bool] = False
+    has_reference: ClassVar[bool] = False
 
     @abstractmethod
     def evaluate(
@@ -124,8 +129,21 @@ class Benchmark(ABC):
         """The names of the tasks in ``data``, in order. Raises ``InputError`` where it holds none."""
 
     def version(self, model: str | None) -> str:
-        """Changes whenever the same files could get another score."""
+        """Changes whenever the same files could get another score; where a library decides, with it and the machine."""
         return "1"
+
+    def decided_by(self, model: str | None, backend: Backend) -> str:
+        """What decides scores by ``model``, for their records: our arithmetic, or libraries and the machine."""
+        if backend.is_reference and self.has_reference:
+            return backends.reference_made_with(self.name, backend, model or next(iter(self.models), ""))
+        return OURS
+
+    def version_on(self, model: str | None, backend: Backend) -> str:
+        """What a store keeps scores apart by: our ``version``, or that of the reference on this machine."""
+        version = self.version(model)
+        if not backend.is_reference:
+            return version
+        return f"{version}, reference {machine.digest(self.decided_by(model, backend))}"
 
     def inputs(self, data: Path) -> list[Path]:
         """The files and folders that scores depend on."""
@@ -162,11 +180,13 @@ class Benchmark(ABC):
             return ratios
         return [None if score is None else decimal(score) for score in known]
 
-    def record(self, task: str, submission: str, score: float, engine: Engine, **values: Any) -> Record:
-        """A scored submission's record."""
+    def record(
+        self, task: str, submission: str, score: float, engine: Engine, model: str | None = None, **values: Any
+    ) -> Record:
+        """A scored submission's record, of one of the board's models."""
         return Record(
             self.name, task, submission, "ok", self.metric, score, self.higher_is_better,
-            backend=engine.backend.name, **values,
+            backend=engine.backend.name, arithmetic=self.decided_by(model, engine.backend), **values,
         )  # fmt: skip
 
     def invalid(self, task: str, submission: str, error: InputError, engine: Engine) -> Record:
@@ -184,6 +204,8 @@ class Benchmark(ABC):
             self.name, "mean", name, "ok", self.metric, None, self.higher_is_better,
             {"tasks": len(scores)}, engine.backend.name,
         )  # fmt: skip
+        decided_by = dict.fromkeys(record.arithmetic for record in records if record.score is not None)
+        mean.arithmetic = "; ".join(decided_by) or mean.arithmetic
         if len(scores) == tasks:
             mean.score = float(statistics.mean(scores))
         else:

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dataperf_fast import backend as backends
+from dataperf_fast.backend import Backend
 from dataperf_fast.benchmarks.common import Benchmark, Challenge, Options
 from dataperf_fast.benchmarks.inspections import Inspection, book_seconds, hand_out, label_states, next_states
 from dataperf_fast.engine import Engine
@@ -38,7 +39,12 @@ OWN_MODEL = "linear-net"
 
 
 class DebuggingModel(AccurateModel, Protocol):
-    """A frozen model that says how far rounding could have moved its accuracy."""
+    """A frozen model that says how far rounding could have moved its accuracy, and what decides its outcomes.
+
+    That is the version of our arithmetic, or libraries' versions and the machine.
+    """
+
+    decided_by: str
 
     def bounds(self, outcomes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """The lowest and highest accuracy ``(r,)`` that outcomes ``(r,)`` could be."""
@@ -225,6 +231,7 @@ def _record(
         way.method,
         (way.crossing - 1) / rows,
         engine,
+        model,
         details=details,
         retrains=(rows if curve else way.crossing) + 1,  # the inspections, and the cleaned set
         distinct=len(way.accuracies) + (len(way.accuracies) < len(way.states)),
@@ -295,6 +302,7 @@ class Debugging(Benchmark):
 
     name, metric, higher_is_better = "debugging", "fraction_fixes", False
     models = tuple(MODELS)
+    has_reference = True
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
@@ -340,6 +348,12 @@ class Debugging(Benchmark):
         """Of the inspections before the one that reaches the target, and the rows."""
         known = {"inspections", "rows"} <= details.keys()
         return Fraction(details["inspections"] - 1, details["rows"]) if known else None
+
+    def decided_by(self, model: str | None, backend: Backend) -> str:
+        """The frozen model's, or the reference's."""
+        if backend.is_reference:
+            return super().decided_by(model, backend)
+        return make_model(model or OWN_MODEL).decided_by
 
     def inputs(self, data: Path) -> list[Path]:
         """The set-up's tasks: training and test vectors, and true labels."""

@@ -22,6 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dataperf_fast import machine
+from dataperf_fast.backend import Backend
 from dataperf_fast.benchmarks.common import Benchmark, Options
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import nibbler as files
@@ -31,8 +33,8 @@ from dataperf_fast.nibbler import creativity, round_report, rules, scores, simil
 from dataperf_fast.nibbler.creativity import FAILURES, TARGETS
 from dataperf_fast.nibbler.ratings import METHODS, MINIMUM, QUESTIONS, SAFETY
 from dataperf_fast.nibbler.scores import Judged
-from dataperf_fast.nibbler.similarity import Space
-from dataperf_fast.results import Record
+from dataperf_fast.nibbler.similarity import Embedding, Space
+from dataperf_fast.results import OURS, Record
 
 TASKS = ("fooling", "creativity")
 DESCRIPTIONS = {
@@ -41,6 +43,7 @@ DESCRIPTIONS = {
 }
 _MOST_PROMPTS = 20  # shown of a participant, if asked for
 _SMALLEST_CORPUS = 200  # prompts of a round, to fit the space to
+_LIBRARIES = ("scikit-learn", "scipy", "numpy")  # whose arithmetic creativity is
 
 
 @dataclass
@@ -101,7 +104,7 @@ class Nibbler(Benchmark):
         if engine.backend.is_reference:
             judge = _plainly(brought.rated, method, space)
         scored = list(_scored(brought.entrants, judge, engine))
-        records = [self._record(task, one, engine) for task in TASKS for one in scored]
+        records = [self._record(task, one, engine, options.embedding) for task in TASKS for one in scored]
         broken = rules.violations(brought.whole.submitted, brought.whole.attempted)
         for record, one in zip(records, scored, strict=False):  # those of fooling
             if lines := [violation.line for violation in broken if violation.participant == one.name]:
@@ -120,16 +123,20 @@ class Nibbler(Benchmark):
         )
         yield TaskResult("", [], report | {"violations": [one.line for one in broken]}, over=records)
 
-    def _record(self, task: str, of: _Scored, engine: Engine) -> Record:
+    def _record(self, task: str, of: _Scored, engine: Engine, embedding: Embedding | None) -> Record:
         """A participant's score, or that it is pending."""
         counts, parts = of.judged.counts, of.judged.parts
         pending = not counts["validated"]
         score = float(counts["fooling"]) if task == "fooling" else creativity.score(parts) if parts else 0.0
+        decided_by = OURS
+        if task == "creativity" or engine.backend.is_reference:
+            decided_by = self.decided_by(None, engine.backend)
+            decided_by += f", vectors by {_name_of(embedding)}" if embedding is not None else ""
         return Record(
             self.name, task, of.name, "pending" if pending else "ok",
             "fooling_pairs" if task == "fooling" else "creativity", None if pending else score, True,
             counts if task == "fooling" else {"fooling": counts["fooling"], "parts": parts}, engine.backend.name,
-            seconds=of.seconds / len(TASKS),
+            decided_by, seconds=of.seconds / len(TASKS),
             error=f"{of.name}: no pair has {MINIMUM} ratings yet" if pending else None,
         )  # fmt: skip
 
@@ -140,8 +147,12 @@ class Nibbler(Benchmark):
         return list(TASKS)
 
     def version(self, model: str | None) -> str:
-        """The method's."""
-        return f"{model or METHODS[0]} 1"
+        """The method's, and what creativity is made with."""
+        return f"{model or METHODS[0]} 1, {machine.digest(machine.made_with(*_LIBRARIES))}"
+
+    def decided_by(self, model: str | None, backend: Backend) -> str:
+        """What creativity is made with; by the reference, which runs in this process, fooling too."""
+        return ("reference: " if backend.is_reference else "") + machine.made_with(*_LIBRARIES)
 
     def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
         """The pairs that fool; of creativity the weighted mean of its parts as they are written."""
@@ -195,6 +206,11 @@ class Nibbler(Benchmark):
             found[number]["rank with one part left out"] = f"{of.without_one[0]} to {of.without_one[1]}"
             found[number]["rank by 9 of 10 random weights"] = f"{of.drawn[0]} to {of.drawn[1]}"
         return found
+
+
+def _name_of(embedding: Embedding) -> str:
+    """A function's place, as far as it has one."""
+    return f"{getattr(embedding, '__module__', '')}:{getattr(embedding, '__qualname__', type(embedding).__qualname__)}"
 
 
 def _number(value: float) -> str:

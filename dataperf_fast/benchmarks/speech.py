@@ -242,6 +242,7 @@ class Speech(Benchmark):
 
     name, metric, higher_is_better = "speech", "macro_f1", True
     ranks_tasks = True
+    has_reference = True
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options

@@ -193,6 +193,7 @@ class Vision(Benchmark):
     """The board: a training set a concept, ranked by the mean over the concepts."""
 
     name, metric, higher_is_better = "vision", "f1", True
+    has_reference = True
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataperf_fast.backend import Backend
+from dataperf_fast.kernels import arithmetic
 from dataperf_fast.plan import Answers, Pool, Trainer, groups_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class LinearNet:
     """
 
     name = "linear-net"
-    version = "2"  # changes with the hyper-parameters, the kernel's arithmetic and the tolerance
+    version = f"2, arithmetic {arithmetic.VERSION}"  # changes with the hyper-parameters and the tolerance, too
+    decided_by = arithmetic.VERSION
     uses_seed = False
     outcome: np.dtype[Any] = np.dtype(
         [(name, np.float64) for name in ("accuracy", "lowest", "highest", "threshold", "margin")]

@@ -29,6 +29,7 @@ class Relabelled(ABC):
 
     name: str
     version = f"2, arithmetic {arithmetic.VERSION}"
+    decided_by = arithmetic.VERSION
     uses_seed = False
     outcome = OUTCOME
 

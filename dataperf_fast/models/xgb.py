@@ -1,11 +1,16 @@
-"""``xgb`` on the debugging board: XGBoost's ``XGBClassifier()`` with its defaults, a plain fit a retrain (an extra)."""
+"""``xgb`` on the debugging board: XGBoost's ``XGBClassifier()`` with its defaults, a plain fit a retrain (an extra).
+
+Its arithmetic is the library's, and of the C library that it calls: another version, build or machine may give another
+score, so they are in the key (docs/parity.md).
+"""
 
 from __future__ import annotations
 
-from importlib.metadata import version
+import json
 
 import numpy as np
 
+from dataperf_fast import machine
 from dataperf_fast.backend import Backend
 from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
 from dataperf_fast.plan import Answers, Pool
@@ -19,7 +24,10 @@ class BoostedTrees(Relabelled):
     def __init__(self) -> None:
         import xgboost
 
-        self.version = f"1 {xgboost.__version__} {version('numpy')}"
+        build = {name: value for name, value in xgboost.build_info().items() if name != "libxgboost"}  # which is a path
+        built = machine.digest(json.dumps(build, sort_keys=True, default=str))
+        self.decided_by = f"XGBoost {xgboost.__version__} (build {built}), {machine.made_with('numpy')}"
+        self.version = f"1, {machine.digest(self.decided_by)}"
 
     def bind(self, pool: Pool, backend: Backend) -> BoostedTreesTrainer:
         """Bind the model to a pool."""

@@ -54,8 +54,11 @@ class Answers:
 
 
 def identity(submission: Submission, part: Board) -> str:
-    """A digest of what an algorithm's answers depend on beside the task: itself, the seed, and the limits."""
+    """A digest of what an algorithm's answers depend on beside the task: itself, its image, the seed, the limits."""
     given = [submission.digest, part.seed, part.limits.model_dump(), [str(path) for path in part.mounts]]
+    if not submission.problem:
+        with suppress(Exception):  # whatever a stranger wrote there: its run says so
+            given += filter(None, [sandbox.number(_algorithm(submission, part))])
     return hashlib.sha256(json.dumps(given).encode()).hexdigest()
 
 
@@ -68,8 +71,7 @@ def run(
     ``digest`` is ``submissions.digest``, which remembers from one algorithm to the next what they are all shown.
     Raises ``InputError`` where nothing can be run here, or the participant does not say what.
     """
-    settings = _settings(submission.path / SETTINGS)
-    algorithm = sandbox.Algorithm(submission.path, tuple(settings.command), settings.image, tuple(part.mounts))
+    algorithm = _algorithm(submission, part)
     whose = identity(submission, part)
     folder = contest.work / "answers" / f"{part.board}-{whose[:16]}" / dataset / submission.name
     problems = {}
@@ -96,6 +98,11 @@ def run(
         done()
     folder.mkdir(parents=True, exist_ok=True)
     return Answers(folder, problems)
+
+
+def _algorithm(submission: Submission, part: Board) -> sandbox.Algorithm:
+    settings = _settings(submission.path / SETTINGS)
+    return sandbox.Algorithm(submission.path, tuple(settings.command), settings.image, tuple(part.mounts))
 
 
 def _settings(path: Path) -> Settings:

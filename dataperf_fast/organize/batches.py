@@ -20,13 +20,17 @@ from dataperf_fast.results import Record, Status
 
 @dataclass(frozen=True)
 class Batch:
-    """Submissions' folders, each named as no other of them, to score on the tasks in ``data``, the set ``tasks``."""
+    """Submissions' folders, each named as no other of them, to score on the tasks in ``data``, the set ``tasks``.
+
+    ``version`` is what the scores will be kept under (``Benchmark.version_on``).
+    """
 
     board: str
     model: str | None
     tasks: str
     data: Path
     folders: tuple[Path, ...]
+    version: str
     curves: bool = False
     backend: str = "auto"
     jobs: int | None = None
@@ -36,7 +40,8 @@ class Batch:
 def score(batch: Batch) -> dict[Path, list[Record]]:
     """The records of each folder, one a task: at least one, whatever is in it.
 
-    Raises ``InputError`` where it is not for a submission to mend: a worker that has no such data, or no such board.
+    Raises ``InputError`` where it is not for a submission to mend: a worker that has no such data, no such board, or
+    another version of it, which for a library's scores another machine is too.
     """
     board = benchmarks.load(batch.board)
     for path in (batch.data, *{folder.parent for folder in batch.folders}):
@@ -44,6 +49,11 @@ def score(batch: Batch) -> dict[Path, list[Record]]:
             raise InputError(path, f"is not there on {socket.gethostname()}", expected="what this run's machine has")
     lacking = board.without_cuda(batch.model)
     with benchmarks.open_engine(batch.backend, batch.jobs, batch.cache, None, lacking) as engine:
+        if (version := board.version_on(batch.model, engine.backend)) != batch.version:
+            here = f"{socket.gethostname()}: {batch.board}"
+            raise InputError(
+                here, "would be scored by the version", value=version, expected=f"this run's, {batch.version}"
+            )
         records = _score(board, batch, batch.folders, engine)
     expected = [] if board.ranks_tasks else board.tasks(batch.data)
     return {folder: _complete(board, folder, of, expected, engine) for folder, of in records.items()}

@@ -36,7 +36,7 @@ def organize(options: argparse.Namespace) -> int:
             return OK
         how = running.How(options.backend, options.jobs, not options.no_cache, options.cluster)
         with ContestBar() as bar:
-            plan = planning.read(contest, bar)
+            plan = planning.read(contest, bar, options.backend)
             new = running.run(contest, plan, store, how, bar)
         print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
         return _report_contest(contest, plan, store, options.format)
@@ -77,9 +77,12 @@ def leaderboard(options: argparse.Namespace) -> int:
     contest = manifest.read(options.manifest)
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
     with ContestBar() as bar:
-        plan = planning.read(contest, bar)
+        plan = planning.read(contest, bar, options.backend)
     with closing(Store(contest.store)) as store:
         scores = standings.current(plan, store)
+        otherwise = standings.made_otherwise(plan, store)
+    for line in otherwise:
+        show_warning(line)
     written = pages.write(options.out, contest.name, standings.settings(contest, plan, scores), made)
     if options.dynabench is not None:
         written += standings.write_dynabench(options.dynabench, contest, scores)

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from dataperf_fast import backend as backends
 from dataperf_fast import benchmarks
+from dataperf_fast.backend import Backend
 from dataperf_fast.benchmarks.common import Benchmark
 from dataperf_fast.organize import algorithms, submissions
 from dataperf_fast.organize.manifest import Board, Contest, TaskSet
@@ -44,11 +46,12 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Work:
-    """A board on a set of tasks, and its entrants."""
+    """A board on a set of tasks, by what ``version`` scores are kept apart, and its entrants."""
 
     part: Board
     board: Benchmark
     tasks: TaskSet
+    version: str
     entrants: list[Entrant]
 
     @property
@@ -57,12 +60,16 @@ class Work:
         return self.part.board, self.part.model, self.tasks.name
 
 
-def read(contest: Contest, watcher: Watcher) -> list[Work]:
-    """Read every submission and all data of a contest; raises ``InputError`` where data is not there."""
-    return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher)]
+def read(contest: Contest, watcher: Watcher, backend: str = "auto") -> list[Work]:
+    """Read every submission and all data of a contest; raises ``InputError`` where data is not there.
+
+    The reference's scores are none of ours. ``backend`` says whose are meant; which one of ours does not matter.
+    """
+    whose = backends.choose(backend if backend.startswith("reference") else "cpu")
+    return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher, whose)]
 
 
-def _of_board(contest: Contest, part: Board, watcher: Watcher) -> Iterator[Work]:
+def _of_board(contest: Contest, part: Board, watcher: Watcher, whose: Backend) -> Iterator[Work]:
     board = benchmarks.load(part.board)
     largest = part.largest_submission_mib << 20
     watcher.begin(f"{part.board}: reading submissions", {})
@@ -70,16 +77,17 @@ def _of_board(contest: Contest, part: Board, watcher: Watcher) -> Iterator[Work]
     taken = {one.name for one in found}
     for one in submissions.find(part.algorithms, largest, algorithms=True):
         found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)
+    version = board.version_on(part.model, whose)
     for tasks in part.tasks:
         watcher.begin(f"{part.board}, {tasks.name}: reading data", {})
         data = submissions.digest(board.inputs(tasks.data))
-        place = contest.name, part.board, part.model or "", board.version(part.model), tasks.name, data
+        place = contest.name, part.board, part.model or "", version, tasks.name, data
         entrants = []
         for one in found:
             identity = algorithms.identity(one, part) if one.is_algorithm else one.digest
             kind = "baseline" if one.name in part.baselines else "submission"
             entrants.append(Entrant(one, Unit(*place, one.name, identity), kind, one.path))
-        yield Work(part, board, tasks, entrants)
+        yield Work(part, board, tasks, version, entrants)
 
 
 def strangers(plan: list[Work]) -> list[str]:

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import dataperf_fast
-from dataperf_fast import backend as backends
 from dataperf_fast import sandbox
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.organize import algorithms, submissions
@@ -20,7 +18,7 @@ from dataperf_fast.organize.batches import Batch, refusals
 from dataperf_fast.organize.manifest import Contest
 from dataperf_fast.organize.planning import Entrant, Watcher, Work
 from dataperf_fast.organize.submissions import text
-from dataperf_fast.organize.workers import everywhere
+from dataperf_fast.organize.workers import everywhere, software
 from dataperf_fast.results import Record, Status
 from dataperf_fast.store import Score, Store
 
@@ -47,20 +45,19 @@ def run(contest: Contest, plan: list[Work], store: Store, how: How, watcher: Wat
     for work in plan:
         left[work.part.board] = left.get(work.part.board, 0) + len(work.entrants)
     watcher.begin("scoring", left)
-    software = backends.versions() | {"dataperf-fast": dataperf_fast.__version__}
     for work in plan:
         refused = [entrant for entrant in work.entrants if entrant.submission.problem]
         for entrant in refused:
             status: Status = "failed" if entrant.failed else "invalid"
             one = entrant.submission
-            store.add(_rows(entrant, refusals(work.board, work.tasks.data, one.name, status, one.problem), software))
+            store.add(_rows(entrant, refusals(work.board, work.tasks.data, one.name, status, one.problem), software()))
         watcher.done(work.part.board, len(refused))
     pace: dict[str, float] = {}  # seconds a submission, as last measured, by board
     entrants = {(work.name, entrant.folder): entrant for work in plan for entrant in work.entrants}
-    for batch, records, seconds in everywhere(_batches(plan, how, pace), how.cluster):
+    for batch, records, seconds, made_by in everywhere(_batches(plan, how, pace), how.cluster):
         pace[batch.board] = seconds / len(batch.folders)
         of_batch = [(entrants[(batch.board, batch.model, batch.tasks), folder], folder) for folder in batch.folders]
-        store.add([row for entrant, folder in of_batch for row in _rows(entrant, records[folder], software)])
+        store.add([row for entrant, folder in of_batch for row in _rows(entrant, records[folder], made_by)])
         watcher.done(batch.board, len(batch.folders))
     return sum(left.values())
 
@@ -106,20 +103,20 @@ def _batches(plan: list[Work], how: How, pace: dict[str, float]) -> Iterator[Bat
             position += len(some)
             yield Batch(
                 part.board, part.model, work.tasks.name, work.tasks.data, tuple(entrant.folder for entrant in some),
-                part.curves, how.backend, how.jobs, how.cache,
+                work.version, part.curves, how.backend, how.jobs, how.cache,
             )  # fmt: skip
 
 
-def _rows(entrant: Entrant, records: list[Record], software: dict[str, str]) -> list[Score]:
+def _rows(entrant: Entrant, records: list[Record], made_by: dict[str, str]) -> list[Score]:
     """What is stored of an entrant's records; where its algorithm left no answer, why is said in the record's place."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     rows = []
     for record in [*_kept(entrant, records), *_unanswered(entrant, records[0])]:
         passed_over = ("benchmark", "submission", "arithmetic")
         values = {name: value for name, value in vars(record).items() if name not in passed_over}
-        made_by = software | {"arithmetic": record.arithmetic}
+        of_record = made_by | {"arithmetic": record.arithmetic}
         values["error"] = None if record.error is None else text(record.error)
-        rows.append(Score(**vars(entrant.unit), **values, kind=entrant.kind, finished=now, software=made_by))
+        rows.append(Score(**vars(entrant.unit), **values, kind=entrant.kind, finished=now, software=of_record))
     return rows
 
 

@@ -56,6 +56,23 @@ def current(plan: list[Work], store: Store) -> list[Score]:
     return [score for name in contests for score in store.scores(name) if score.unit in units]
 
 
+def made_otherwise(plan: list[Work], store: Store) -> list[str]:
+    """A line for each board and set of tasks whose scores in the store are all of another version, or machine."""
+    contests = {entrant.unit.contest for work in plan for entrant in work.entrants}
+    stored = {score.unit for name in contests for score in store.scores(name)}
+    lines = []
+    for work in plan:
+        units = {entrant.unit for entrant in work.entrants}
+        others = {unit.version for unit in stored if replace(unit, version=work.version) in units}
+        if others and not units & stored:
+            model = f", {work.part.model}" if work.part.model else ""
+            lines.append(
+                f"{work.part.board}{model}, {work.tasks.name}: no score is of the version {work.version}: the store "
+                f"has those of {'; '.join(sorted(others))}; organize run makes them here"
+            )
+    return lines
+
+
 def settings(contest: Contest, plan: list[Work], scores: list[Score]) -> list[Setting]:
     """A setting a board, or a task where the board ranks its tasks apart, of the ``current`` scores."""
     folder = f"{contest.path.parent}/"  # of no interest to a page's readers

@@ -9,20 +9,31 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import dataperf_fast
+from dataperf_fast import backend as backends
 from dataperf_fast import benchmarks
 from dataperf_fast.formats.errors import InputError, install
 from dataperf_fast.organize.batches import Batch, refusals, score
 from dataperf_fast.results import Record
 
-Done = tuple[Batch, dict[Path, list[Record]], float]
 _BATCHES_A_WORKER = 2  # one to do, one to come
 
 
+class Done(NamedTuple):
+    """A batch with its records, the seconds that it took, and the software and the machine that did it."""
+
+    batch: Batch
+    records: dict[Path, list[Record]]
+    seconds: float
+    software: dict[str, str]
+
+
 def everywhere(batches: Iterator[Batch], cluster: str) -> Iterator[Done]:
-    """Score batches, here or on the cluster at an address; yields each with its records and seconds when it is done.
+    """Score batches, here or on the cluster at an address; yields each when it is done.
 
     A batch is taken from ``batches`` when somebody is free. Raises ``InputError`` where the cluster does not answer.
     """
@@ -31,7 +42,14 @@ def everywhere(batches: Iterator[Batch], cluster: str) -> Iterator[Done]:
 
 def _timed(batch: Batch) -> Done:
     started = time.perf_counter()
-    return batch, score(batch), time.perf_counter() - started
+    records = score(batch)
+    return Done(batch, records, time.perf_counter() - started, software())
+
+
+@cache
+def software() -> dict[str, str]:
+    """What scores here: versions, and the machine."""
+    return backends.versions() | {"dataperf-fast": dataperf_fast.__version__}
 
 
 def _on_cluster(batches: Iterator[Batch], address: str) -> Iterator[Done]:
@@ -61,7 +79,7 @@ def _on_cluster(batches: Iterator[Batch], address: str) -> Iterator[Done]:
                 half = len(batch.folders) // 2
                 halves += [replace(batch, folders=part) for part in (batch.folders[:half], batch.folders[half:])]
             else:
-                yield batch, {batch.folders[0]: _stopped(batch, error)}, 0.0
+                yield Done(batch, {batch.folders[0]: _stopped(batch, error)}, 0.0, software())
 
 
 def _stopped(batch: Batch, error: BaseException) -> list[Record]:

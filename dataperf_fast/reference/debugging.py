@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+LIBRARIES = {"linear-net": ("torch",), "xgb": ("xgboost",)}  # that models need beside scikit-learn
 DIMENSION = 2048
 HIDDEN = 128
 

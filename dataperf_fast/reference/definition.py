@@ -2,26 +2,31 @@
 
 OpenBLAS sums in another order on another processor, and so do other versions and other libraries; each gives other
 scores. ``settings`` must be in a process's environment before NumPy is loaded; ``departure`` says of such a process
-whether it runs the definition.
+whether it runs the definition, ``made_with`` what its scores hang on.
 """
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import NamedTuple
 
+from dataperf_fast import machine
+
+VERSION = "1"  # changes whenever the same files could get another score from one of the pipelines
 KERNELS = "Haswell"
 VERSIONS = {"scikit-learn": "1.9", "SciPy": "1.17"}
 _NEEDED_FEATURES = ("avx2", "fma")
 
 
 class Found(NamedTuple):
-    """What a process runs on: its processor, each BLAS as ``library kernels``, and versions by library."""
+    """What a process runs on: what its processor lacks, each BLAS as ``library kernels``, versions, the machine."""
 
     processor: str
     blas: tuple[str, ...]
     versions: dict[str, str]
+    machine: str
 
 
 def settings() -> dict[str, str]:
@@ -43,16 +48,18 @@ def processor() -> str:
     return f"x86-64 without {' and '.join(missing)}" if missing else ""
 
 
-def find() -> Found:
-    """What this process runs on; loads NumPy and SciPy."""
-    import numpy as np  # noqa: F401 so that its BLAS is there to be found
-    import scipy.linalg  # noqa: F401 SciPy's too
-    from threadpoolctl import threadpool_info
+def find(more: Mapping[str, str] | None = None) -> Found:
+    """What this process runs on, with the versions of ``more`` libraries; loads NumPy and SciPy."""
+    names = {f"{of.library} {of.kernels}" for of in machine.blas()}
+    versions = {library: version(library.lower()) for library in (*VERSIONS, "NumPy")} | dict(more or {})
+    return Found(processor(), tuple(sorted(names)), versions, machine.facts())
 
-    blas = [of for of in threadpool_info() if of["user_api"] == "blas"]
-    names = {f"{of['internal_api']} {of.get('architecture') or 'unknown'}" for of in blas}
-    versions = {library: version(library.lower()) for library in VERSIONS}
-    return Found(processor(), tuple(sorted(names)), versions)
+
+def made_with(found: Found) -> str:
+    """What a score of such a process hangs on, in a line."""
+    departs = ", not as it is defined" if departure(found) else ""
+    versions = ", ".join(f"{library} {of}" for library, of in found.versions.items())
+    return f"reference {VERSION}{departs}: {versions} on {found.machine}"
 
 
 def departure(found: Found) -> str:

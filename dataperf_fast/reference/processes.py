@@ -42,6 +42,7 @@ class Processes:
         self.count = count
         self.accelerated = accelerated
         self._executor: loky.ProcessPoolExecutor | None = None
+        self._made_with: dict[str, str] = {}  # by model
 
     @cached_property
     def departure(self) -> str:
@@ -49,8 +50,20 @@ class Processes:
 
         Imports the module in one of them.
         """
-        [found] = self._run(_look, [(self.module,)])
+        [found] = self._run(_look, [(self.module, ())])
         return "" if self.accelerated else definition.departure(found)
+
+    def made_with(self, model: str = "") -> str:
+        """What a score by these processes hangs on, in a line: the definition's version, libraries, and their machine.
+
+        Some modules call more libraries for a ``model``: they say so as ``LIBRARIES``.
+        """
+        if model not in self._made_with:
+            [libraries] = self._run(_libraries, [(self.module, model)])
+            more = ("cuml",) if self.accelerated else ()
+            [found] = self._run(_look, [(self.module, (*libraries, *more))])
+            self._made_with[model] = definition.made_with(found)
+        return self._made_with[model]
 
     def each(
         self, function: str, calls: Iterable[tuple[Any, ...]], shared: tuple[Any, ...] = ()
@@ -133,9 +146,14 @@ def _prepare(module: str, accelerated: bool) -> None:
         importlib.import_module(module)
 
 
-def _look(module: str) -> definition.Found:
+def _libraries(module: str, model: str) -> tuple[str, ...]:
+    libraries: dict[str, tuple[str, ...]] = getattr(importlib.import_module(module), "LIBRARIES", {})
+    return libraries.get(model, ())
+
+
+def _look(module: str, libraries: tuple[str, ...]) -> definition.Found:
     importlib.import_module(module)
-    return definition.find()
+    return definition.find({name: importlib.import_module(name).__version__ for name in libraries})
 
 
 def _call(module: str, function: str, arguments: tuple[Any, ...], shared: Path | None) -> Any:

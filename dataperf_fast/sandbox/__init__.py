@@ -11,10 +11,11 @@ from pathlib import Path
 
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.sandbox import bubblewrap, podman
+from dataperf_fast.sandbox.images import number
 from dataperf_fast.sandbox.staging import staged
 from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, UnavailableError
 
-__all__ = ["Algorithm", "Limits", "Ran", "UnavailableError", "available", "run"]
+__all__ = ["Algorithm", "Limits", "Ran", "UnavailableError", "available", "number", "run"]
 
 
 def run(algorithm: Algorithm, inputs: Path, answer: str, limits: Limits | None = None) -> Ran:

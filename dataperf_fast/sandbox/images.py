@@ -56,8 +56,7 @@ def loaded(algorithm: Algorithm, places: Places) -> Iterator[tuple[str, Store]]:
     which the organizer can pull, or cannot keep one.
     """
     archive = places.submission / algorithm.image
-    inside = archive.is_file() and archive.resolve().is_relative_to(places.submission.resolve())
-    if not inside:
+    if not _is_inside(archive, places.submission):
         if algorithm.image.startswith("-") or podman("image", "exists", algorithm.image).returncode:
             expected = "an archive in the submission's folder, or an image that podman has"
             raise UnavailableError(algorithm.folder, "names no image:", "image", algorithm.image, expected)
@@ -65,6 +64,25 @@ def loaded(algorithm: Algorithm, places: Places) -> Iterator[tuple[str, Store]]:
         return
     with _store(places.submission.parent / "images") as (store, folder):
         yield _take(archive, algorithm.folder / algorithm.image, store, folder), store
+
+
+def number(algorithm: Algorithm) -> str:
+    """A digest of the image that podman has by an algorithm's name for it; nothing where that is an archive, or none.
+
+    The name stays the same when another image takes it.
+    """
+    name = algorithm.image
+    if not name or name.startswith("-") or _is_inside(algorithm.folder / name, algorithm.folder):
+        return ""
+    if shutil.which("podman") is None:
+        return ""
+    found = podman("image", "inspect", "--format", "{{.Id}}", name)
+    return "" if found.returncode else found.stdout.strip()
+
+
+def _is_inside(archive: Path, folder: Path) -> bool:
+    """Whether what an algorithm names is a file in its folder."""
+    return archive.is_file() and archive.resolve().is_relative_to(folder.resolve())
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import dataperf_fast as dpf
 from dataperf_fast import backend as backends
+from dataperf_fast import machine
 from dataperf_fast.baselines import debugging as baselines
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
@@ -73,3 +75,14 @@ def test_a_task_without_its_validation_set_is_named(suite, tmp_path):
     next((suite / "embeddings").glob("synth01_val_*")).unlink()
     with pytest.raises(dpf.InputError, match=r"synth01_val_10\.parquet: no such file"):
         write(suite, tmp_path, ["datascope"])
+
+
+def test_what_libraries_valued_says_which_and_where(suite, tmp_path):
+    methods = ["confident", "influence", "datascope", "loo", "random", "consecutive"]
+    write(suite, tmp_path, methods, seed=2)
+    notes = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
+    assert set(notes) == {f"made_with_{method}" for method in baselines.BY_LIBRARIES}
+    made_with = machine.made_with("scikit-learn", "scipy", "numpy")
+    assert notes["made_with_influence"] == {"method": "influence", "seed": 2, "made_with": made_with}
+    records = dpf.evaluate("debugging", suite, [tmp_path], backend="cpu", cache=False)
+    assert {(record.submission, record.status) for record in records} == {(method, "ok") for method in methods}

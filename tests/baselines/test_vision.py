@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import dataperf_fast as dpf
-from dataperf_fast import backend
+from dataperf_fast import backend, machine
 from dataperf_fast.baselines import vision as baselines
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import vision as files
@@ -72,3 +74,16 @@ def test_bad_requests(made, tmp_path):
     files.write_examples(root, "Cupcake", ["ffff"])
     with pytest.raises(InputError, match="has no image 'ffff'; expected every example of Cupcake"):
         baselines.write(tmp_path / "one", tmp_path, ["kmeans"], 0, engine())
+
+
+def test_what_a_library_chose_says_which_library_and_machine(made, tmp_path, monkeypatch):
+    written = baselines.write(made, tmp_path / "here", None, 3, engine())
+    notes = {path.parent.name: json.loads(path.read_text()) for path in (tmp_path / "here").rglob("made_with.json")}
+    assert set(notes) == {path.parent.name for path in written} - {"random"} == set(baselines.BY_LIBRARIES)
+    made_with = machine.made_with("scikit-learn", "scipy", "numpy")
+    assert notes["forest"] == {"method": "forest", "seed": 3, "made_with": made_with}
+    monkeypatch.setattr(machine, "facts", lambda: "another machine")
+    baselines.write(made, tmp_path / "there", ["forest"], 3, engine())
+    there = json.loads((tmp_path / "there" / "forest" / "made_with.json").read_text())
+    assert there["made_with"].endswith(" on another machine")
+    assert len(dpf.evaluate("vision", made, tmp_path / "there", cache=False)) == 4  # the note is no submission

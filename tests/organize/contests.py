@@ -45,18 +45,18 @@ def write_orders(data: Path, teams: Path, count: int, seed: int = 0) -> None:
             (folder / f"{task.data_id}_mine.txt").write_text(text)
 
 
-def score(path: Path, **how) -> tuple[list[Score], Watched]:
+def score(path: Path, backend: str = "cpu", **how) -> tuple[list[Score], Watched]:
     contest, watched = manifest.read(path), Watched()
     with closing(Store(contest.store)) as store:
-        plan = planning.read(contest, watched)
-        run.run(contest, plan, store, run.How(backend="cpu", **how), watched)
+        plan = planning.read(contest, watched, backend)
+        run.run(contest, plan, store, run.How(backend, **how), watched)
         return standings.current(plan, store), watched
 
 
-def standing(path: Path):
+def standing(path: Path, backend: str = "cpu"):
     contest = manifest.read(path)
     with closing(Store(contest.store)) as store:
-        plan = planning.read(contest, Watched())
+        plan = planning.read(contest, Watched(), backend)
         return standings.settings(contest, plan, standings.current(plan, store))
 
 

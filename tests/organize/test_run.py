@@ -121,7 +121,7 @@ def test_what_is_not_a_submissions_doing_is_not_held_against_it(data, tmp_path, 
     assert {(s.status, "Input/output" in s.error) for s in scores} == {("failed", True)}
     scores, watched = contests.score(path)
     assert (watched, {s.status for s in scores}) == ({"debugging": 2}, {"ok"})
-    elsewhere = Batch("debugging", "knn", "hidden", tmp_path / "nowhere", (tmp_path / "teams" / "team0000",))
+    elsewhere = Batch("debugging", "knn", "hidden", tmp_path / "nowhere", (tmp_path / "teams" / "team0000",), "1")
     with pytest.raises(InputError, match=f"nowhere: is not there on {socket.gethostname()}"):
         score(elsewhere)
     error = pickle.loads(pickle.dumps(InputError(data, "is odd", "line 3", 7, "eight")))  # as workers send it

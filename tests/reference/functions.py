@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+LIBRARIES = {"threaded": ("threadpoolctl",)}
+
 
 def describe(*arguments: Any) -> list[tuple[str, Any]]:
     """The type's name of each argument, and its sum."""

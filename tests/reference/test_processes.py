@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 import psutil
@@ -133,7 +134,8 @@ def test_cuml_is_put_in_place_before_scikit_learn_is_imported(started, tmp_path,
     assert processes.departure == ""  # another library's scores are not the definition's, and are not to be
 
 
-DEFINED = definition.Found("", ("openblas Haswell",), {"scikit-learn": "1.9.1", "SciPy": "1.17.0"})
+VERSIONS = {"scikit-learn": "1.9.1", "SciPy": "1.17.0"}
+DEFINED = definition.Found("", ("openblas Haswell",), VERSIONS, "a machine")
 
 
 def test_the_definition_is_no_departure():
@@ -172,3 +174,20 @@ def test_a_processor_that_cannot_run_the_kernels_is_not_told_to(monkeypatch):
     assert "OPENBLAS_CORETYPE" not in definition.settings()
     monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"avx2": True, "fma": True})
     assert definition.settings()["OPENBLAS_CORETYPE"] == "Haswell"
+
+
+def test_what_a_score_hangs_on_is_said_in_a_line():
+    made = definition.made_with(DEFINED)
+    assert made == "reference 1: scikit-learn 1.9.1, SciPy 1.17.0 on a machine"
+    departed = definition.made_with(DEFINED._replace(blas=("mkl unknown",)))
+    assert departed == "reference 1, not as it is defined: scikit-learn 1.9.1, SciPy 1.17.0 on a machine"
+
+
+def test_it_names_the_libraries_of_the_model_and_the_kernels_of_the_process(oracle, started, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    processes = started()
+    made, threaded = processes.made_with(), processes.made_with("threaded")
+    assert made.startswith(f"reference {definition.VERSION}: scikit-learn {version('scikit-learn')}, SciPy ")
+    assert made.endswith(" Haswell")
+    assert f", NumPy {version('numpy')} on " in made
+    assert threaded == made.replace(" on ", f", threadpoolctl {version('threadpoolctl')} on ", 1)

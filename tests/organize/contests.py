@@ -47,7 +47,7 @@ def write_orders(data: Path, teams: Path, count: int, seed: int = 0) -> None:
 
 def score(path: Path, **how) -> tuple[list[Score], Watched]:
     contest, watched = manifest.read(path), Watched()
-    with closing(Store(contest.store)) as store:
+    with closing(Store(contest.store, make=True)) as store:
         plan = planning.read(contest, watched)
         run.run(contest, plan, store, run.How(backend="cpu", **how), watched)
         return standings.current(plan, store), watched

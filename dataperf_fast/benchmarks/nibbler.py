@@ -91,6 +91,11 @@ class Nibbler(Benchmark):
         brought = _round(data) if submissions is None else _brought(data, submissions)
         if brought.problems:
             yield TaskResult("", [self.invalid("", name, problem, engine) for name, problem in brought.problems])
+        broken = _violations(brought.whole)
+        if not options.train:
+            pending = [[self.pending(task, name, engine) for name in brought.entrants] for task in TASKS]
+            yield from map(TaskResult, TASKS, pending)
+            return
         space = _space(brought.corpus, options)
         engine.progress.begin("raters")
         panel = scores.panel(brought.rated, method)
@@ -101,7 +106,6 @@ class Nibbler(Benchmark):
             judge = _plainly(brought.rated, method, space)
         scored = list(_scored(brought.entrants, judge, engine))
         records = [self._record(task, one, engine) for task in TASKS for one in scored]
-        broken = rules.violations(brought.whole.submitted, brought.whole.attempted)
         for record, one in zip(records, scored, strict=False):  # those of fooling
             if lines := [violation.line for violation in broken if violation.participant == one.name]:
                 record.details["violations"] = lines
@@ -109,8 +113,6 @@ class Nibbler(Benchmark):
                 record.details["prompts"] = one.judged.prompts[:_MOST_PROMPTS]
         for task in TASKS:
             yield TaskResult(task, [record for record in records if record.task == task])
-        for violation in broken:
-            warnings.warn(violation.line, stacklevel=1)
         engine.progress.begin("repeated prompts")
         engine.progress.planned(brought.whole.submitted.num_rows)
         judged_by_name = {one.name: one.judged for one in scored}
@@ -188,6 +190,14 @@ class Nibbler(Benchmark):
             found[number]["rank with one part left out"] = f"{of.without_one[0]} to {of.without_one[1]}"
             found[number]["rank by 9 of 10 random weights"] = f"{of.drawn[0]} to {of.drawn[1]}"
         return found
+
+
+def _violations(whole: files.Round) -> list[rules.Violation]:
+    """The rules that were broken, each with a warning."""
+    broken = rules.violations(whole.submitted, whole.attempted)
+    for violation in broken:
+        warnings.warn(violation.line, stacklevel=1)
+    return broken
 
 
 def _number(value: float) -> str:

@@ -49,12 +49,19 @@ class Record:
 class ResultCache:
     """Finished retrains in one SQLite file, by content key. Safe for several processes and for a kill at any moment.
 
-    A cache that cannot be opened or written is given up with a warning: it saves time, it is never needed.
+    A cache that cannot be opened or written is given up with a warning: it saves time, it is never needed. It is opened
+    when the first retrain asks for it, and made if need be: who trains nothing leaves no file.
     """
 
     def __init__(self, path: Path | None = None):
         self.path = path or default_cache_path()
         self._connection: sqlite3.Connection | None = None
+        self._tried = False
+
+    def _open(self) -> None:
+        if self._tried:
+            return
+        self._tried = True
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=30)
@@ -69,6 +76,7 @@ class ResultCache:
 
     def get(self, keys: list[bytes]) -> dict[bytes, bytes]:
         """The outcomes of those keys that are known."""
+        self._open()
         found: dict[bytes, bytes] = {}
         try:
             for start in range(0, len(keys), 500):  # SQLite's oldest limit is 999 parameters
@@ -84,6 +92,7 @@ class ResultCache:
 
     def put(self, items: dict[bytes, bytes]) -> None:
         """Add outcomes, in one transaction."""
+        self._open()
         try:
             if self._connection is not None:
                 with self._connection:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -522,3 +523,27 @@ def test_an_image_is_looked_for_and_nothing_is_run(good, tmp_path, capsys, monke
     ]
     assert said(capsys, path, "run")[:2] == (status, lines)
     assert not (programs / "podman.ran").exists()
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize("place", ["teams/broken/*_mine.txt", "teams/broken", "teams", "data/embeddings/*_test_*"])
+def test_what_may_not_be_read_is_one_line(good, place, capsys, monkeypatch):
+    folder = Path(tempfile.mkdtemp(prefix="contest-"))
+    monkeypatch.setenv("DATAPERF_FAST_CACHE", str(folder / "cache"))
+    try:
+        case = Case(folder / "contest", "debugging", good["debugging"])
+        case.team()
+        path = case.write()
+        for writable in (folder, case.folder):
+            writable.chmod(0o777)
+        closed = sorted(case.folder.glob(place))[0]
+        closed.chmod(0)
+        with contests.as_nobody():
+            checked, ran = said(capsys, path, "check"), said(capsys, path, "run")
+        assert checked[:2] == ran[:2] == (2, checked[1])
+        [line] = checked[1]
+        assert f"{closed}: cannot be read (Permission denied)" in line
+    finally:
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o777)
+        shutil.rmtree(folder)

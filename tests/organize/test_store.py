@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -255,19 +255,6 @@ def test_stores_beside_are_named_the_most_alike_first(tmp_path):
     assert beside(f"sqlite:///{tmp_path}/nowhere/store.sqlite") == beside("postgresql://host/db") == []
 
 
-@contextmanager
-def as_nobody():
-    """Without root's rights, by which everything may be written."""
-    if os.getuid():
-        yield
-        return
-    os.setresuid(65534, 65534, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-
-
 @pytest.mark.parametrize("log", [False, True], ids=["closed", "as a killed run leaves it"])
 def test_a_store_that_may_not_be_written_is_read(log):
     folder = Path(tempfile.mkdtemp(prefix="store-"))
@@ -287,7 +274,7 @@ def test_a_store_that_may_not_be_written_is_read(log):
             path.chmod(0o444)
         folder.chmod(0o555)
         before = {path: path.read_bytes() for path in folder.iterdir() if not path.name.endswith("-shm")}
-        with as_nobody():
+        with contests.as_nobody():
             with closing(Store(url)) as read:
                 assert read.scores("Spring") == [SCORE]
             for opened in (Store.before_making, lambda url: Store(url, make=True)):

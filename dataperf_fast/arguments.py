@@ -175,9 +175,9 @@ def _add_organize(add: _Add) -> None:
         "organize run contest.yaml --cluster tcp://scheduler:8786",
     )
     organize.add_argument(
-        "action", choices=("run", "check", "export", "logs"), help="run: score what has no score yet; check: only read "
-        "manifest, data and submissions; export: write every score of the store to a parquet file; logs: what "
-        "algorithms printed",
+        "action", choices=("run", "check", "export", "logs"), help="run: score what has no score yet; check: say what "
+        "run will find wrong, training and running nothing; export: write every score of the store to a parquet file; "
+        "logs: what algorithms printed",
     )  # fmt: skip
     organize.add_argument("manifest", type=Path, metavar="MANIFEST", help="the contest's YAML file (docs/organize.md)")
     organize.add_argument("--backend", default="auto", choices=BACKENDS)

@@ -28,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dataperf_fast.formats.errors import InputError
 
     try:
-        if getattr(options, "out", None) is not None:
-            _require_place(options.out)
+        for name in ("out", "dynabench"):
+            if getattr(options, name, None) is not None:
+                _require_place(getattr(options, name))
         return command(options)
     except InputError as error:
         if options.debug:
@@ -52,16 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _require_place(out: Path) -> None:
     """Refuse an output folder that cannot be made or written, before any work is done for it."""
-    import os
-
     from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.formats.files import has_place
 
-    try:
-        nearest = next(place for place in (out, *out.absolute().parents) if place.exists())
-        possible = nearest.is_dir() and os.access(nearest, os.W_OK)
-    except OSError:  # a name too long, a parent that may not be looked into
-        possible = False
-    if not possible:
+    if not has_place(out):
         raise InputError(out, "cannot be written", expected="a folder, or a place for one")
 
 

@@ -59,13 +59,20 @@ def decimal(score: float) -> Fraction:
 class ResultCache:
     """Finished retrains in one SQLite file, by content key. Safe for several processes and for a kill at any moment.
 
-    A cache that cannot be opened or written is given up with a warning: it saves time, it is never needed. What is
-    damaged in it, or was put there by others, is not known.
+    A cache that cannot be opened or written is given up with a warning: it saves time, it is never needed. It is opened
+    when the first retrain asks for it, and made if need be: who trains nothing leaves no file. What is damaged in it,
+    or was put there by others, is not known.
     """
 
     def __init__(self, path: StrPath | None = None):
         self.path = default_cache_path() if path is None else Path(path)
         self._connection: sqlite3.Connection | None = None
+        self._tried = False
+
+    def _open(self) -> None:
+        if self._tried:
+            return
+        self._tried = True
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=30)
@@ -80,6 +87,7 @@ class ResultCache:
 
     def get(self, keys: list[bytes]) -> dict[bytes, bytes]:
         """The outcomes of those keys that are known."""
+        self._open()
         found: dict[bytes, bytes] = {}
         try:
             for start in range(0, len(keys), 500):  # SQLite's oldest limit is 999 parameters
@@ -95,6 +103,7 @@ class ResultCache:
 
     def put(self, items: dict[bytes, bytes]) -> None:
         """Add outcomes, in one transaction."""
+        self._open()
         try:
             if self._connection is not None:
                 rows = [(key, outcome + _seal(key, outcome)) for key, outcome in items.items()]

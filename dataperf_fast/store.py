@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
+from dataperf_fast import databases
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.formats.files import whole_file
 
 _ROWS_AT_ONCE = 5000  # of an export
-_ATTEMPTS, _ATTEMPTS_AT_WAL = 10, 100
+_ATTEMPTS = 10
 _metadata = sql.MetaData()
 
 
@@ -137,21 +137,48 @@ _PLACE = _UNIT[:-2]  # all but the submission and its digest
 
 
 class Store:
-    """The scores behind a database URL; several runs may write at once, and a unit's scores come all or not at all."""
+    """The scores behind a database URL; several runs may write at once, and a unit's scores come all or not at all.
 
-    def __init__(self, url: str):
+    Whoever reads makes nothing, no file and no table; who writes says ``make``, and ``made`` tells whether there was
+    none before. ``named`` is what errors call it. Raises ``InputError`` where there is no store, or none can be opened.
+    """
+
+    def __init__(self, url: str, named: str = "", make: bool = False):
+        named = named or databases.shown(url)
+        path = databases.file_of(url)
+        if not make and path is not None and not path.exists():
+            raise _absent(url, named)
+        self._database = databases.engine(url, named, make)
         try:
-            self._database = sql.create_engine(url, **_options(url))
-            if self._database.dialect.name == "sqlite":
-                _take_turns(self._database)
-            with self._database.execution_options(writes=True).begin() as connection:
-                _metadata.create_all(connection)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            expected = "a SQLAlchemy URL whose driver is installed, sqlite:///store.sqlite for instance"
-            raise InputError("store", f"cannot be opened ({error})", expected=expected) from error
-        except SQLAlchemyError as error:
-            shown = self._database.url.render_as_string(hide_password=True)
-            raise InputError(shown, f"cannot be opened ({_first_line(error)})") from error
+            with databases.refusals(named), self._database.execution_options(writes=make).begin() as connection:
+                self.made = not _is_there(connection, named)
+                if make:
+                    _metadata.create_all(connection)
+                elif self.made:
+                    raise _absent(url, named)
+        except InputError:
+            self.close()
+            raise
+
+    @classmethod
+    def before_making(cls, url: str, named: str = "") -> Store | None:
+        """What ``make`` would find: a store, opened to read, or None where one would be made. Nothing is.
+
+        Raises ``InputError`` where ``make`` would.
+        """
+        named = named or databases.shown(url)
+        path = databases.file_of(url)
+        databases.engine(url, named, writes=True).dispose()
+        if path is not None and not path.exists():
+            return None
+        database = databases.engine(url, named, writes=False)
+        with databases.refusals(named), database.execution_options(writes=True).connect() as connection:
+            there = _is_there(connection, named)
+            if database.dialect.name in databases.TAKES_TABLES_BACK:
+                _metadata.create_all(connection)  # which shows whether it may be done
+            connection.rollback()
+        database.dispose()
+        return cls(url, named) if there else None
 
     def close(self) -> None:
         """Give the connections back."""
@@ -194,6 +221,11 @@ class Store:
         with self._database.connect() as connection:
             return [_score(row) for row in connection.execute(query).mappings()]
 
+    def contests(self) -> list[str]:
+        """The names of the contests that have scores."""
+        with self._database.connect() as connection:
+            return list(connection.execute(sql.select(_scores.c.contest).distinct().order_by("contest")).scalars())
+
     def run_of(self, key: str) -> Run | None:
         """What came of an algorithm's run, if it ran."""
         with self._database.connect() as connection:
@@ -217,7 +249,10 @@ class Store:
         self._write(replace)
 
     def export(self, path: Path) -> int:
-        """Write every score to a parquet file, details and software as JSON; returns the number of rows."""
+        """Write every score to a parquet file, details and software as JSON; returns the number of rows.
+
+        Raises ``InputError`` rather than write none over a file that is there.
+        """
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -227,6 +262,8 @@ class Store:
             for rows in self._chunks():
                 writer.write_table(pa.Table.from_pylist(rows, schema=schema))
                 count += len(rows)
+            if not count and path.exists():
+                raise InputError(path, "stays as it is: the store holds no score to export")
         return count
 
     def _chunks(self) -> Iterator[list[dict[str, Any]]]:
@@ -258,40 +295,38 @@ def _run(row: sql.RowMapping) -> Run:
     return Run(**{name.name: row[name.name] for name in fields(Run)})
 
 
-def _options(url: str) -> dict[str, Any]:
-    return {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+def beside(url: str) -> list[str]:
+    """The names of other stores in the folder of a SQLite file, those most like its own first."""
+    path = databases.file_of(url)
+    if path is None:
+        return []
+    try:
+        others = [other for other in path.parent.iterdir() if other != path]
+    except OSError:  # no such folder
+        return []
+    found = [other.name for other in others if databases.holds_tables(other, _metadata.tables)]
+    return sorted(found, key=lambda name: (-SequenceMatcher(None, name, path.name).ratio(), name))
 
 
-def _take_turns(database: sql.Engine) -> None:
-    """SQLite: writers wait for each other from the start, or one that has read and then writes is refused at once.
+def _absent(url: str, named: str) -> InputError:
+    found = beside(url)
+    made = "one that `organize run` makes"
+    expected = f"{found[0]}, which lies beside it, or {made}" if found else f"{made}, or another key: is it mistyped?"
+    return InputError(named, "no store there", expected=expected)
 
-    Readers wait for nobody: they see the store as it was when they began.
-    """
 
-    def connected(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # the driver begins no transaction of its own
-        for left in reversed(range(_ATTEMPTS_AT_WAL)):
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                break
-            except sqlite3.OperationalError:  # another is at it: for this alone SQLite does not wait
-                if not left:
-                    raise
-                time.sleep(0.05)
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    def begins(connection: sql.Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    sql.event.listen(database, "connect", connected)
-    sql.event.listen(database, "begin", begins)
+def _is_there(connection: sql.Connection, named: str) -> bool:
+    """Whether our tables are; raises ``InputError`` where one of that name is another's."""
+    found = sql.inspect(connection)
+    ours = [table for table in _metadata.sorted_tables if found.has_table(table.name)]
+    for table in ours:
+        columns = {column["name"] for column in found.get_columns(table.name)}
+        if missing := [column.name for column in table.columns if column.name not in columns]:
+            expected = "a database of its own, or one that `organize run` has filled"
+            raise InputError(named, f"is no store: its table {table.name} has no column", "", missing[0], expected)
+    return len(ours) == len(_metadata.tables)
 
 
 def _arrow_type(pa: Any, column: sql.Column[Any]) -> Any:
     kinds = {sql.Integer: pa.int64(), sql.Double: pa.float64(), sql.Boolean: pa.bool_()}
     return kinds.get(type(column.type), pa.string())
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "organize": {
         "backend",
         "benchmarks",
+        "databases",
         "engine",
         "formats",
         "organize",
@@ -43,7 +44,8 @@ MAY_IMPORT = {
         "",
     },
     "generation": {"formats", "generation"},
-    "store": {"formats"},
+    "store": {"databases", "formats"},
+    "databases": {"formats"},
     "sandbox": {"formats", "sandbox"},
     "arguments": {"backend", "benchmarks", ""},
     "parity": {"backend", "benchmarks", "engine", "formats", "plan", "results", ""},

@@ -141,9 +141,16 @@ def test_a_new_version_of_a_model_forgets_the_old_results(tmp_path):
 def test_a_broken_cache_costs_time_and_nothing_else(tmp_path):
     path = tmp_path / "retrains.sqlite"
     path.write_bytes(b"not a database " * 100)
+    cache = ResultCache(path)
     with pytest.warns(UserWarning, match="finished retrains are not kept"):
-        cache = ResultCache(path)
-    assert Engine(backend(), cache).run(Plan(pool(), Sums(), LABELS)).values["value"].tolist() == VALUES
+        outcomes = Engine(backend(), cache).run(Plan(pool(), Sums(), LABELS))
+    assert outcomes.values["value"].tolist() == VALUES
+
+
+def test_a_cache_that_nobody_asks_leaves_no_file(tmp_path):
+    cache = ResultCache(tmp_path / "cache" / "retrains.sqlite")
+    cache.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_outcome_of_another_size_is_trained_again(tmp_path):

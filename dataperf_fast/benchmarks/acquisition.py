@@ -10,9 +10,10 @@ it buys in the markets before. A market without a legal plan draws nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def _evaluate_market(
     generators: dict[str, np.random.RandomState],
     model: str,
     engine: Engine,
+    options: Options,
 ) -> list[Record]:
     task = str(of_market.number)
     try:
@@ -67,7 +69,7 @@ def _evaluate_market(
     for submission in found:
         try:
             counts, cost = _read_plan(submission, of_market, market, model)
-            record = score_plan(task, submission, market, counts, generators[submission.name], model, engine)
+            record = score_plan(task, submission, market, counts, generators[submission.name], model, engine, options)
             record.details = {"cost": cost, "budget": market.budget.amount, **record.details}
         except InputError as error:
             record = BOARD.invalid(task, submission.name, error, engine)
@@ -107,8 +109,9 @@ def score_plan(
     generator: np.random.RandomState,
     model: str,
     engine: Engine,
+    options: Options,
 ) -> Record:
-    """Draw a legal plan's ten trials and score them."""
+    """Draw a legal plan's ten trials and, if models are trained, score them."""
     started = time.perf_counter()
     state = generator.get_state()
     features, rows, labels = trading.gather(market, [trading.draw(market, counts, generator) for _ in range(TRIALS)])
@@ -117,6 +120,8 @@ def score_plan(
             problem = f"draws only the label {drawn[0]:g} in trial {trial}"
             expected = "rows of two labels, or no model can be trained"
             raise InputError(submission.files[int(task)], problem, "line 1", expected=expected)
+    if not options.train:
+        return BOARD.pending(task, submission.name, engine)
     values: dict[str, Any] = {"retrains": TRIALS}
     if engine.backend.is_reference:
         generator.set_state(state)
@@ -185,7 +190,7 @@ class Acquisition(Benchmark):
         records: dict[str, list[Record]] = {submission.name: [] for submission in found}
         results: dict[str, dict[str, dict[str, Any]]] = {}
         for market in markets:
-            of_market = _evaluate_market(market, found, generators, model, engine)
+            of_market = _evaluate_market(market, found, generators, model, engine, options)
             for record in of_market:
                 records[record.submission].append(record)
                 if record.status == "ok":
@@ -198,6 +203,10 @@ class Acquisition(Benchmark):
     def tasks(self, data: Path) -> list[str]:
         """The markets' numbers."""
         return [str(market.number) for market in files.find_markets(data)]
+
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """The markets."""
+        return [partial(_open, market, engine) for market in files.find_markets(data)]
 
     def version(self, model: str | None) -> str:
         """The frozen model's."""

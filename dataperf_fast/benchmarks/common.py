@@ -64,7 +64,8 @@ class Options:
 
     ``by_folder`` names submissions after their folders on boards that else name them after their files (debugging);
     ``embedding`` makes vectors ``(n, d)`` of n texts, ``show_prompts`` lets pages and records have some (nibbler).
-    ``precision``, float32 or float64, is that of the reference's net (debugging).
+    ``precision``, float32 or float64, is that of the reference's net (debugging). Every board heeds ``train``: without
+    it all is read and checked as for a score, and what could have one becomes a pending record.
     """
 
     curve: bool = False
@@ -73,6 +74,7 @@ class Options:
     embedding: Callable[[Sequence[str]], np.ndarray] | None = None
     show_prompts: bool = False
     precision: str = "float32"
+    train: bool = True
 
 
 class Result(Protocol):
@@ -153,6 +155,10 @@ class Benchmark(ABC):
         """What algorithms are given of each task; nothing where the board takes none."""
         return []
 
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """What scoring reads of ``data`` whoever submits, a call a piece; what is broken raises ``InputError``."""
+        return []
+
     def without_cuda(self, model: str | None) -> str:
         """What of the board has no CUDA path, by name; nothing if it has one."""
         return self.name
@@ -196,6 +202,13 @@ class Benchmark(ABC):
             backend=engine.backend.name, error=error.line,
         )  # fmt: skip
 
+    def pending(self, task: str, submission: str, engine: Engine, **values: Any) -> Record:
+        """The record of a submission that could have a score, and has none yet."""
+        return Record(
+            self.name, task, submission, "pending", self.metric, None, self.higher_is_better,
+            backend=engine.backend.name, **values,
+        )  # fmt: skip
+
     def mean(self, records: Sequence[Record], tasks: int, engine: Engine) -> Record:
         """A submission's average over the board's tasks, rounded once; invalid unless every one of them was scored."""
         name = records[0].submission
@@ -208,6 +221,8 @@ class Benchmark(ABC):
         mean.arithmetic = "; ".join(decided_by) or mean.arithmetic
         if len(scores) == tasks:
             mean.score = float(statistics.mean(scores))
+        elif [record.status for record in records] == ["pending"] * tasks:
+            mean.status = "pending"
         else:
             mean.status, mean.error = "invalid", f"{name}: only {len(scores)} of {tasks} tasks were scored"
         mean.retrains, mean.distinct = sum(r.retrains for r in records), sum(r.distinct for r in records)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -132,7 +133,7 @@ def _evaluate_task(
 ) -> TaskResult:
     model = options.model or OWN_MODEL
     try:
-        task = files.read_task(folder, setup, task_setup, DIMENSION if model == OWN_MODEL else None)
+        task = _read_task(folder, setup, task_setup, model)
     except InputError as error:
         return TaskResult(task_setup.data_id, [_invalid(file, error, engine) for file in submissions])
     orders: dict[files.SubmissionFile, np.ndarray] = {}
@@ -144,7 +145,10 @@ def _evaluate_task(
             orders[file] = order
         except InputError as error:
             broken.append(_invalid(file, error, engine))
-    if not orders:
+    if not options.train:
+        timed = {file: {"method_seconds": _method_seconds(file.path)} for file in orders}
+        broken += [BOARD.pending(file.data_id, file.method, engine, details=of) for file, of in timed.items()]
+    if not (orders and options.train):
         return TaskResult(task.data_id, broken)
     if engine.backend.is_reference:
         result = _score_by_reference(task, orders, engine, options.curve, model, options.precision)
@@ -152,6 +156,11 @@ def _evaluate_task(
         result = score_task(task, orders, engine, options.curve, model)
     result.records += broken
     return result
+
+
+def _read_task(folder: Path, setup: files.Setup, task: files.TaskSetup, model: str) -> files.Task:
+    """Read a task; the board's own model takes vectors of its own length alone."""
+    return files.read_task(folder, setup, task, DIMENSION if model == OWN_MODEL else None)
 
 
 def _require_trainable(task: files.Task, order: np.ndarray, path: Path, model: str) -> None:
@@ -338,6 +347,11 @@ class Debugging(Benchmark):
     def tasks(self, data: Path) -> list[str]:
         """The set-up's data ids."""
         return [task.data_id for task in files.open_setup(data)[1].tasks]
+
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """The tasks."""
+        folder, setup = files.open_setup(data)
+        return [partial(_read_task, folder, setup, task, model or OWN_MODEL) for task in setup.tasks]
 
     def version(self, model: str | None) -> str:
         """The frozen model's."""

@@ -95,6 +95,11 @@ class Nibbler(Benchmark):
         brought = _round(data) if submissions is None else _brought(data, submissions)
         if brought.problems:
             yield TaskResult("", [self.invalid("", name, problem, engine) for name, problem in brought.problems])
+        broken = _violations(brought.whole)
+        if not options.train:
+            pending = [[self.pending(task, name, engine) for name in brought.entrants] for task in TASKS]
+            yield from map(TaskResult, TASKS, pending)
+            return
         space = _space(brought.corpus, options)
         engine.progress.begin("raters")
         panel = scores.panel(brought.rated, method)
@@ -105,7 +110,6 @@ class Nibbler(Benchmark):
             judge = _plainly(brought.rated, method, space)
         scored = list(_scored(brought.entrants, judge, engine))
         records = [self._record(task, one, engine, options.embedding) for task in TASKS for one in scored]
-        broken = rules.violations(brought.whole.submitted, brought.whole.attempted)
         for record, one in zip(records, scored, strict=False):  # those of fooling
             if lines := [violation.line for violation in broken if violation.participant == one.name]:
                 record.details["violations"] = lines
@@ -113,8 +117,6 @@ class Nibbler(Benchmark):
                 record.details["prompts"] = one.judged.prompts[:_MOST_PROMPTS]
         for task in TASKS:
             yield TaskResult(task, [record for record in records if record.task == task])
-        for violation in broken:
-            warnings.warn(violation.line, stacklevel=1)
         engine.progress.begin("repeated prompts")
         engine.progress.planned(brought.whole.submitted.num_rows)
         judged_by_name = {one.name: one.judged for one in scored}
@@ -211,6 +213,14 @@ class Nibbler(Benchmark):
 def _name_of(embedding: Embedding) -> str:
     """A function's place, as far as it has one."""
     return f"{getattr(embedding, '__module__', '')}:{getattr(embedding, '__qualname__', type(embedding).__qualname__)}"
+
+
+def _violations(whole: files.Round) -> list[rules.Violation]:
+    """The rules that were broken, each with a warning."""
+    broken = rules.violations(whole.submitted, whole.attempted)
+    for violation in broken:
+        warnings.warn(violation.line, stacklevel=1)
+    return broken
 
 
 def _number(value: float) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,8 @@ class Language:
         """Read the clips that any of the selections lists."""
         return files.read_clips(self.folder / "train_embeddings", files.wanted_clips(selections), None, threads)
 
-    def read_evaluation(self, dimension: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
-        """The evaluation clips' vectors ``(m, d)`` float32 and classes ``(m,)`` uint8."""
+    def read_evaluation(self, dimension: int | None, threads: int) -> tuple[np.ndarray, np.ndarray]:
+        """The evaluation clips' vectors ``(m, d)`` float32, any ``d`` if None, and classes ``(m,)`` uint8."""
         clips = files.read_clips(
             self.folder / "eval_embeddings", files.wanted_clips([self.evaluation]), dimension, threads
         )
@@ -131,7 +131,9 @@ def _sort_out(
     return list(usable.values()), refused
 
 
-def _evaluate_language(folder: Path, found: list[files.SubmissionFile], engine: Engine) -> list[Record]:
+def _evaluate_language(
+    folder: Path, found: list[files.SubmissionFile], engine: Engine, options: Options
+) -> list[Record]:
     """Score a language's submissions; what is wrong with its own files is said for all that are valid so far."""
     selections: dict[files.SubmissionFile, files.Selection] = {}
     records = []
@@ -151,6 +153,8 @@ def _evaluate_language(folder: Path, found: list[files.SubmissionFile], engine: 
         evaluation = board.read_evaluation(clips.features.shape[1], engine.backend.threads)
     except InputError as error:
         return records + [_invalid(file, error, engine) for file in selections or found]
+    if not options.train:
+        return records + [BOARD.pending(file.task, file.name, engine) for file in selections]
     sets = {file: training_set(selection, clips, board.class_of) for file, selection in selections.items()}
     return records + score_submissions(Pool(clips.features, *evaluation), sets, engine)
 
@@ -258,13 +262,21 @@ class Speech(Benchmark):
             of_language = [file for file in usable if file.language == language]
             if of_language:
                 engine.progress.begin(language)
-                records = _evaluate_language(folder, of_language, engine)
+                records = _evaluate_language(folder, of_language, engine, options)
                 for task in dict.fromkeys(file.task for file in of_language):
                     yield TaskResult(task, [record for record in records if record.task == task])
 
     def tasks(self, data: Path) -> list[str]:
         """Language and size of each board."""
         return [f"{language}_{size}" for language in files.find_languages(data) for size in files.BOARD_SIZES]
+
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """The languages' allowed sets and evaluation clips."""
+        threads = engine.backend.threads
+        return [
+            partial(lambda folder: Language(folder).read_evaluation(None, threads), folder)
+            for folder in files.find_languages(data).values()
+        ]
 
     def version(self, model: str | None) -> str:
         """The frozen model's."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,14 @@ def _evaluate_task(
     sets: dict[str, tuple[Path, files.TrainingSet]],
     pooled: Pooled,
     engine: Engine,
+    options: Options,
 ) -> list[Record]:
     try:
         test = files.read_test_set(path, dimension)
     except InputError as error:
         return [BOARD.invalid(task, name, error, engine) for name in sets]
+    if not options.train:
+        return [BOARD.pending(task, name, engine) for name in sets]
     pool = Pool(pooled.features, test.features, test.labels)
     chosen = {
         name: (np.array([pooled.row_of[image] for image in of.ids], np.int32), of.labels)
@@ -214,7 +218,7 @@ class Vision(Benchmark):
             result = TaskResult(task, [record for (_, of), record in invalid.items() if of == task])
             if of_task:
                 result.records += _evaluate_task(
-                    task, root / setup.tasks[task].test, setup.dim, of_task, pooled, engine
+                    task, root / setup.tasks[task].test, setup.dim, of_task, pooled, engine, options
                 )
             for record in result.records:
                 records[record.submission].append(record)
@@ -229,6 +233,12 @@ class Vision(Benchmark):
     def tasks(self, data: Path) -> list[str]:
         """The set-up's concepts."""
         return list(files.open_setup(data)[1].tasks)
+
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """The pool, less its vectors, and the test sets."""
+        root, setup = files.open_setup(data)
+        tests = [partial(files.read_test_set, root / task.test, setup.dim) for task in setup.tasks.values()]
+        return [partial(files.read_embeddings, root / setup.emb_file, (), setup.dim), *tests]
 
     def version(self, model: str | None) -> str:
         """The frozen model's."""

@@ -5,10 +5,13 @@ What it says is ours. A parser's reason may follow in brackets, for people: it c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from json import JSONDecodeError
 from pathlib import Path
 
 _LONGEST_VALUE = 80
+_LIKENESS = 0.7  # of a mistyped name and the one that was meant; 1 is the same
 
 
 class InputError(ValueError):
@@ -52,3 +55,8 @@ def shorten(value: object) -> str:
     """Show a value from a user's file on one line: escaped, and cut where it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def meant(value: object, known: Iterable[str]) -> str:
+    """Which of the ``known`` names a mistyped one is most like; nothing where it is like none."""
+    return next(iter(get_close_matches(str(value), list(known), 1, _LIKENESS)), "")

@@ -54,6 +54,15 @@ def require_file(path: Path, what: str) -> None:
         raise InputError(path, "is a folder" if path.is_dir() else "no such file", expected=what)
 
 
+def has_place(folder: Path) -> bool:
+    """Whether a folder is there and may be written, or can be made."""
+    try:
+        nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        return nearest.is_dir() and os.access(nearest, os.W_OK)
+    except OSError:  # a name too long, a parent that may not be looked into
+        return False
+
+
 def cache_folder() -> Path:
     """The folder of what saves time and may be deleted: ``$DATAPERF_FAST_CACHE``, or one in the user's cache."""
     if folder := os.environ.get("DATAPERF_FAST_CACHE"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 _EXPECTED = {
     "string_type": "text",
@@ -38,3 +41,18 @@ def expected(first: Any) -> str:
     """What the field of ``first``, an entry of ``ValidationError.errors()``, was expected to hold."""
     words = _EXPECTED.get(first["type"])
     return words.format(**first.get("ctx", {})) if words else str(first["msg"])
+
+
+def fields_at(schema: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """The fields that are known beside the one at ``location``, which is not."""
+    for part in location[:-1]:
+        if part in schema.model_fields:
+            schema = _model_in(schema.model_fields[str(part)].annotation) or schema
+    return list(schema.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that an annotation, such as a list of it, is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)

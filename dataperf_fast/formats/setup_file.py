@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from dataperf_fast.formats.errors import InputError, shorten
+from dataperf_fast.formats.errors import InputError, meant, shorten
 from dataperf_fast.formats.files import read_text
-from dataperf_fast.formats.schema_errors import expected
+from dataperf_fast.formats.schema_errors import expected, fields_at
 
 Schema = TypeVar("Schema", bound=BaseModel)
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -52,7 +52,9 @@ def read_setup(path: Path, schema: type[Schema], what: str, private: bool = Fals
         if first["type"] == "missing":
             raise InputError(path, "is missing", place, expected=what) from error
         if first["type"] == "extra_forbidden":
-            raise InputError(path, "is no known field", place, expected=what) from None
+            known = fields_at(schema, first["loc"])
+            guess = meant(first["loc"][-1], known) or " or ".join(known)
+            raise InputError(path, "is no known field", place, expected=guess) from None
         if private:
             raise InputError(path, "is not as it should be", place, expected=expected(first)) from None
         raise InputError(path, "holds", place, first["input"], expected(first)) from error

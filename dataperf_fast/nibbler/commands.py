@@ -28,8 +28,9 @@ GENERATED = "generated.jsonl"
 
 def run(options: argparse.Namespace) -> int:
     """Make images of prompts, write a work list, or take ratings in."""
-    if options.data.exists() and not options.data.is_dir():
-        raise InputError(options.data, "is no folder", expected="a round's folder")
+    if not options.data.is_dir() and (options.data.exists() or options.action != "generate"):  # which begins a round
+        problem = "is no folder" if options.data.exists() else "no such folder"
+        raise InputError(options.data, problem, expected="a round's folder")
     action = {"generate": _generate, "worklist": _write, "accept": _accept}[options.action]
     return action(options)
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dataperf_fast import sandbox
 from dataperf_fast.benchmarks.common import Challenge
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.formats.files import read_text, whole_file
+from dataperf_fast.formats.files import has_place, read_text, whole_file
 from dataperf_fast.formats.setup_file import read_setup
 from dataperf_fast.organize.manifest import Board, Contest
 from dataperf_fast.organize.submissions import Submission, text
@@ -62,6 +62,22 @@ def identity(submission: Submission, part: Board) -> str:
     return hashlib.sha256(json.dumps(given).encode()).hexdigest()
 
 
+def ready(contest: Contest, part: Board, challenges: list[Challenge], submission: Submission) -> sandbox.Algorithm:
+    """What a participant hands in to be run, when all that can be known before a run is in order.
+
+    Raises ``InputError`` where he does not say what is run, ``UnavailableError`` for what is the organizer's to mend.
+    """
+    algorithm = _algorithm(submission, part)
+    if not has_place(contest.work):
+        raise sandbox.UnavailableError(contest.work, "cannot be written", expected="a folder for algorithms' answers")
+    for path in (path for challenge in challenges for path in challenge.files.values()):
+        if not path.exists():
+            expected = "what algorithms are shown of a task"
+            raise sandbox.UnavailableError(path, "no such file or folder", expected=expected)
+    sandbox.require(algorithm)
+    return algorithm
+
+
 def run(
     contest: Contest, part: Board, dataset: str, challenges: list[Challenge], submission: Submission, store: Store,
     digest: Callable[[tuple[Path, ...]], str], done: Callable[[], None],
@@ -69,9 +85,9 @@ def run(
     """Run an algorithm on every task of a data set on which it has not yet run; ``done`` is called after each.
 
     ``digest`` is ``submissions.digest``, which remembers from one algorithm to the next what they are all shown.
-    Raises ``InputError`` where nothing can be run here, or the participant does not say what.
+    Raises what ``ready`` does.
     """
-    algorithm = _algorithm(submission, part)
+    algorithm = ready(contest, part, challenges, submission)
     whose = identity(submission, part)
     folder = contest.work / "answers" / f"{part.board}-{whose[:16]}" / dataset / submission.name
     problems = {}
@@ -136,8 +152,6 @@ def _stage(source: Path, target: Path) -> None:
         except OSError:
             shutil.copyfile(file, to)
 
-    if not source.exists():
-        raise sandbox.UnavailableError(source, "no such file or folder", expected="what algorithms are shown of a task")
     if source.is_dir():
         shutil.copytree(source, target, copy_function=link)
     else:

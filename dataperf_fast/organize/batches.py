@@ -7,6 +7,7 @@ the cache of finished retrains.
 from __future__ import annotations
 
 import socket
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from dataperf_fast import benchmarks
 from dataperf_fast.benchmarks.common import Benchmark, Options
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats.errors import InputError
+from dataperf_fast.organize.submissions import text
 from dataperf_fast.results import Record, Status
 
 
@@ -23,6 +25,7 @@ class Batch:
     """Submissions' folders, each named as no other of them, to score on the tasks in ``data``, the set ``tasks``.
 
     ``version`` is what the scores will be kept under (``Benchmark.version_on``).
+    Without ``train`` they are read and checked as for a score, and those that could have one are pending.
     """
 
     board: str
@@ -35,6 +38,7 @@ class Batch:
     backend: str = "auto"
     jobs: int | None = None
     cache: bool = True
+    train: bool = True
 
 
 def score(batch: Batch) -> dict[Path, list[Record]]:
@@ -70,12 +74,14 @@ def refusals(board: Benchmark, data: Path, name: str, status: Status, error: str
 
 def _score(board: Benchmark, batch: Batch, folders: Sequence[Path], engine: Engine) -> dict[Path, list[Record]]:
     """Score folders together; where one stops them all, halves by themselves, down to the one that does."""
-    options = Options(batch.curves, batch.model, by_folder=True)
+    options = Options(batch.curves, batch.model, by_folder=True, train=batch.train)
     by_name: dict[str, list[Record]] = {folder.name: [] for folder in folders}
     try:
         for result in board.evaluate(batch.data, folders, engine, options):
             for record in result.records:
-                if record.task != "mean":  # over these tasks only: the contest's is over all
+                if not record.submission:  # nobody's doing, a rating in the data for instance
+                    warnings.warn(text(record.error or ""), stacklevel=1)
+                elif record.task != "mean":  # over these tasks only: the contest's is over all
                     by_name[record.submission].append(record)
     except Exception as error:  # whatever a stranger's files make a board do, the others are scored
         if len(folders) > 1:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dataperf_fast import benchmarks
+from dataperf_fast import benchmarks, databases
 from dataperf_fast.benchmarks.common import Benchmark
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.formats.setup_file import place, read_setup
@@ -100,6 +100,11 @@ class Contest:
         if url.startswith(prefix) and not url.startswith(prefix + "/") and ":memory:" not in url:
             return prefix + str(self.path.parent / url.removeprefix(prefix))
         return url
+
+    @property
+    def store_named(self) -> str:
+        """What errors call the store: where the manifest says so, and what, less a password."""
+        return f"{self.path}: {place(self.path, ('store',))} {databases.shown(self.manifest.store)!r}"
 
     @property
     def work(self) -> Path:

@@ -14,6 +14,7 @@ from dataperf_fast import backend as backends
 from dataperf_fast import benchmarks
 from dataperf_fast.backend import Backend
 from dataperf_fast.benchmarks.common import Benchmark
+from dataperf_fast.formats.errors import meant
 from dataperf_fast.organize import algorithms, submissions
 from dataperf_fast.organize.manifest import Board, Contest, TaskSet
 from dataperf_fast.organize.submissions import Submission
@@ -96,7 +97,9 @@ def strangers(plan: list[Work]) -> list[str]:
     for part, names in {id(work.part): (work.part, _names(work)) for work in plan}.values():
         for field_name in ("baselines", "dynabench"):
             for name in sorted(set(getattr(part, field_name)) - names):
-                lines.append(f"{part.board}: {field_name}: no submission is named {name!r}")
+                guess = meant(name, names)
+                expected = f"; expected {guess!r}" if guess else ""
+                lines.append(f"{part.board}: {field_name}: no submission is named {name!r}{expected}")
     return lines
 
 

@@ -38,7 +38,7 @@ def find(folders: Sequence[Path], largest: int, algorithms: bool = False) -> lis
     """
     found: dict[str, Submission] = {}
     for folder in folders:
-        for path in sorted(folder.iterdir()):
+        for path in _entries(folder):
             if path.name.startswith("."):
                 continue
             name = _short(text(path.name))
@@ -53,6 +53,13 @@ def find(folders: Sequence[Path], largest: int, algorithms: bool = False) -> lis
                 line = text(error.line)
                 found[key] = Submission(key, path, hashlib.sha256(line.encode()).hexdigest(), line, algorithms)
     return sorted(found.values(), key=lambda submission: submission.name)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(folder, error) from error
 
 
 def _short(name: str) -> str:
@@ -73,8 +80,12 @@ def digest(paths: Sequence[Path]) -> str:
         for file in [path] if not path.is_dir() else sorted(path.rglob("*")):
             if file.is_file():
                 name = file.relative_to(path.parent)
-                with file.open("rb") as opened:
-                    whole.update(os.fsencode(name) + b"\0" + hashlib.file_digest(opened, "sha256").digest())
+                try:
+                    with file.open("rb") as opened:
+                        content = hashlib.file_digest(opened, "sha256").digest()
+                except OSError as error:
+                    raise _unreadable(file, error) from error
+                whole.update(os.fsencode(name) + b"\0" + content)
             elif not file.is_dir():
                 raise InputError(file, "no such file", expected="a file that scores depend on")
     return whole.hexdigest()

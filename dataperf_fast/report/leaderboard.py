@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ _LANDMARKS = 10  # baselines and paper figures with a line in the picture
 _BINS = 90
 _STACK = 12  # dots on each other; more become columns
 _REPR = 18  # decimals that stand for all that Python writes of a float
+_MARK = re.compile('<meta name="dataperf-fast" content="([0-9]+) scores of ([^"]*)">')
+_HEAD = 4096  # characters of a page that hold it
 _PANEL = (46.0, 330.0, 26.0, 156.0)  # left, right, top, bottom of a curve's axes
 
 
@@ -110,21 +113,35 @@ def write(folder: Path, name: str, settings: Sequence[Setting], made: str) -> li
         if not re.fullmatch("[a-z0-9-]+", slug) or slug == "index" or slugs.count(slug) > 1:
             raise ValueError(f"the slug {slug!r} is not the name of one page: [a-z0-9-]+, no other's, and not index")
     environment = _environment()
-    paths = []
-
-    def page(file: str, template: str, values: Mapping[str, object]) -> None:
-        whole = {"name": name, "made": made, "settings": settings, **values}
-        paths.append(folder / file)
-        write_text(paths[-1], environment.get_template(template).render(whole))
-
     boards = [_board(setting) for setting in settings]
-    page("index.html", "index.html", {"boards": boards})
+    common = {"name": name, "made": made, "settings": settings, "scores": scores_in(settings)}
+
+    def page(template: str, values: Mapping[str, object]) -> str:
+        return environment.get_template(template).render({**common, **values})
+
+    files = {"index.html": page("index.html", {"boards": boards})}
     for setting, board in zip(settings, boards, strict=True):
-        page(f"{setting.slug}.html", "setting.html", {**board, **_page(setting, board["rows"])})
-    for file in ("style.css", "table.js"):
-        paths.append(folder / file)
-        write_text(paths[-1], (_TEMPLATES / file).read_text(encoding="utf-8"))
-    return paths
+        files[f"{setting.slug}.html"] = page("setting.html", {**board, **_page(setting, board["rows"])})
+    files |= {file: (_TEMPLATES / file).read_text(encoding="utf-8") for file in ("style.css", "table.js")}
+    for file, text in files.items():  # when all of them are made: no half of a site
+        write_text(folder / file, text)
+    return [folder / file for file in files]
+
+
+def scores_in(settings: Sequence[Setting]) -> int:
+    """How many entries of a contest's own have a score."""
+    rows = [row for setting in settings for row in _rows(setting)]
+    return sum(row.rank is not None for row in rows)
+
+
+def lying_in(folder: Path) -> tuple[str, int]:
+    """The contest whose pages lie in a folder, and how many scores they show; no name where there are none."""
+    try:
+        with (folder / "index.html").open(encoding="utf-8") as file:
+            found = _MARK.search(file.read(_HEAD))
+    except (OSError, ValueError):  # not there, or no text
+        found = None
+    return (unescape(found[2]), int(found[1])) if found else ("", 0)
 
 
 def ranking(setting: Setting) -> list[tuple[int | None, Entry]]:

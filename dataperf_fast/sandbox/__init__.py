@@ -10,25 +10,39 @@ import os
 from pathlib import Path
 
 from dataperf_fast.formats.errors import InputError
-from dataperf_fast.sandbox import bubblewrap, podman
+from dataperf_fast.sandbox import bubblewrap, images, podman
 from dataperf_fast.sandbox.images import number
 from dataperf_fast.sandbox.staging import staged
 from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, UnavailableError
 
-__all__ = ["Algorithm", "Limits", "Ran", "UnavailableError", "available", "number", "run"]
+__all__ = ["Algorithm", "Limits", "Ran", "UnavailableError", "available", "number", "require", "run"]
+
+
+def require(algorithm: Algorithm) -> None:
+    """See to what can be known before an algorithm runs.
+
+    Raises ``InputError`` where there is nothing to run, ``UnavailableError`` where nothing contains it here, or podman
+    has no such image.
+    """
+    if not algorithm.image and not algorithm.command:
+        raise InputError(algorithm.folder, "says neither command nor image", expected="one of them")
+    if lacking := podman.missing() if algorithm.image else bubblewrap.missing():
+        raise UnavailableError(algorithm.folder, f"cannot be run: {lacking}")
+    for path in algorithm.mounts:
+        if not path.is_dir():
+            raise UnavailableError(path, "no such folder", expected="a folder that algorithms may read")
+    if algorithm.image:
+        images.require(algorithm)
 
 
 def run(algorithm: Algorithm, inputs: Path, answer: str, limits: Limits | None = None) -> Ran:
     """Run an algorithm on the files in ``inputs``, which it sees at /input, until it has left /output/``answer``.
 
-    Raises ``InputError`` where there is nothing to run, ``UnavailableError`` where nothing contains it. What the
-    algorithm does wrong is in what is returned.
+    Raises what ``require`` does, and ``InputError`` for an archive that is no image. What the algorithm does wrong is
+    in what is returned.
     """
-    if not algorithm.image and not algorithm.command:
-        raise InputError(algorithm.folder, "says neither command nor image", expected="one of them")
-    contain, missing = (podman.run, podman.missing) if algorithm.image else (bubblewrap.run, bubblewrap.missing)
-    if lacking := missing():
-        raise UnavailableError(algorithm.folder, f"cannot be run: {lacking}")
+    require(algorithm)
+    contain = podman.run if algorithm.image else bubblewrap.run
     with staged(algorithm.folder, inputs) as places:
         return contain(algorithm, places, os.path.basename(answer), limits or Limits())
 

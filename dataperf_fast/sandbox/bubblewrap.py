@@ -5,6 +5,7 @@ What it writes stays in memory and goes with it; its answer comes out through st
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -43,7 +44,12 @@ def missing() -> str:
     absent = [name for name in ("bwrap", "prlimit") if shutil.which(name) is None]
     if absent:
         return f"a command runs only under bubblewrap with prlimit, and {absent[0]} is not installed"
-    command = ["bwrap", *_ALONE, "--ro-bind", "/", "/", "--size", "4096", "--tmpfs", "/tmp", "true"]
+    return _does_not_work(str(shutil.which("bwrap")))
+
+
+@functools.cache
+def _does_not_work(path: str) -> str:
+    command = [path, *_ALONE, "--ro-bind", "/", "/", "--size", "4096", "--tmpfs", "/tmp", "true"]
     tried = subprocess.run(command, capture_output=True, text=True, check=False, **_as_stranger())
     return f"bubblewrap (0.8 or later) does not work here ({tried.stderr.strip()[:200]})" if tried.returncode else ""
 
@@ -88,9 +94,6 @@ def _command(algorithm: Algorithm, places: Places, answer: str, limits: Limits) 
             system += ["--symlink", os.readlink(path), str(path)]
         elif path.is_dir():
             system += ["--ro-bind", str(path), str(path)]
-    for path in algorithm.mounts:
-        if not path.is_dir():
-            raise UnavailableError(path, "no such folder", expected="a folder that algorithms may read")
     for name in filter(os.path.exists, _SYSTEM):
         system += ["--ro-bind", name, name]
     folders = ["--ro-bind", str(places.submission), "/submission", "--ro-bind", str(places.inputs), "/input"]

@@ -48,18 +48,29 @@ def manager() -> tuple[str, ...]:
     return () if Path("/run/systemd/system").is_dir() else ("--cgroup-manager", "cgroupfs")
 
 
+def require(algorithm: Algorithm) -> None:
+    """Raise ``UnavailableError`` where podman, which the organizer can have pull it, has no image of that name."""
+    if _archive(algorithm.folder, algorithm.image):
+        return
+    if algorithm.image.startswith("-") or podman("image", "exists", algorithm.image).returncode:
+        expected = "an archive in the submission's folder, or an image that podman has"
+        raise UnavailableError(algorithm.folder, "names no image:", "image", algorithm.image, expected)
+
+
+def _archive(folder: Path, image: str) -> Path | None:
+    """The file in a participant's folder that an image is, unless it is the name of one that podman has."""
+    path = folder / image
+    return path if path.is_file() and path.resolve().is_relative_to(folder.resolve()) else None
+
+
 @contextmanager
 def loaded(algorithm: Algorithm, places: Places) -> Iterator[tuple[str, Store]]:
-    """An algorithm's image and the store that it is in.
+    """An algorithm's image, which is there (see ``require``), and the store that it is in.
 
-    Raises ``InputError`` for an archive that is no image, ``UnavailableError`` where podman has no image of that name,
-    which the organizer can pull, or cannot keep one.
+    Raises ``InputError`` for an archive that is no image, ``UnavailableError`` where podman cannot keep one.
     """
-    archive = places.submission / algorithm.image
-    if not _is_inside(archive, places.submission):
-        if algorithm.image.startswith("-") or podman("image", "exists", algorithm.image).returncode:
-            expected = "an archive in the submission's folder, or an image that podman has"
-            raise UnavailableError(algorithm.folder, "names no image:", "image", algorithm.image, expected)
+    archive = _archive(places.submission, algorithm.image)
+    if archive is None:
         yield algorithm.image, ()
         return
     with _store(places.submission.parent / "images") as (store, folder):
@@ -72,17 +83,12 @@ def number(algorithm: Algorithm) -> str:
     The name stays the same when another image takes it.
     """
     name = algorithm.image
-    if not name or name.startswith("-") or _is_inside(algorithm.folder / name, algorithm.folder):
+    if not name or name.startswith("-") or _archive(algorithm.folder, name):
         return ""
     if shutil.which("podman") is None:
         return ""
     found = podman("image", "inspect", "--format", "{{.Id}}", name)
     return "" if found.returncode else found.stdout.strip()
-
-
-def _is_inside(archive: Path, folder: Path) -> bool:
-    """Whether what an algorithm names is a file in its folder."""
-    return archive.is_file() and archive.resolve().is_relative_to(folder.resolve())
 
 
 @contextmanager

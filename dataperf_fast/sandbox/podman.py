@@ -92,9 +92,6 @@ def _contained(words: list[str], places: Places, name: str, limits: Limits, stor
 
 
 def _arguments(algorithm: Algorithm, places: Places, name: str, image: str, user: int, limits: Limits) -> list[str]:
-    for path in algorithm.mounts:
-        if not path.is_dir():
-            raise UnavailableError(path, "no such folder", expected="a folder that algorithms may read")
     mounts = {places.submission: "/submission", places.inputs: "/input"} | {
         path: str(path) for path in algorithm.mounts
     }

@@ -256,6 +256,16 @@ def test_submissions_are_rated_by_a_work_list(made, tmp_path):
     assert cli.main(["nibbler", "accept", str(data), str(work), *submissions]) == 2
 
 
+@pytest.mark.parametrize("action", ["worklist", "accept"])
+def test_a_round_that_is_not_there_is_not_an_unrated_one(made, tmp_path, capsys, action):
+    _, teams = split(made, tmp_path)
+    nowhere = tmp_path / "nowhere"
+    command = ["nibbler", action, str(nowhere), str(tmp_path / "work.jsonl"), "--submissions", str(teams / "team 1")]
+    assert cli.main(command) == 2
+    assert capsys.readouterr().err == f"dataperf-fast: {nowhere}: no such folder; expected a round's folder\n"
+    assert not nowhere.exists()
+
+
 def test_an_error_that_quotes_a_prompt_is_not_shown(folder, tmp_path, monkeypatch, capsys):
     (tmp_path / "quotes.py").write_text("def embed(texts):\n    raise KeyError(texts[0])\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -13,6 +13,7 @@ from sklearn.svm import SVC
 import dataperf_fast as dpf
 from dataperf_fast import backend as backends
 from dataperf_fast.benchmarks import speech as board
+from dataperf_fast.benchmarks.common import Options
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import speech as files
 from dataperf_fast.synth import speech as synth
@@ -118,7 +119,7 @@ def test_a_later_run_trains_only_what_is_new(data):
     store = ResultCache()
     records = [
         r
-        for result in board.BOARD.evaluate(data, with_more, Watched(backends.choose("cpu"), store), False)
+        for result in board.BOARD.evaluate(data, with_more, Watched(backends.choose("cpu"), store), Options())
         for r in result.records
     ]
     store.close()

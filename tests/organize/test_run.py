@@ -288,8 +288,8 @@ def test_the_commands(data, tmp_path, capsys, monkeypatch):
     contests.write_orders(data, tmp_path / "teams", 3)
     (tmp_path / "teams" / "broken").mkdir()
     path = contest(tmp_path, data, dynabench={"team0001": 17})
-    assert cli.main(["organize", "check", str(path)]) == 0
-    assert "submissions: 4, nothing wrong" in capsys.readouterr().err
+    assert cli.main(["organize", "check", str(path)]) == 2
+    assert "submissions: 4, 1 wrong" in capsys.readouterr().err
     (tmp_path / "teams" / "linked").symlink_to(tmp_path / "teams" / "team0001")
     misspelt = contest(tmp_path / "misspelt", data, submissions=[str(tmp_path / "teams")], baselines=["team1"])
     assert cli.main(["organize", "check", str(misspelt)]) == 2
@@ -339,7 +339,7 @@ def test_a_cluster_loses_a_worker_and_no_score(data, tmp_path):
     try:
         command = [sys.executable, "-m", "dataperf_fast.cli", "organize", "run", str(path), "--cluster", address]
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        with closing(Store(manifest.read(path).store)) as store:
+        with closing(Store(manifest.read(path).store, make=True)) as store:
             while run.poll() is None and not store.finished("Spring"):
                 time.sleep(0.05)
             os.kill(running[1].pid, signal.SIGKILL)

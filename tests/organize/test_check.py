@@ -495,7 +495,8 @@ def test_an_image_is_looked_for_and_nothing_is_run(good, tmp_path, capsys, monke
     programs.mkdir()
     for name, script in {
         "podman": (
-            'case "$*" in *"image exists here") exit;; *"image exists"*) exit 1;; *info*) exit;; esac\n'
+            'case "$*" in *"image exists here") exit;; *"image exists"*) exit 1;; *info*) exit;; '
+            '*"image inspect"*here) echo 7; exit;; *"image inspect"*) exit 1;; esac\n'
             "echo ran >> $0.ran"
         ),
         "unshare": "exit",

@@ -180,7 +180,7 @@ def setting_of(case: Case, without: str = "", score: Callable | None = None) -> 
                 )
             )  # fmt: skip
     case.draw.shuffle(scores)
-    works = [Work(part, kind.board, tasks, []) for tasks in part.tasks]
+    works = [Work(part, kind.board, tasks, "1", []) for tasks in part.tasks]
     return standings.settings(contest, works, scores)[0]
 
 
@@ -253,7 +253,7 @@ def test_scores_of_an_older_version_are_compared_as_decimals_with_all(case):
     assert [rank for rank, entry in leaderboard.ranking(setting) if entry.kind != "paper"] == [1, 1]
 
 
-ENGINE: Any = SimpleNamespace(backend=SimpleNamespace(name="cpu"))
+ENGINE: Any = SimpleNamespace(backend=SimpleNamespace(name="cpu", is_reference=False))
 
 
 @settings(max_examples=30, deadline=None)
@@ -392,7 +392,7 @@ def test_a_contest_of_two_that_tie(tmp_path, capsys, monkeypatch):
         for entrant in work.entrants
         for task, inspections in zip(tasks, teams[entrant.submission.name], strict=True)
     ]  # fmt: skip
-    with closing(Store(contest.store)) as store:
+    with closing(Store(contest.store, make=True)) as store:
         store.add(rows)
     expected = {"better": 1, "one": 2, "other": 2, "worse": 4}
     assert cli.main(["organize", "run", str(path)]) == 0

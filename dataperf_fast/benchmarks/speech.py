@@ -144,6 +144,8 @@ def _evaluate_language(folder: Path, found: list[files.SubmissionFile], engine: 
                 records.append(_invalid(file, error, engine))
             else:
                 _warn_of_missing_words(file, selections[file], board)
+        if not selections:
+            return records
         clips, refused = _read_training(board, selections, engine)
         records += refused
         if clips is None:

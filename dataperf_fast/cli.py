@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dataperf_fast
+from dataperf_fast import clock
 from dataperf_fast.arguments import SIZES, parser
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, INTERRUPTED, OK, complain, show_warning
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dataperf_fast.benchmarks.common import Options
     from dataperf_fast.formats.errors import InputError
     from dataperf_fast.results import Record
+
+_LONG_TO_COMPILE = 2.0  # seconds: loading what is compiled already takes less
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if getattr(options, "out", None) is not None:
             _require_place(options.out)
-        return command(options)
+        before = clock.stood_still()
+        status = command(options)
+        compiling = clock.stood_still() - before
+        if compiling > _LONG_TO_COMPILE and sys.stderr.isatty():
+            print(f"compiling took {compiling:.1f} s, which no seconds count", file=sys.stderr)
+        return status
     except InputError as error:
         if options.debug:
             raise

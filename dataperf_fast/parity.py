@@ -12,7 +12,6 @@ is also farther from the boundary than the two are from each other, an outcome w
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby, islice
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dataperf_fast import backend as backends
-from dataperf_fast import benchmarks
+from dataperf_fast import benchmarks, clock
 from dataperf_fast.benchmarks.common import Options
 from dataperf_fast.engine import Engine, Outcomes, Progress
 from dataperf_fast.formats.errors import InputError
@@ -169,7 +168,7 @@ def verify(
     many retrains, drawn by ``seed``, are compared, and the reference scores nothing in full. Nothing is taken from or
     put into the cache of finished retrains.
     """
-    started = time.perf_counter()
+    started = clock.now()
     first, *others = _choose(benchmark, model, names, jobs)
     board, report = benchmarks.load(benchmark), Report(benchmark)
     if others[-1].is_reference and benchmark in benchmarks.TRAINING:
@@ -192,7 +191,7 @@ def verify(
             theirs = [score(Engine(other, None, progress), precision) for precision in precisions]
             report.scores += list(_compare(records, theirs, names_of))
         report.ladders += climb(benchmark, model, engine, other, sample or LADDER, seed)
-    report.seconds = time.perf_counter() - started
+    report.seconds = clock.now() - started
     return report
 
 

@@ -20,9 +20,10 @@ class Record:
     """One score of one submission on one task, or why there is none.
 
     ``retrains`` are those that the score needed, ``distinct`` the different training sets among them, ``rechecked``
-    those that were run again on the exact path. ``seconds`` is the share of the run's wall time: retrains common to
-    several submissions are booked on the first. ``arithmetic`` is the version of the deciding arithmetic: between two
-    scores of one version nothing hangs on the machine. ``details`` holds what else the benchmark says.
+    those that were run again on the exact path. ``seconds`` is the share of the run's wall time, less what compiling
+    took (``clock``): retrains common to several submissions are booked on the first. ``arithmetic`` is the version of
+    the deciding arithmetic: between two scores of one version nothing hangs on the machine. ``details`` holds what else
+    the benchmark says.
     """
 
     benchmark: str

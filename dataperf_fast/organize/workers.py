@@ -6,13 +6,12 @@ calling process.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dataperf_fast import benchmarks
+from dataperf_fast import benchmarks, clock
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.organize.batches import Batch, refusals, score
 from dataperf_fast.results import Record
@@ -30,8 +29,8 @@ def everywhere(batches: Iterator[Batch], cluster: str) -> Iterator[Done]:
 
 
 def _timed(batch: Batch) -> Done:
-    started = time.perf_counter()
-    return batch, score(batch), time.perf_counter() - started
+    started = clock.now()
+    return batch, score(batch), clock.now() - started
 
 
 def _on_cluster(batches: Iterator[Batch], address: str) -> Iterator[Done]:

@@ -53,9 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        private = "nibbler" in (options.command, getattr(options, "benchmark", ""))  # an error may quote a prompt
-        complain(f"failed: {type(error).__name__}{'' if private else f': {error}'} (--debug shows where)")
+        complain(f"{_line_of(error, options)} (--debug shows where)")
         return FAILURE
+
+
+def _line_of(error: Exception, options: argparse.Namespace) -> str:
+    """What ended a command, in a line."""
+    from dataperf_fast.formats.errors import InputError
+
+    if isinstance(error, InputError):
+        return error.line
+    private = "nibbler" in (options.command, getattr(options, "benchmark", ""))  # an error may quote a prompt
+    return f"failed: {type(error).__name__}{'' if private else f': {error}'}"
 
 
 def _require_place(out: Path) -> None:
@@ -160,25 +169,32 @@ def _verify(options: argparse.Namespace) -> int:
     from dataperf_fast.report import parity_report
     from dataperf_fast.report.progress import Bar
 
-    _require_model(options)
-    with Bar() as bar:
-        report = parity.verify(
-            options.benchmark, options.data, options.submissions,
-            names=options.backends.split(",") if options.backends else None, model=options.model,
-            sample=options.sample, seed=options.seed, jobs=options.jobs, progress=bar,
-        )  # fmt: skip
+    try:
+        _require_model(options)
+        with Bar() as bar:
+            report = parity.verify(
+                options.benchmark, options.data, options.submissions,
+                names=options.backends.split(",") if options.backends else None, model=options.model,
+                sample=options.sample, seed=options.seed, jobs=options.jobs, progress=bar,
+            )  # fmt: skip
+    except Exception as error:
+        if options.junit is not None:  # whoever reads only that must not take an earlier one for this run's
+            parity_report.write_failed_junit(options.junit, options.benchmark, _line_of(error, options))
+        raise
+    if options.junit is not None:
+        parity_report.write_junit(options.junit, report)
     if options.format == "json":
         print(json.dumps(report.as_dict(), allow_nan=False))
     else:
         parity_report.print_report(report, sys.stdout)
-    if options.junit is not None:
-        parity_report.write_junit(options.junit, report)
     for line in report.invalid:
         complain(line)
-    if not report.same:
+    if report.verdicts["different"]:
         complain("the backends differ")
         return FAILURE
-    return BAD_INPUT if report.invalid else OK
+    if not report.compared:
+        complain(parity_report.NOTHING)
+    return OK if report.same else BAD_INPUT
 
 
 def _profile(options: argparse.Namespace) -> int:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 
 from benchmarks_perf import acquisition_adapters as adapters
 from benchmarks_perf import defined, timing
+from dataperf_fast import clock
 from dataperf_fast.baselines import acquisition as baselines
 from dataperf_fast.benchmarks import acquisition as board
 from dataperf_fast.formats import acquisition as files
@@ -36,9 +36,9 @@ RF_TRIALS = 2
 def measure_files(data: Path, submission: Path, rounds: int, reference_rounds: int) -> dict:
     """One submission to all markets, from files: ours with its tables parsed before, the reference as it is."""
     markets = files.find_markets(data)
-    started = time.perf_counter()
+    started = clock.now()
     ours = adapters.from_files(data, submission, "lr", THREADS)
-    first = time.perf_counter() - started
+    first = clock.now() - started
     answers: dict[str, list[float]] = {}
 
     def plain() -> timing.Seconds:

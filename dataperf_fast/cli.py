@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dataperf_fast
+from dataperf_fast import clock
 from dataperf_fast.arguments import SIZES, parser
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, INTERRUPTED, OK, complain, show_warning
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dataperf_fast.benchmarks.common import Options
     from dataperf_fast.formats.errors import InputError
     from dataperf_fast.results import Record
+
+_LONG_TO_COMPILE = 2.0  # seconds: loading what is compiled already takes less
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in ("out", "dynabench"):
             if getattr(options, name, None) is not None:
                 _require_place(getattr(options, name))
-        return command(options)
+        before = clock.stood_still()
+        status = command(options)
+        compiling = clock.stood_still() - before
+        if compiling > _LONG_TO_COMPILE and sys.stderr.isatty():
+            print(f"compiling took {compiling:.1f} s, which no seconds count", file=sys.stderr)
+        return status
     except InputError as error:
         if options.debug:
             raise
@@ -46,9 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        private = "nibbler" in (options.command, getattr(options, "benchmark", ""))  # an error may quote a prompt
-        complain(f"failed: {type(error).__name__}{'' if private else f': {error}'} (--debug shows where)")
+        complain(f"{_line_of(error, options)} (--debug shows where)")
         return FAILURE
+
+
+def _line_of(error: Exception, options: argparse.Namespace) -> str:
+    """What ended a command, in a line."""
+    from dataperf_fast.formats.errors import InputError
+
+    if isinstance(error, InputError):
+        return error.line
+    private = "nibbler" in (options.command, getattr(options, "benchmark", ""))  # an error may quote a prompt
+    return f"failed: {type(error).__name__}{'' if private else f': {error}'}"
 
 
 def _require_place(out: Path) -> None:
@@ -147,25 +164,32 @@ def _verify(options: argparse.Namespace) -> int:
     from dataperf_fast.report import parity_report
     from dataperf_fast.report.progress import Bar
 
-    _require_model(options)
-    with Bar() as bar:
-        report = parity.verify(
-            options.benchmark, options.data, options.submissions,
-            names=options.backends.split(",") if options.backends else None, model=options.model,
-            sample=options.sample, seed=options.seed, jobs=options.jobs, progress=bar,
-        )  # fmt: skip
+    try:
+        _require_model(options)
+        with Bar() as bar:
+            report = parity.verify(
+                options.benchmark, options.data, options.submissions,
+                names=options.backends.split(",") if options.backends else None, model=options.model,
+                sample=options.sample, seed=options.seed, jobs=options.jobs, progress=bar,
+            )  # fmt: skip
+    except Exception as error:
+        if options.junit is not None:  # whoever reads only that must not take an earlier one for this run's
+            parity_report.write_failed_junit(options.junit, options.benchmark, _line_of(error, options))
+        raise
+    if options.junit is not None:
+        parity_report.write_junit(options.junit, report)
     if options.format == "json":
         print(json.dumps(report.as_dict(), allow_nan=False))
     else:
         parity_report.print_report(report, sys.stdout)
-    if options.junit is not None:
-        parity_report.write_junit(options.junit, report)
     for line in report.invalid:
         complain(line)
-    if not report.same:
+    if report.verdicts["different"]:
         complain("the backends differ")
         return FAILURE
-    return BAD_INPUT if report.invalid else OK
+    if not report.compared:
+        complain(parity_report.NOTHING)
+    return OK if report.same else BAD_INPUT
 
 
 def _profile(options: argparse.Namespace) -> int:

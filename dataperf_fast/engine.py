@@ -7,13 +7,13 @@ to the memory budget and to about half a second, so that progress shows and a st
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from dataperf_fast import clock
 from dataperf_fast.backend import Backend
 from dataperf_fast.plan import Plan, Pool, Trainer
 
@@ -128,9 +128,10 @@ class Engine:
             while end < len(keys) and plan.differ_by_seed(places[keys[end - 1]], places[keys[end]]):
                 end += 1  # seeds of one training set share all but the seed: they stay together
             batch = keys[position:end]
-            started = time.perf_counter()
+            started = clock.now()
             finished = _train_batch(plan, trainer, batch, [places[key] for key in batch], exact)
-            self._pace[exact] = (time.perf_counter() - started) / len(batch)
+            if seconds := clock.now() - started:  # none where another thread compiled all the while
+                self._pace[exact] = seconds / len(batch)
             self._known.update(finished)
             if self._cache is not None:
                 self._cache.put(finished)
@@ -141,6 +142,7 @@ class Engine:
         """The plan's model bound to its pool; the last one is kept."""
         model = plan.model.name, plan.model.version
         if self._bound is None or self._bound[0] is not plan.pool or self._bound[1] != model:
+            clock.watch_compiler()
             self._bound = None  # what it shares may be hundreds of megabytes: let go before there are two
             self._bound = plan.pool, model, plan.model.bind(plan.pool, self.backend)
         return self._bound[2]

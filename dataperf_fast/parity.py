@@ -12,9 +12,8 @@ is also farther from the boundary than the two are from each other, an outcome w
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dataperf_fast import backend as backends
-from dataperf_fast import benchmarks
+from dataperf_fast import benchmarks, clock
 from dataperf_fast.benchmarks.common import Options
+from dataperf_fast.comparison import Ladder, Report, Rung, ScoreCheck
 from dataperf_fast.engine import Engine, Outcomes, Progress
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.formats.files import StrPath
@@ -47,96 +47,6 @@ TOLERANCE = {
     "xgb": 0.0,
 }
 _OWN_WORDS = {"settled_rows"}  # details of ours that the reference has no counterpart of
-
-
-@dataclass
-class Rung:
-    """One rung over all retrains that were compared: how many numbers, how many differ, and the largest difference.
-
-    ``largest`` and ``tolerance`` are parts of the decision values' root mean square; None where only equality counts.
-    What is ``disagreeing``, the reference with itself by its precisions, neither differs nor counts for ``largest``.
-    """
-
-    name: str
-    compared: int = 0
-    differing: int = 0
-    largest: float | None = None
-    tolerance: float | None = None
-    excused: int = 0  # predictions that differ where the decision value is within the tolerance
-    disagreeing: int = 0
-
-    def add(self, differences: Sequence[float], among_theirs: float) -> None:
-        """Take in how far ours is from each of the reference's, and these from each other.
-
-        What is not a number differs.
-        """
-        self.compared += 1
-        if among_theirs > max(0.0, self.tolerance or 0.0):
-            self.disagreeing += 1
-            return
-        difference = float(np.min(differences))
-        self.largest = float("inf") if np.isnan(difference) else max(self.largest or 0.0, difference)
-        self.differing += not difference <= (self.tolerance or 0.0)
-
-
-@dataclass
-class Ladder:
-    """The rungs of a model; ``smallest_margin`` is the least distance of an evaluation row from another class."""
-
-    model: str
-    backends: tuple[str, str]
-    checked: int
-    retrains: int
-    rechecked: int
-    rungs: list[Rung]
-    smallest_margin: float = float("inf")
-
-
-@dataclass
-class ScoreCheck:
-    """A published score by two backends; ``differs`` names what of the record is not equal.
-
-    ``disagrees`` names what is not equal between the reference's own precisions, which is then left out of ``differs``.
-    """
-
-    task: str
-    submission: str
-    backends: tuple[str, str]
-    scores: tuple[float | None, float | None]
-    rechecked: int
-    differs: list[str]
-    disagrees: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Report:
-    """What was compared. ``same`` is the verdict.
-
-    ``reference`` says how the reference departs from its definition on this machine; nothing where it does not.
-    """
-
-    benchmark: str
-    reference: str = ""
-    scores: list[ScoreCheck] = field(default_factory=list)
-    ladders: list[Ladder] = field(default_factory=list)
-    invalid: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing differs."""
-        rungs = [rung for ladder in self.ladders for rung in ladder.rungs]
-        return not any(check.differs for check in self.scores) and not any(rung.differing for rung in rungs)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report for JSON; infinities become None."""
-        found = asdict(self) | {"same": self.same}
-        for ladder in found["ladders"]:
-            for numbers in (ladder, *ladder["rungs"]):
-                for name, value in numbers.items():
-                    if isinstance(value, float) and not np.isfinite(value):
-                        numbers[name] = None
-        return found
 
 
 class _Recorder(Engine):
@@ -170,7 +80,7 @@ def verify(
     many retrains, drawn by ``seed``, are compared, and the reference scores nothing in full. Nothing is taken from or
     put into the cache of finished retrains.
     """
-    started = time.perf_counter()
+    started = clock.now()
     first, *others = _choose(benchmark, model, names, jobs)
     board, report = benchmarks.load(benchmark), Report(benchmark)
     paths = benchmarks.paths(submissions)
@@ -183,16 +93,18 @@ def verify(
 
     engine = _Recorder(first, progress)
     records = score(engine)
-    bad = [record for record in records if record.status not in ("ok", "pending")]
+    bad = [record for record in records if record.score is None and record.status != "pending"]
     report.invalid = list(dict.fromkeys(record.error or record.status for record in bad))
     for other in others:
         names_of = first.name, other.name
         if sample is None or not other.is_reference:
             precisions = _precisions(benchmark, model, other)
             theirs = [score(Engine(other, None, progress), precision) for precision in precisions]
-            report.scores += list(_compare(records, theirs, names_of))
+            report.scores += _compare(records, theirs, names_of)
+        else:  # what cannot be read is said whether scores are compared or not
+            report.scores += [_checked(one, None, names_of, [], []) for one in records if one.score is None]
         report.ladders += climb(benchmark, model, engine, other, sample or LADDER, seed)
-    report.seconds = time.perf_counter() - started
+    report.seconds = clock.now() - started
     return report
 
 
@@ -216,24 +128,49 @@ def _precisions(benchmark: str, model: str | None, other: backends.Backend) -> t
 
 
 def _compare(ours: list[Record], theirs: Sequence[list[Record]], names: tuple[str, str]) -> Iterator[ScoreCheck]:
-    """Compare records with those of another backend, by each of its precisions."""
-    by_name = [{(record.task, record.submission): record for record in records} for records in theirs]
-    for record in ours:
-        others = [of[record.task, record.submission] for of in by_name if (record.task, record.submission) in of]
-        if len(others) < len(by_name):
-            yield ScoreCheck(record.task, record.submission, names, (record.score, None), 0, ["record"])
+    """Compare records with those of another backend, by each of its precisions; what one of them lacks differs."""
+    mine, *others = (_numbered(records) for records in (ours, *theirs))
+    for place in dict.fromkeys(place for of in (mine, *others) for place in of):
+        record, found = mine.get(place), [of[place] for of in others if place in of]
+        if record is None or len(found) < len(others):
+            scores = record.score if record else None, found[0].score if found else None
+            yield ScoreCheck(place[0], place[1], names, scores, 0, ["record"])
             continue
-        disagrees = list(dict.fromkeys(name for other in others[1:] for name in _unequal(others[0], other)))
-        differs = [name for name in _unequal(record, others[0]) if name not in disagrees]
-        scores = record.score, others[0].score
-        yield ScoreCheck(record.task, record.submission, names, scores, record.rechecked, differs, disagrees)
+        disagrees = list(dict.fromkeys(name for other in found[1:] for name in _unequal(found[0], other)))
+        differs = [name for name in _unequal(record, found[0]) if name not in disagrees]
+        yield _checked(record, found[0].score, names, differs, disagrees)
+
+
+def _checked(
+    record: Record, other: float | None, names: tuple[str, str], differs: list[str], disagrees: list[str]
+) -> ScoreCheck:
+    return ScoreCheck(
+        record.task, record.submission, names, (record.score, other), record.rechecked, differs, disagrees,
+        record.status, record.error,
+    )  # fmt: skip
+
+
+def _numbered(records: list[Record]) -> dict[tuple[str, str, int], Record]:
+    """Records by task, submission, and which of the two's it is: a name that was handed in twice has two."""
+    seen: Counter[tuple[str, str]] = Counter()
+    found = {}
+    for record in records:
+        place = record.task, record.submission
+        found[*place, seen[place]] = record
+        seen[place] += 1
+    return found
 
 
 def _unequal(one: Record, other: Record) -> list[str]:
     """The names of what two records do not have in common."""
     found = [name for name in ("status", "score", "error") if getattr(one, name) != getattr(other, name)]
     keys = dict.fromkeys([*one.details, *other.details])
-    return found + [key for key in keys if key not in _OWN_WORDS and one.details.get(key) != other.details.get(key)]
+    missing = object()
+    return found + [
+        key
+        for key in keys
+        if key not in _OWN_WORDS and one.details.get(key, missing) != other.details.get(key, missing)
+    ]
 
 
 def climb(

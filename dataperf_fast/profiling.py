@@ -1,8 +1,8 @@
 """Where an evaluation's time goes: stages by the clock, kernels by their threads, against this machine's ceilings.
 
 The engine is the real one; functions of the rooms below are replaced, while the profile is taken, by ones that also
-look at the clock. Seconds of a stage are wall time and add up to the whole; seconds of a kernel are those of the
-threads that called it, together.
+look at the clock. Seconds of a stage are wall time, less what compiling takes, and add up to the whole; seconds of a
+kernel are those of the threads that called it, together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dataperf_fast import backend as backends
-from dataperf_fast import benchmarks
+from dataperf_fast import benchmarks, clock
 from dataperf_fast.benchmarks.common import Options
 from dataperf_fast.engine import Engine, Outcomes, Progress
 from dataperf_fast.formats.files import StrPath
@@ -176,12 +176,12 @@ class _Timed(Engine):
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Book the time within, less that of stages within it."""
-        started, inner = time.perf_counter(), len(self._open)
+        started, inner = clock.now(), len(self._open)
         self._open.append(0.0)
         try:
             yield
         finally:
-            seconds = time.perf_counter() - started
+            seconds = clock.now() - started
             self.stages[name] += seconds - self._open.pop()
             if inner:
                 self._open[-1] += seconds
@@ -232,14 +232,14 @@ def profile(
     records: list[Record] = []
     limits = ceilings()
     with _watch_kernels(limits) as spent, _watch_reading(benchmark, engine):
-        started = time.perf_counter()
+        started = clock.now()
         with engine.stage("score"):
             for result in score(engine):
                 records += result.records
                 if out is not None:
                     with engine.stage("write"):
                         result.write(Path(out))
-        seconds = time.perf_counter() - started
+        seconds = clock.now() - started
     return Profile(
         benchmark, chosen.name, chosen.threads, seconds, engine.retrains, engine.distinct, engine.rechecked,
         engine.stages, [kernel for kernel in spent if kernel.calls], limits,
@@ -271,9 +271,9 @@ def _timed(
     function: Callable[..., Any], kernel: Kernel, spent: Spent, limits: dict[str, float], lock: threading.Lock
 ) -> Callable[..., Any]:
     def timed(*arguments: Any) -> Any:
-        started = time.perf_counter()
+        started = clock.now()
         found = function(*arguments)
-        seconds = time.perf_counter() - started
+        seconds = clock.now() - started
         with lock:
             spent.calls += 1
             spent.seconds += seconds

@@ -24,10 +24,10 @@ class Record:
     """One score of one submission on one task, or why there is none.
 
     ``retrains`` are those that the score needed, ``distinct`` the different training sets among them, ``rechecked``
-    those that were run again on the exact path. ``seconds`` is the share of the run's wall time: retrains common to
-    several submissions are booked on the first. ``arithmetic`` is what decided the score: the version of our own, and
-    between two scores of one version nothing hangs on the machine; or the libraries that did, and the machine that they
-    ran on. ``details`` holds what else the benchmark says.
+    those that were run again on the exact path. ``seconds`` is the share of the run's wall time, less what compiling
+    took (``clock``): retrains common to several submissions are booked on the first. ``arithmetic`` is what decided the
+    score: the version of our own, and between two scores of one version nothing hangs on the machine; or the libraries
+    that did, and the machine that they ran on. ``details`` holds what else the benchmark says.
     """
 
     benchmark: str

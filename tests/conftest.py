@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from numba.core.compiler_lock import global_compiler_lock
 
 from dataperf_fast import backend as backends
 from dataperf_fast.baselines import debugging as baselines
@@ -23,6 +25,31 @@ SMALL = synth.Scale(tasks=2, train=70, test=60, val=10)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's finished retrains, or another test's."""
     monkeypatch.setenv("DATAPERF_FAST_CACHE", str(tmp_path / "cache"))
+
+
+class Times:
+    """A time that passes only as it is told to, at work or in Numba's compiler."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def work(self, seconds: float) -> None:
+        """Let seconds pass at work."""
+        self.seconds += seconds
+
+    def compile(self, seconds: float) -> None:
+        """Let seconds pass as they do while a kernel is compiled."""
+        with global_compiler_lock:
+            self.seconds += seconds
+
+
+@pytest.fixture
+def times(monkeypatch: pytest.MonkeyPatch) -> Times:
+    """The time that this process's clocks show."""
+    passing = Times()
+    monkeypatch.setattr(time, "perf_counter", lambda: passing.seconds)
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: round(passing.seconds * 1e9))
+    return passing
 
 
 @pytest.fixture(scope="session")

@@ -248,7 +248,8 @@ def test_where_the_precisions_of_the_reference_agree_a_difference_is_one(twisted
 @pytest.mark.parametrize("precision", parity.PRECISIONS)
 def test_where_they_disagree_that_is_counted_apart(twisted, precision, tmp_path):
     report = twisted({precision: np.negative})
-    assert report.same
+    assert not report.verdicts["different"]
+    assert not report.same  # there is nothing that the two agree about
     [ladder] = report.ladders
     assert [rung.disagreeing for rung in ladder.rungs[1:3]] == [10, 10 * 60]
     assert ladder.rungs[3].disagreeing > 0
@@ -262,6 +263,7 @@ def test_where_they_disagree_that_is_counted_apart(twisted, precision, tmp_path)
     parity_report.write_junit(tmp_path / "junit.xml", report)
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]
     assert suite.get("failures") == "0"
+    assert [case.get("name") for case in suite.iter("testcase") if case.find("error") is not None] == ["debugging"]
     assert int(suite.get("skipped")) == len(list(suite.iter("skipped"))) > 4
 
 

@@ -5,13 +5,13 @@ Values by retraining and by influence are those of the board's own model.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from dataperf_fast import clock
 from dataperf_fast.baselines import provenance
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import debugging as files
@@ -36,6 +36,7 @@ class Noisy(NamedTuple):
 
     def by(self, valuation: Valuation) -> np.ndarray:
         """The rows by their value, the least first."""
+        clock.watch_compiler()
         return valuation.fit(self.train.features, self.train.labels, self.val.features, self.val.labels).order_
 
 
@@ -82,13 +83,13 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
         noisy = Noisy(train, val, seed + number, engine)
         engine.progress.begin(task.data_id)
         for method in chosen:
-            started = time.perf_counter()
+            started = clock.now()
             try:
                 order = METHODS[method](noisy)
             except ValueError as error:  # labels or vectors that a method cannot do with
                 path = files.embedding_path(folder, setup, task, "train")
                 raise InputError(path, f"{method} cannot value its rows: {error}") from error
-            seconds = time.perf_counter() - started
+            seconds = clock.now() - started
             written.append(files.write_submission(out, task.data_id, method, order.tolist(), seconds))
             if method in BY_LIBRARIES:
                 provenance.write(out / f"made_with_{method}.json", method, seed)

@@ -7,7 +7,6 @@ the fully cleaned training set gives. Lower is better. Accuracies are rounded to
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -21,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dataperf_fast import backend as backends
+from dataperf_fast import clock
 from dataperf_fast.backend import Backend
 from dataperf_fast.benchmarks.common import Benchmark, Challenge, Options
 from dataperf_fast.benchmarks.inspections import Inspection, book_seconds, hand_out, label_states, next_states
@@ -182,7 +182,7 @@ def score_task(
     model: str = OWN_MODEL,
 ) -> TaskResult:
     """Train the cleaned set, then every submission's label states: all at once, or until each one crosses."""
-    started = time.perf_counter()
+    started = clock.now()
     pool = Pool(task.train.features, task.test.features, task.test.labels)
     rows = len(task.test.labels)
     trained = make_model(model)
@@ -207,7 +207,7 @@ def score_task(
         for way in unfinished:
             way.note_crossing(target)
         unfinished = [way for way in unfinished if way.crossing is None and len(way.accuracies) < len(way.states)]
-    seconds = time.perf_counter() - started
+    seconds = clock.now() - started
     book_seconds(ways, seconds)
     for way in ways:
         if len(way.accuracies) < len(way.states):  # otherwise its own last state is the cleaned set
@@ -268,7 +268,7 @@ def _score_by_reference(
     records: list[Record] = []
     result = TaskResult(task.data_id, records, model, len(task.true_labels))
     for file, order in orders.items():
-        started = time.perf_counter()
+        started = clock.now()
         engine.progress.planned(len(order) + 2)
         ends = (task.train.labels, task.true_labels)
         states = (_inspected(task, order[:inspections]) for inspections in range(1, len(order) + 1))
@@ -284,7 +284,7 @@ def _score_by_reference(
                     way.crossing = len(way.accuracies) - 1
                 if way.crossing is not None and not curve:
                     break
-        way.seconds = time.perf_counter() - started
+        way.seconds = clock.now() - started
         assert way.crossing is not None
         result.before, result.target = before, TARGET_SHARE * cleaned
         result.curves[file.method] = np.array(way.accuracies[1:])

@@ -7,7 +7,6 @@ is F1, as in the paper's table; accuracy, recall, precision and average precisio
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast import backend as backends
+from dataperf_fast import clock
 from dataperf_fast.benchmarks.common import Benchmark, Challenge, Options, find_folders
 from dataperf_fast.engine import Engine
 from dataperf_fast.formats import vision as files
@@ -130,10 +130,10 @@ def _evaluate_task(
 
 def score_task(task: str, pool: Pool, sets: dict[str, tuple[np.ndarray, np.ndarray]], engine: Engine) -> list[Record]:
     """Score training sets (rows of the pool, labels) by submission: one retrain each, all in one plan."""
-    started = time.perf_counter()
+    started = clock.now()
     rows, labels = [part for part, _ in sets.values()], [part for _, part in sets.values()]
     outcomes = engine.run(Plan(pool, LogisticRegression(), labels, rows))
-    seconds = (time.perf_counter() - started) / len(sets)
+    seconds = (clock.now() - started) / len(sets)
     return [
         _record(task, name, _found(outcome, len(pool.evaluation_labels)), len(part), seconds, engine)
         for (name, (part, _)), outcome in zip(sets.items(), outcomes.values, strict=True)
@@ -170,10 +170,10 @@ def _score_by_reference(
     fits = ((pool.features[rows], labels) for rows, labels in sets.values())
     scored = pipeline.each("evaluate", fits, (pool.evaluation_features, pool.evaluation_labels))
     records = []
-    started = time.perf_counter()
+    started = clock.now()
     for (name, (rows, _)), found in zip(sets.items(), scored, strict=True):
-        records.append(_record(task, name, found, len(rows), time.perf_counter() - started, engine))
-        started = time.perf_counter()
+        records.append(_record(task, name, found, len(rows), clock.now() - started, engine))
+        started = clock.now()
         engine.progress.done(1)
     return records
 

@@ -83,7 +83,8 @@ def _scored(plan: list[Work], how: How, watcher: Watcher) -> Iterator[list[Score
     pace: dict[str, float] = {}  # seconds a submission, as last measured, by board
     entrants = {(work.name, entrant.folder): entrant for work in plan for entrant in work.entrants}
     for batch, records, seconds, made_by in everywhere(_batches(plan, how, pace), how.cluster):
-        pace[batch.board] = seconds / len(batch.folders)
+        if seconds:  # none are known of what ended its worker
+            pace[batch.board] = seconds / len(batch.folders)
         of_batch = [(entrants[(batch.board, batch.model, batch.tasks), folder], folder) for folder in batch.folders]
         yield [row for entrant, folder in of_batch for row in _rows(entrant, records[folder], made_by)]
         watcher.done(batch.board, len(batch.folders))

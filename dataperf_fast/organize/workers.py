@@ -6,7 +6,6 @@ calling process.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 import dataperf_fast
 from dataperf_fast import backend as backends
-from dataperf_fast import benchmarks
+from dataperf_fast import benchmarks, clock
 from dataperf_fast.formats.errors import InputError, install
 from dataperf_fast.organize.batches import Batch, refusals, score
 from dataperf_fast.results import Record
@@ -41,9 +40,9 @@ def everywhere(batches: Iterator[Batch], cluster: str) -> Iterator[Done]:
 
 
 def _timed(batch: Batch) -> Done:
-    started = time.perf_counter()
+    started = clock.now()
     records = score(batch)
-    return Done(batch, records, time.perf_counter() - started, software())
+    return Done(batch, records, clock.now() - started, software())
 
 
 @cache

@@ -1,19 +1,30 @@
-"""What ``verify`` found, as two tables on a terminal and as JUnit XML."""
+"""What ``verify`` found, as two tables on a terminal and as JUnit XML: the same verdicts in both."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
+from dataperf_fast.comparison import DISAGREES, Verdict
 from dataperf_fast.formats.files import write_text
 
 if TYPE_CHECKING:
-    from dataperf_fast.parity import Report, ScoreCheck
+    from dataperf_fast.comparison import Ladder, Report
+
+NOTHING = "nothing was compared"
+_ELEMENTS: dict[Verdict, str] = {"different": "failure", "error": "error", "skipped": "skipped"}
+_COUNTED: dict[Verdict, str] = {"different": "different", "error": "in error", "skipped": "skipped"}
 
 
-DISAGREES = "the reference disagrees with itself"  # by its precisions
+class _Case(NamedTuple):
+    """A test case: its group and name, the verdict, and why that is not ``equal``."""
+
+    group: str
+    name: str
+    verdict: Verdict
+    reason: str
 
 
 def print_report(report: Report, stream: IO[str]) -> None:
@@ -29,41 +40,67 @@ def print_report(report: Report, stream: IO[str]) -> None:
             table.add_column(header, justify="right")
         for check in report.scores:
             shown = ["" if score is None else f"{score:.6f}" for score in check.scores]
+            # An error's line goes to standard error.
+            said = f"{check.verdict}: {check.reason}" if check.verdict in ("different", "skipped") else check.verdict
             table.add_row(
                 check.task, escape(check.submission), " - ".join(check.backends), *shown, str(check.rechecked),
-                _verdict(check),
+                escape(said),
             )  # fmt: skip
         console.print(table)
     for ladder in report.ladders:
-        title = (
-            f"{ladder.model}, {' - '.join(ladder.backends)}: {ladder.checked} of {ladder.retrains} retrains compared, "
-            f"{ladder.rechecked} rechecked, smallest margin {ladder.smallest_margin:.3g}"
-        )
-        table = Table("rung", title=title, title_justify="left")
+        table = Table("rung", title=_title(ladder), title_justify="left")
         apart = [DISAGREES] if any(rung.disagreeing for rung in ladder.rungs) else []
-        for header in ("compared", "differ", "within rounding", *apart, "largest difference", "allowed"):
+        for header in ("compared", "differ", "within rounding", *apart, "largest difference", "allowed", "verdict"):
             table.add_column(header, justify="right")
         for rung in ladder.rungs:
             counts = [rung.compared, rung.differing, rung.excused, *([rung.disagreeing] if apart else [])]
-            table.add_row(rung.name, *map(str, counts), _number(rung.largest), _number(rung.tolerance))
+            sizes = _number(rung.largest), _number(rung.tolerance)
+            table.add_row(rung.name, *map(str, counts), *sizes, rung.verdict)
         console.print(table)
-    console.print(f"{'the same' if report.same else 'DIFFERENT'}, {report.seconds:.1f} s")
+    console.print(f"{_summary(report)}, {report.seconds:.1f} s")
+
+
+def _title(ladder: Ladder) -> str:
+    nearest = f", smallest margin {ladder.smallest_margin:.3g}" if ladder.smallest_margin < float("inf") else ""
+    return (
+        f"{ladder.model}, {' - '.join(ladder.backends)}: {ladder.checked} of {ladder.retrains} retrains compared, "
+        f"{ladder.rechecked} rechecked{nearest}"
+    )
+
+
+def _summary(report: Report) -> str:
+    """The verdict on the whole, and how much has another than ``equal``."""
+    found = report.verdicts
+    whole = "DIFFERENT" if found["different"] else "the same" if report.compared else NOTHING.upper()
+    if whole == "the same" and found["error"]:
+        whole = "the same where compared"
+    return ", ".join([whole, *(f"{count} {words}" for verdict, words in _COUNTED.items() if (count := found[verdict]))])
 
 
 def write_junit(path: Path, report: Report) -> None:
-    """Write one test case a score and one a rung; where only the reference disagrees with itself it is skipped."""
-    suite = ElementTree.Element("testsuite", name=f"dataperf-fast verify {report.benchmark}")
+    """Write one test case a score and one a rung; what was not compared is an error or skipped, and says why."""
+    _write(path, report.benchmark, report.reference or "as it is defined", list(_cases(report)), report.seconds)
+
+
+def write_failed_junit(path: Path, benchmark: str, line: str) -> None:
+    """Write the one error that ended a comparison before it had a report."""
+    _write(path, benchmark, "not known", [_Case("verify", benchmark, "error", line)], 0.0)
+
+
+def _write(path: Path, benchmark: str, reference: str, cases: Iterable[_Case], seconds: float) -> None:
+    suite = ElementTree.Element("testsuite", name=f"dataperf-fast verify {benchmark}")
     properties = ElementTree.SubElement(suite, "properties")
-    ElementTree.SubElement(properties, "property", name="reference", value=report.reference or "as it is defined")
-    counts = {"failure": 0, "skipped": 0, "": 0}
-    for group, name, kind, problem in _cases(report):
-        case = ElementTree.SubElement(suite, "testcase", classname=group, name=_printable(name))
-        counts[kind] += 1
-        if kind:
-            ElementTree.SubElement(case, kind, message=_printable(problem))
+    ElementTree.SubElement(properties, "property", name="reference", value=_printable(reference))
+    counts = dict.fromkeys(("tests", *_ELEMENTS.values()), 0)
+    for case in cases:
+        written = ElementTree.SubElement(suite, "testcase", classname=case.group, name=_printable(case.name))
+        counts["tests"] += 1
+        if case.verdict != "equal":
+            counts[_ELEMENTS[case.verdict]] += 1
+            ElementTree.SubElement(written, _ELEMENTS[case.verdict], message=_printable(case.reason))
     suite.attrib.update(
-        tests=str(sum(counts.values())), failures=str(counts["failure"]), errors="0", skipped=str(counts["skipped"]),
-        time=f"{report.seconds:.3f}",
+        tests=str(counts["tests"]), failures=str(counts["failure"]), errors=str(counts["error"]),
+        skipped=str(counts["skipped"]), time=f"{seconds:.3f}",
     )  # fmt: skip
     root = ElementTree.Element("testsuites")
     root.append(suite)
@@ -71,23 +108,16 @@ def write_junit(path: Path, report: Report) -> None:
     write_text(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
 
-def _cases(report: Report) -> Iterator[tuple[str, str, str, str]]:
-    """Group, name, failure or skipped or nothing, and why, of each comparison."""
+def _cases(report: Report) -> Iterator[_Case]:
+    """Every comparison; where they compared nothing, and none is an error, one that says so."""
     for check in report.scores:
-        kind = "failure" if check.differs else "skipped" if check.disagrees else ""
-        why = f"{_verdict(check)}: {check.scores[0]} and {check.scores[1]}"
-        yield f"scores.{'-'.join(check.backends)}", f"{check.task}/{check.submission}", kind, why
+        name = f"{check.task}/{check.submission}"
+        yield _Case(f"scores.{'-'.join(check.backends)}", name, check.verdict, check.reason)
     for ladder in report.ladders:
         for rung in ladder.rungs:
-            kind = "failure" if rung.differing else "skipped" if rung.disagreeing else ""
-            why = f"{rung.differing} of {rung.compared} differ, largest difference {_number(rung.largest)}"
-            why += f"; {DISAGREES} in {rung.disagreeing}" if rung.disagreeing else ""
-            yield f"{ladder.model}.{'-'.join(ladder.backends)}", rung.name, kind, why
-
-
-def _verdict(check: ScoreCheck) -> str:
-    found = f"differs: {', '.join(check.differs)}" if check.differs else "equal"
-    return f"{found}; {DISAGREES}: {', '.join(check.disagrees)}" if check.disagrees else found
+            yield _Case(f"{ladder.model}.{'-'.join(ladder.backends)}", rung.name, rung.verdict, rung.reason)
+    if not report.compared and not report.verdicts["error"]:
+        yield _Case("verify", report.benchmark, "error", NOTHING)
 
 
 def _printable(text: str) -> str:

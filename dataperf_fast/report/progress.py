@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import Any
 
+from dataperf_fast import clock
 from dataperf_fast.engine import Progress
 
 _PATIENCE = 1.0
@@ -65,7 +66,8 @@ class ContestBar:
         self._left: dict[str, int] = {}
         self._pace: dict[str, tuple[float, int]] = {}  # seconds and number of what is done, by board
         self._label, self._total, self._done = "", 0, 0
-        self._started = self._last = self._said = time.perf_counter()
+        self._started = self._said = time.perf_counter()
+        self._last = clock.now()
         self._shown: Any = None
         self._task: Any = None
 
@@ -79,12 +81,12 @@ class ContestBar:
     def begin(self, label: str, left: dict[str, int]) -> None:
         """Name what comes next, and how many of it are left, by board."""
         self._label, self._left, self._total, self._done = label, dict(left), sum(left.values()), 0
-        self._last = time.perf_counter()
+        self._last = clock.now()
         self._show()
 
     def done(self, board: str, count: int) -> None:
         """Count what is done of a board."""
-        now = time.perf_counter()
+        now = clock.now()
         seconds, number = self._pace.get(board, (0.0, 0))
         self._pace[board] = seconds + now - self._last, number + count
         self._last = now
@@ -132,6 +134,8 @@ def _bar(label: str) -> tuple[Any, Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]
-    bar = RichProgress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
+    bar = RichProgress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, get_time=clock.now
+    )
     bar.start()
     return bar, bar.add_task(label, total=None)

@@ -185,6 +185,15 @@ def test_bad_submissions_cost_their_own_score_only(data):
         assert f"{name}/en_25_train.json" in records[name].error
 
 
+def test_where_every_submission_is_broken_each_has_one_record(data):
+    paths = [submit(data, name, choose(data, 1)) for name in ("one", "two")]
+    for path in paths:
+        path.write_text("{")
+    records = dpf.evaluate("speech", data, paths)
+    assert [(record.submission, record.status) for record in records] == [("one", "invalid"), ("two", "invalid")]
+    assert all(record.error.startswith(f"{path}: ") for record, path in zip(records, paths, strict=True))
+
+
 def test_an_unknown_language(data):
     assert "is for language 'xx'; expected en" in invalid(data, submit(data, "team", choose(data, 0), "xx_25"))
 

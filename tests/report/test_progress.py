@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
-
+from dataperf_fast import clock
 from dataperf_fast.report import progress
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
-    return now
-
-
-def test_time_left_is_that_of_each_boards_pace(clock):
+def test_time_left_is_that_of_each_boards_pace(times):
     bar = progress.ContestBar()
     bar.begin("scoring", {"debugging": 10, "speech": 4})
     assert bar.time_left() == ""
-    clock[0] = 6.0
+    times.seconds = 6.0
     bar.done("debugging", 2)  # three seconds each: eight are left
     assert bar.time_left() == "about 0:24 left, and speech, not yet measured"
-    clock[0] = 106.0
+    times.seconds = 106.0
     bar.done("speech", 1)  # a hundred seconds each: three are left
     assert bar.time_left() == "about 5:24 left"
-    clock[0] = 107.0
+    times.seconds = 107.0
     bar.done("speech", 3)
     assert bar.time_left() == "about 0:24 left"
     bar.begin("more", {"debugging": 2000})
@@ -33,11 +25,21 @@ def test_time_left_is_that_of_each_boards_pace(clock):
     assert bar.time_left() == ""
 
 
-def test_without_a_terminal_a_line_now_and_then(clock, capsys):
+def test_compiling_is_no_part_of_a_pace(times):
+    clock.watch_compiler()
+    bar = progress.ContestBar()
+    bar.begin("scoring", {"debugging": 10})
+    times.compile(60.0)
+    times.work(6.0)
+    bar.done("debugging", 2)
+    assert bar.time_left() == "about 0:24 left"
+
+
+def test_without_a_terminal_a_line_now_and_then(times, capsys):
     bar = progress.ContestBar()
     bar.begin("scoring", {"debugging": 100})
     for second in range(1, 51):
-        clock[0] = float(second)
+        times.seconds = float(second)
         bar.done("debugging", 1)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [

@@ -16,6 +16,7 @@ from dataperf_fast.models import (
     neighbours,
     stumps,
     support_vectors,
+    xgb,
 )
 from tests.models.test_linear_net import plain_accuracy
 
@@ -41,6 +42,7 @@ MODELS = {
     "logistic": logistic.LogisticRegression,
     "knn": neighbours.NearestNeighbours,
     "rf": stumps.BoostedStumps,
+    "xgb": xgb.BoostedTrees,
 }
 
 

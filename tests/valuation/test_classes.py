@@ -39,6 +39,7 @@ TABLE = {
     "logistic": ANY,
     "knn": EVERY,
     "rf": ANY,
+    "xgb": ANY,
     "NeighbourShapley": EVERY,
     "LogisticInfluence": TWO,
     "NetInfluence": TWO,
@@ -122,6 +123,8 @@ def margins(data):
 
 @pytest.mark.parametrize(("what", "classes"), CASES)
 def test_values_are_scikit_learns_or_refused(what, classes):
+    if what == "xgb":
+        pytest.importorskip("xgboost")
     rows = max(8, len(LABELS[classes])) if what == "NeighbourShapley" else 24
     data = problem(LABELS[classes], rows)
     valuation = {
@@ -135,7 +138,7 @@ def test_values_are_scikit_learns_or_refused(what, classes):
             valuation.fit(*data)
         assert "\n" not in str(refused.value)
         return
-    if what == "rf":  # seconds a fit
+    if what in ("rf", "xgb"):  # seconds a fit
         sets = [np.arange(10), np.arange(3, 17)]
         found = Worth(MODELS[what](), engine(), *data).of(sets)
         assert found.tolist() == [plain_worth(what, data, of) for of in sets]

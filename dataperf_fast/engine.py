@@ -7,7 +7,7 @@ to the memory budget and to about half a second, so that progress shows and a st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from dataperf_fast import clock
 from dataperf_fast.backend import Backend
-from dataperf_fast.plan import Plan, Pool, Trainer
+from dataperf_fast.plan import Answers, Plan, Pool, Trainer
 
 _SECONDS_PER_BATCH = 0.5
 
@@ -96,6 +96,7 @@ class Engine:
         place: dict[bytes, int] = {}
         for at, key in enumerate(keys):
             place.setdefault(key, at)
+        plan.require_trainable(place.values())
         unknown = [key for key in place if key not in self._known]
         if self._cache is not None and unknown:
             size = _record(plan).itemsize
@@ -119,7 +120,7 @@ class Engine:
         """Train the retrains at ``places`` of the plan, batch by batch, and remember them under their keys."""
         if not places:
             return
-        trainer = self.trainer(plan)
+        trainer = self._bind(plan)
         self.progress.planned(len(places))
         keys = list(places)
         position = 0
@@ -139,6 +140,10 @@ class Engine:
             position += len(batch)
 
     def trainer(self, plan: Plan) -> Trainer:
+        """The plan's model bound to its pool, for retrains of its own: they are checked as a plan's are."""
+        return _CheckedTrainer(plan, self._bind(plan))
+
+    def _bind(self, plan: Plan) -> Trainer:
         """The plan's model bound to its pool; the last one is kept."""
         model = plan.model.name, plan.model.version
         if self._bound is None or self._bound[0] is not plan.pool or self._bound[1] != model:
@@ -156,13 +161,46 @@ class Engine:
         return min(affordable, max(1, quick // lanes) * lanes)
 
 
+class _CheckedTrainer:
+    """A trainer in the hands of whoever has retrains that are no plan's."""
+
+    def __init__(self, plan: Plan, trainer: Trainer):
+        self.bytes_per_retrain = trainer.bytes_per_retrain
+        self._plan = plan
+        self._trainer = trainer
+
+    def train(
+        self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train and score a batch (``plan.Trainer``)."""
+        self._check(rows, labels, seeds)
+        return self._trainer.train(rows, labels, seeds, exact)
+
+    def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
+        """Train once and answer (``plan.Trainer``)."""
+        self._check([rows], [labels], np.array([seed]))
+        return self._trainer.answer(rows, labels, seed)
+
+    def _check(self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray) -> None:
+        given = Plan(self._plan.pool, self._plan.model, labels, rows, seeds)
+        given.require_trainable(range(len(given.keys)))  # keys read every number
+
+
 def _train_batch(
     plan: Plan, trainer: Trainer, keys: list[bytes], retrains: list[int], exact: bool
 ) -> dict[bytes, bytes]:
     seeds = np.array([plan.seed_of(i) for i in retrains], dtype=np.int64)
     rows, labels = [plan.rows_of(i) for i in retrains], [plan.labels[i] for i in retrains]
     records = np.zeros(len(retrains), dtype=_record(plan))
-    records["outcome"], records["certain"] = trainer.train(rows, labels, seeds, exact)
+    outcomes, certain = (np.asarray(found) for found in trainer.train(rows, labels, seeds, exact))
+    for name, found, dtype in (
+        ("outcomes", outcomes, records.dtype["outcome"]),
+        ("certain", certain, np.dtype(np.bool_)),
+    ):
+        if found.shape != records.shape or found.dtype != dtype:
+            given, expected = f"{found.dtype} {found.shape}", f"{dtype} {records.shape}"
+            raise ValueError(f"the trainer of {plan.model.name} returned {name} {given}: expected {expected}")
+    records["outcome"], records["certain"] = outcomes, certain
     if exact:
         records["certain"] = records["rechecked"] = True
     return {key: record.tobytes() for key, record in zip(keys, records, strict=True)}

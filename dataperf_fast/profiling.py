@@ -195,9 +195,9 @@ class _Timed(Engine):
         self.rechecked += int(outcomes.rechecked.sum())
         return outcomes
 
-    def trainer(self, plan: Plan) -> Trainer:
+    def _bind(self, plan: Plan) -> Trainer:
         with self.stage("share"):
-            return super().trainer(plan)
+            return super()._bind(plan)
 
     def _train(self, plan: Plan, places: dict[bytes, int], exact: bool) -> None:
         with self.stage("certify" if exact else "train"):

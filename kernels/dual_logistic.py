@@ -97,10 +97,10 @@ def _direction(gram, signs, solution, residual, matrix, sides):
     for i in range(rows):
         matrix[i, i] += 1.0 / (C * solution[i] * (1.0 - solution[i]))
         sides[0, i], sides[1, i] = residual[i], 1.0
-    if not _factorize(matrix):
+    if not factorize(matrix):
         return False
-    _solve(matrix, sides[0])
-    _solve(matrix, sides[1])
+    solve_factored(matrix, sides[0])
+    solve_factored(matrix, sides[1])
     intercept = (residual[rows] - pairwise_sum(sides[0])) / pairwise_sum(sides[1])
     for i in range(rows):
         sides[0, i] = -(sides[0, i] + intercept * sides[1, i]) * signs[i] / C
@@ -110,7 +110,7 @@ def _direction(gram, signs, solution, residual, matrix, sides):
 
 # Four rows' sums at a time: one at a time takes twice as long.
 @njit(nogil=True, cache=True, error_model="numpy")
-def _factorize(matrix):
+def factorize(matrix):
     """Set the lower triangle of ``matrix (n, n)`` to its Cholesky factor; False where it is not positive."""
     rows, sums = matrix.shape[0], np.empty(4)
     for first in range(0, rows, 4):
@@ -136,7 +136,7 @@ def _factorize(matrix):
 
 
 @inner
-def _solve(factor, side):
+def solve_factored(factor, side):
     """Solve ``L L' x = side (n,)`` in place for the ``factor (n, n)``'s lower triangle."""
     for i in range(side.shape[0]):
         side[i] = (side[i] - dot64(factor[i, :i], side[:i])) / factor[i, i]

@@ -43,7 +43,7 @@ WHOLE_NUMBERS = {
     "kernels/stumps.py": ("_start",),
     "kernels/svc.py": ("prepare",),
     "dataperf_fast/models/classifier.py": ("score",),
-    "dataperf_fast/models/neighbour_votes.py": ("answer",),
+    "dataperf_fast/models/neighbour_votes.py": ("train_group",),
     "dataperf_fast/models/relabelled.py": ("train_group", "_nearest"),
     "dataperf_fast/models/voting.py": ("train",),
 }

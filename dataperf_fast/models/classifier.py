@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dataperf_fast import checks
 from dataperf_fast.backend import Backend
 from dataperf_fast.kernels import arithmetic
 from dataperf_fast.plan import Answers, Pool
@@ -29,13 +30,14 @@ class Classifier(ABC):
     """A frozen model that answers for itself: ``models/logistic.py`` and its neighbours."""
 
     name: str
+    trains_on = "two classes or more"
     uses_seed = False
     version = f"2, arithmetic {arithmetic.VERSION}"
     outcome = OUTCOME
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether there are two classes to tell apart."""
-        return len(np.unique(labels)) > 1
+        return len(checks.distinct(labels)) > 1
 
     def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
         """The share of rows classified as their label says."""

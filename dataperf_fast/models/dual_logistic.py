@@ -1,4 +1,4 @@
-"""``logistic`` on the debugging board: L2 logistic regression with C = 1, at its optimum.
+"""``logistic`` on the debugging board: L2 logistic regression with C = 1, at its optimum; several classes: multinomial.
 
 Not the market's ``logistic``, which is defined by where lbfgs stops: an optimum can be reached from any start.
 """
@@ -56,3 +56,20 @@ class DualLogistic(WarmModel):
         decisions = np.empty(len(shared.cross))
         rows_times(np.ascontiguousarray(shared.cross), kernel.C * signs * solution[:-1], decisions)
         return solution, decisions + solution[-1]
+
+    def fit_several(self, shared: Products, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Solve the multinomial model (``relabelled.WarmModel.fit_several``)."""
+        from dataperf_fast.kernels import multinomial_optimum as kernel
+        from dataperf_fast.kernels.arithmetic.matrix_vector import rows_times
+
+        coefficients, intercepts = np.empty((classes, len(labels))), np.empty(classes)
+        moved, _ = kernel.solve(shared.gram, labels, coefficients, intercepts)
+        if not moved <= _SOLVED:
+            raise FloatingPointError(f"logistic regression did not converge: its last step is {moved:.1e} long")
+        decisions, cross = np.empty((len(shared.cross), classes)), np.ascontiguousarray(shared.cross)
+        for label in range(classes):
+            of_label = np.empty(len(decisions))
+            rows_times(cross, coefficients[label], of_label)
+            decisions[:, label] = of_label + intercepts[label]
+        second, first = np.sort(decisions, axis=1)[:, -2:].T
+        return decisions, first - second <= self.unsure

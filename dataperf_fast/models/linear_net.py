@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dataperf_fast import checks
 from dataperf_fast.backend import Backend
 from dataperf_fast.kernels import arithmetic
 from dataperf_fast.plan import Answers, Pool, Trainer, groups_of
@@ -28,6 +29,7 @@ class LinearNet:
     """
 
     name = "linear-net"
+    trains_on = "one or two classes, 0 and 1; models.logistic takes more"
     version = f"2, arithmetic {arithmetic.VERSION}"  # changes with the hyper-parameters and the tolerance, too
     decided_by = arithmetic.VERSION
     uses_seed = False
@@ -36,8 +38,8 @@ class LinearNet:
     )
 
     def can_train(self, labels: np.ndarray) -> bool:
-        """Any row will do."""
-        return len(labels) > 0
+        """Whether there is a row, and no label but 0 and 1."""
+        return len(labels) > 0 and checks.zeros_and_ones(labels)
 
     def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
         """The accuracy, rounded to two decimals as the board has it."""
@@ -82,7 +84,7 @@ class LinearNetTrainer:
         across, within = (1, self._threads) if len(groups) == 1 else (self._threads, 1)
 
         def train_group(group: slice) -> None:
-            stacked = np.stack(labels[group])
+            stacked = np.stack(labels[group]).astype(np.uint8, copy=False)
             trained = self._train_rows(rows[group.start], stacked, dtype, within)
             scores = _score(trained, stacked, self._pool.evaluation_labels)
             for name in LinearNet.outcome.names or ():
@@ -93,6 +95,7 @@ class LinearNetTrainer:
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
         """Train once in float64 and answer (``plan.Trainer``)."""
+        labels = labels.astype(np.uint8, copy=False)
         return _answers(self._train_rows(rows, labels[None], np.float64, 1), labels, self._pool.evaluation_labels)
 
     def _train_rows(self, rows: np.ndarray, labels: np.ndarray, dtype: type, threads: int) -> linear_net.Trained:
@@ -129,7 +132,7 @@ class CudaTrainer:
         from dataperf_fast.kernels import linear_net
         from dataperf_fast.kernels.launch import array_library
 
-        xp = array_library()
+        xp, labels = array_library(), [given.astype(np.uint8, copy=False) for given in labels]
         train_logits, logits = self._train_rows(rows, labels)
         outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
         for group in groups_of(rows):
@@ -146,6 +149,7 @@ class CudaTrainer:
         from dataperf_fast.kernels import linear_net
         from dataperf_fast.kernels.launch import on_host
 
+        labels = labels.astype(np.uint8, copy=False)
         [train_logits], logits = self._train_rows([rows], [labels])
         trained = linear_net.Trained(on_host(train_logits)[None], on_host(logits), np.zeros(1))
         return _answers(trained, labels, self._pool.evaluation_labels)

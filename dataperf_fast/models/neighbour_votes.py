@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dataperf_fast import checks
 from dataperf_fast.backend import Backend
 from dataperf_fast.models.neighbours import NEIGHBOURS
 from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
@@ -17,6 +18,7 @@ class NeighbourVotes(Relabelled):
     """The frozen model as the engine sees it; nothing of it is doubtful."""
 
     name = "knn-votes"
+    trains_on = f"{NEIGHBOURS} rows or more"
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether there are nine rows to vote."""
@@ -36,20 +38,34 @@ class NeighbourVotesTrainer(GroupTrainer):
         self._rows: np.ndarray | None = None
 
     def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
-        """Follow label states of the same rows."""
+        """Follow label states of the same rows; of other labels than 0 and 1 every state is voted on afresh."""
         from dataperf_fast.kernels import neighbour_votes
 
         self._share(rows)
-        counts = np.empty(len(labels), np.int64)
-        truth = self.pool.evaluation_labels == 1
-        neighbour_votes.correct(self._neighbours, *self._voters, labels, truth, counts)
-        outcomes["correct"] = counts
+        truth = self.pool.evaluation_labels
+        if checks.zeros_and_ones(labels) and checks.zeros_and_ones(truth):
+            counts = np.empty(len(labels), np.int64)
+            states = np.ascontiguousarray(labels, np.uint8)
+            neighbour_votes.correct(self._neighbours, *self._voters, states, truth == 1, counts)
+            outcomes["correct"] = counts
+        else:
+            outcomes["correct"] = [(self._vote(given).classes == truth).sum() for given in labels]
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
-        """Vote once (``plan.Trainer``); decision values are the votes for 1, over half of them where positive."""
+        """Vote once (``plan.Trainer``); decision values are shares of the votes.
+
+        Of two classes, as which 0 and 1 count even where one of them is missing, they are the second's less a half.
+        """
         self._share(rows)
-        votes = labels[self._neighbours].sum(axis=1, dtype=np.int64)
-        return Answers((2 * votes > NEIGHBOURS).astype(np.uint8), votes / NEIGHBOURS - 0.5)
+        return self._vote(labels)
+
+    def _vote(self, labels: np.ndarray) -> Answers:
+        classes = np.array([0, 1]) if checks.zeros_and_ones(labels) else checks.distinct(labels)
+        voted = np.searchsorted(classes, labels)[self._neighbours]
+        places = np.arange(len(voted))[:, None] * len(classes) + voted
+        votes = np.bincount(places.ravel(), minlength=len(voted) * len(classes)).reshape(len(voted), -1)
+        shares = votes / NEIGHBOURS
+        return Answers(classes[votes.argmax(axis=1)], shares[:, 1] - 0.5 if len(classes) == 2 else shares)
 
     def _share(self, rows: np.ndarray) -> None:
         from dataperf_fast.kernels import neighbour_votes

@@ -1,9 +1,9 @@
-"""What the debugging board's other models have in common: two labels, and retrains that differ in labels alone.
+"""What the debugging board's other models have in common: retrains that differ in labels alone.
 
-What depends on the rows only is computed once for all label states, and a state begins where the nearest one before it
-ended. A start moves a decision by rounding only, so an outcome is the same for any batch and any number of threads,
-unless a decision is within the model's ``unsure``: such retrains count as doubtful and are run again from a cold start,
-on products of the deciding arithmetic.
+What depends on the rows only is computed once for all label states, and of two classes, the board's, a state begins
+where the nearest one before it ended. A start moves a decision by rounding only, so an outcome is the same for any
+batch and any number of threads, unless a decision is within the model's ``unsure``: such retrains count as doubtful and
+are run again from a cold start, on products of the deciding arithmetic.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dataperf_fast import checks
 from dataperf_fast.backend import Backend
 from dataperf_fast.kernels import arithmetic
 from dataperf_fast.plan import Answers, Pool, Trainer, groups_of
@@ -25,17 +26,18 @@ _REMEMBERED = 64  # solutions to begin from: ten submissions' ways are followed 
 
 
 class Relabelled(ABC):
-    """A frozen model for labels 0 and 1."""
+    """A frozen model of any classes."""
 
     name: str
-    version = f"2, arithmetic {arithmetic.VERSION}"
+    trains_on = "two classes or more"
+    version = f"3, arithmetic {arithmetic.VERSION}"
     decided_by = arithmetic.VERSION
     uses_seed = False
     outcome = OUTCOME
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether there are two classes to tell apart."""
-        return len(np.unique(labels)) == 2
+        return len(checks.distinct(labels)) > 1
 
     def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
         """The share of rows classified as their label says."""
@@ -82,7 +84,7 @@ class GroupTrainer(ABC):
 
 
 class WarmModel(Relabelled):
-    """A model whose optimum for one label state is a start for another."""
+    """A model whose optimum for one label state is a start for another; of several classes each state begins afresh."""
 
     unsure: float  # a decision value nearer to zero than this could be rounding's
 
@@ -98,9 +100,18 @@ class WarmModel(Relabelled):
     def fit(
         self, shared: Any, labels: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Solve for ``labels (n,)``, from nothing or from ``start``, other labels and their solution, both kept as is.
+        """Solve for ``labels (n,)`` 0 and 1, from nothing or from ``start``, other labels and their solution.
 
-        Returns the solution and the decision values ``(m,)`` of the evaluation rows, 1 where positive.
+        Returns the solution and the decision values ``(m,)`` of the evaluation rows, 1 where positive. ``start`` is
+        kept as it is.
+        """
+
+    @abstractmethod
+    def fit_several(self, shared: Any, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Solve for ``labels (n,)`` in 0 .. classes - 1, each present, three or more.
+
+        Returns the decision values ``(m, classes)`` of the evaluation rows, of which the first of the largest decides,
+        and which rows could be rounding's ``(m,)`` bool.
         """
 
 
@@ -119,22 +130,29 @@ class WarmTrainer(GroupTrainer):
         from dataperf_fast.kernels import threads
 
         shared = self._share(rows, exact)
-        truth = self.pool.evaluation_labels == 1
 
         def train_part(part: np.ndarray) -> None:
             for state in part:
-                start = None if exact else self._nearest(labels[state])
-                solution, decisions = self._model.fit(shared, labels[state], start)
-                self._known.append((labels[state], solution))
-                correct = ((decisions > 0) == truth).sum()
-                outcomes[state] = correct, 0 if exact else (np.abs(decisions) <= self._model.unsure).sum()
+                answers, doubtful = self._train_one(shared, labels[state], exact)
+                correct = (answers.classes == self.pool.evaluation_labels).sum()
+                outcomes[state] = correct, 0 if exact else doubtful.sum()
 
         threads.run(self.threads, train_part, np.array_split(np.arange(len(labels)), min(self.threads, len(labels))))
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
         """Train once, from the nearest known solution, and answer (``plan.Trainer``)."""
-        _, decisions = self._model.fit(self._share(rows, False), labels, self._nearest(labels))
-        return Answers((decisions > 0).astype(np.uint8), decisions)
+        return self._train_one(self._share(rows, False), labels, False)[0]
+
+    def _train_one(self, shared: Any, labels: np.ndarray, exact: bool) -> tuple[Answers, np.ndarray]:
+        """The answers, and which of them could be rounding's ``(m,)`` bool."""
+        classes = checks.distinct(labels)
+        if len(classes) > 2:
+            decisions, doubtful = self._model.fit_several(shared, np.searchsorted(classes, labels), len(classes))
+            return Answers(classes[decisions.argmax(axis=1)], decisions), doubtful
+        positions = (labels == classes[1]).astype(np.uint8)
+        solution, decisions = self._model.fit(shared, positions, None if exact else self._nearest(positions))
+        self._known.append((positions, solution))
+        return Answers(classes[(decisions > 0).astype(np.int64)], decisions), np.abs(decisions) <= self._model.unsure
 
     def _share(self, rows: np.ndarray, exact: bool) -> Any:
         if rows is not self._rows:

@@ -1,11 +1,13 @@
 """``svc`` on the debugging board: ``SVC(kernel="rbf", gamma="scale", C=1)``, at its optimum.
 
 libsvm stops where no pair of rows violates the conditions by 1e-3; here it is 1e-10, which can be reached from any
-start. The kernel matrix does not depend on the labels, so all label states share it.
+start. The kernel matrix does not depend on the labels, so all label states share it. Several classes vote pair by pair,
+of equal votes the first wins.
 """
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -64,5 +66,19 @@ class SupportVectors(WarmModel):
             smo.balance(y, alpha)
         rho, _ = smo.improve(y[:, None] * y * shared.gram, y, alpha, _STOP, smo.new_room(len(y)))
         decisions = np.empty(len(shared.cross))
-        rows_times(shared.cross, alpha * y, decisions)
+        rows_times(np.ascontiguousarray(shared.cross), alpha * y, decisions)
         return alpha, decisions - rho
+
+    def fit_several(self, shared: Kernels, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Solve each pair of classes, and let it vote (``relabelled.WarmModel.fit_several``)."""
+        members = [np.flatnonzero(labels == label) for label in range(classes)]
+        votes = np.zeros((len(shared.cross), classes))
+        doubtful = np.zeros(len(votes), np.bool_)
+        for i, j in combinations(range(classes), 2):
+            rows = np.concatenate([members[j], members[i]])
+            pair = Kernels(shared.gram[np.ix_(rows, rows)], shared.cross[:, rows])
+            _, decisions = self.fit(pair, (labels[rows] == i).astype(np.uint8), None)
+            votes[:, i] += decisions > 0
+            votes[:, j] += decisions <= 0
+            doubtful |= np.abs(decisions) <= self.unsure
+        return votes, doubtful

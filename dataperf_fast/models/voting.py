@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dataperf_fast import checks
 from dataperf_fast.backend import Backend
 from dataperf_fast.kernels import arithmetic
 from dataperf_fast.plan import Answers, Pool
@@ -34,10 +35,15 @@ class Voting:
     uses_seed = True
     version = f"2, arithmetic {arithmetic.VERSION}"
     outcome: np.dtype[Any] = np.dtype([("f1", np.float64), ("settled", np.int64)])
+    trains_on = "two classes or more, of 0 to 255"
 
     def __init__(self, held_out: bool = False):
         self.held_out = held_out
         self.name = "voting-held-out" if held_out else "voting"
+
+    def can_train(self, labels: np.ndarray) -> bool:
+        """Whether there are two classes to tell apart, 0 to 255."""
+        return len(checks.distinct(labels)) > 1 and checks.fit_a_byte(labels)
 
     def bind(self, pool: Pool, backend: Backend) -> VotingTrainer:
         """Bind the model to a pool."""
@@ -80,7 +86,8 @@ class VotingTrainer(ABC):
     bytes_per_retrain: int
 
     def __init__(self, pool: Pool, backend: Backend, held_out: bool, xp: Any = np):
-        """``xp`` is the library of the arrays that answers are kept in."""
+        """``xp`` is the library of the arrays that answers are kept in. Raises ValueError for what it cannot score."""
+        _require_scorable(pool, held_out)
         self._xp = xp
         self._pool = pool
         self._threads = backend.threads
@@ -184,6 +191,18 @@ class VotingTrainer(ABC):
             starts = range(0, len(doubtful), _SETTLED_AT_ONCE)
             threads.run(self._threads, settle, [slice(start, start + _SETTLED_AT_ONCE) for start in starts])
             fit.answers[:, self._xp.asarray(doubtful)] = self._xp.asarray(answers)
+
+
+def _require_scorable(pool: Pool, held_out: bool) -> None:
+    for name in ("features", "evaluation_features"):
+        dtype = getattr(pool, name).dtype
+        if dtype != np.float32:
+            raise ValueError(f"{name} is {dtype}: expected float32, in which voting is defined")
+    if not checks.fit_a_byte(pool.evaluation_labels):
+        raise ValueError("evaluation_labels holds others than 0 to 255: expected the classes of voting")
+    if held_out and len(pool.features) != len(pool.evaluation_features):
+        rows = len(pool.evaluation_features)
+        raise ValueError(f"evaluation_features has {rows} rows: expected {len(pool.features)}, the rows of features")
 
 
 def _by_training_set(rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> list[list[int]]:

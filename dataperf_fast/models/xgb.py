@@ -51,5 +51,6 @@ class BoostedTreesTrainer(GroupTrainer):
         """Train once and answer (``plan.Trainer``)."""
         from xgboost import XGBClassifier
 
-        fitted = XGBClassifier(n_jobs=1).fit(self.pool.features[rows], labels)
-        return Answers(fitted.predict(self.pool.evaluation_features))
+        classes, positions = np.unique(labels, return_inverse=True)
+        fitted = XGBClassifier(n_jobs=1).fit(self.pool.features[rows], positions)
+        return Answers(classes[fitted.predict(self.pool.evaluation_features)])

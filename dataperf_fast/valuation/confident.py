@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from dataperf_fast import checks
 from dataperf_fast.valuation.common import Valuation, checked
 
 
@@ -26,6 +27,7 @@ class ConfidentLearning(Valuation):
     suspect_: np.ndarray
 
     def __init__(self, folds: int = 5, seed: int = 0):
+        checks.whole_number("folds", folds, 2)
         self.folds = folds
         self.seed = seed
 
@@ -35,7 +37,8 @@ class ConfidentLearning(Valuation):
         labels = np.unique(labels, return_inverse=True)[1]
         counts = np.bincount(labels)
         if len(counts) < 2 or counts.min() < 2:
-            raise ValueError(f"train_y has {counts.min()} rows of its rarest label: expected two labels of 2 or more")
+            found = f"{checks.classes(labels)}, {counts.min()} of its rarest label"
+            raise ValueError(f"train_y has {found}: expected two labels or more, of two rows or more each")
         splits = StratifiedKFold(min(self.folds, counts.min()), shuffle=True, random_state=self.seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

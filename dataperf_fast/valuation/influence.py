@@ -17,6 +17,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from dataperf_fast import checks
 from dataperf_fast.valuation.common import Valuation, checked
 
 _TOLERANCE = 1e-8
@@ -38,6 +39,8 @@ class LogisticInfluence(Valuation):
     """
 
     def __init__(self, C: float = 1.0):
+        if not 0 < C < np.inf:
+            raise ValueError(f"C is {C}: expected a number over 0")
         self.C = C
 
     def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> LogisticInfluence:
@@ -65,6 +68,8 @@ class NetInfluence(Valuation):
     """
 
     def __init__(self, damping: float = 0.01):
+        if not 0 < damping < np.inf:
+            raise ValueError(f"damping is {damping}: expected a number over 0")
         self.damping = damping
 
     def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> NetInfluence:
@@ -89,8 +94,9 @@ class NetInfluence(Valuation):
 
 def _two_labels(*given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     features, labels, evaluation, truth = checked(*given)
-    if len(np.unique(labels)) != 2 or max(labels.max(), truth.max()) > 1:
-        raise ValueError("train_y and val_y hold other than two labels")
+    if len(np.unique(labels)) != 2 or truth.max() > 1:
+        together = len(np.unique(np.concatenate([labels, truth])))
+        raise ValueError(f"train_y has {checks.classes(labels)}, with val_y {together}: expected two labels in all")
     features, evaluation = (np.require(part, np.float64, ["C", "W"]) for part in (features, evaluation))
     return features, labels, evaluation, truth
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dataperf_fast import checks
 from dataperf_fast.engine import Engine
 from dataperf_fast.plan import AccurateModel
 from dataperf_fast.valuation.common import Valuation
@@ -22,8 +23,8 @@ class MonteCarloShapley(Valuation):
     """Values from ``permutations`` random orders and retrains of ``model`` (``worth.Worth``).
 
     An order is truncated after its first prefix whose worth is within ``tolerance`` of all rows'; None follows every
-    order to its end. ``standard_errors_ (n,)`` are those of the means over the orders, and ``prefixes_`` counts the
-    marginal contributions that were looked at, retrained or known.
+    order to its end. ``standard_errors_ (n,)`` are those of the means over the orders, NaN of a single order, and
+    ``prefixes_`` counts the marginal contributions that were looked at, retrained or known.
     """
 
     standard_errors_: np.ndarray
@@ -38,8 +39,9 @@ class MonteCarloShapley(Valuation):
         tolerance: float | None = 0.01,
         seed: int = 0,
     ):
-        if permutations < 1:
-            raise ValueError(f"permutations is {permutations}: expected 1 or more")
+        checks.whole_number("permutations", permutations, 1)
+        if tolerance is not None and not tolerance >= 0:
+            raise ValueError(f"tolerance is {tolerance}: expected 0 or more, or None to follow every order to its end")
         self.model = model
         self.engine = engine
         self.permutations = permutations
@@ -58,7 +60,8 @@ class MonteCarloShapley(Valuation):
         contributions = np.empty_like(added)
         np.put_along_axis(contributions, orders, added, axis=1)
         self.values_ = contributions.mean(axis=0)
-        self.standard_errors_ = contributions.std(axis=0, ddof=1) / np.sqrt(self.permutations)
+        spread = contributions.std(axis=0, ddof=1) if self.permutations > 1 else np.full(worth.rows, np.nan)
+        self.standard_errors_ = spread / np.sqrt(self.permutations)
         return self
 
     def _follow(self, worth: Worth, orders: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dataperf_fast import backend as backends
+from dataperf_fast import checks
 from dataperf_fast.backend import Backend
 from dataperf_fast.valuation.common import Valuation, checked
 
@@ -30,8 +31,7 @@ class NeighbourShapley(Valuation):
         backend: Backend | None = None,
         done: Callable[[int], None] | None = None,
     ):
-        if neighbours < 1:
-            raise ValueError(f"neighbours is {neighbours}: expected 1 or more")
+        checks.whole_number("neighbours", neighbours, 1)
         self.neighbours = neighbours
         self.empty_guesses = empty_guesses
         self.backend = backend

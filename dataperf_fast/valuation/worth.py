@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from dataperf_fast import backend as backends
+from dataperf_fast import checks
 from dataperf_fast.engine import Engine
-from dataperf_fast.plan import AccurateModel, Plan, Pool
+from dataperf_fast.plan import AccurateModel, Plan, Pool, require_model, untrainable
 from dataperf_fast.valuation.common import checked
 
 
@@ -16,7 +17,8 @@ class Worth:
     """The validation accuracy of ``model`` trained on a set of rows, in the rows' own order.
 
     A set that the model cannot be trained on answers its most frequent label, of equals the lowest; the empty set the
-    validation set's most frequent one. Equal sets are trained once in the lifetime of ``engine``.
+    validation set's most frequent one. Equal sets are trained once in the lifetime of ``engine``. Raises ValueError as
+    ``Valuation.fit`` does, and where the model cannot be trained on all rows: then no retrain would be one.
     """
 
     def __init__(
@@ -28,9 +30,13 @@ class Worth:
         val_X: np.ndarray,
         val_y: np.ndarray,
     ):
+        require_model(model, "can_train", "accuracy")
         features, labels, evaluation, truth = checked(train_X, train_y, val_X, val_y)
-        self._labels, self._truth = labels.astype(np.uint8), truth.astype(np.uint8)
-        self._pool = Pool(np.ascontiguousarray(features), np.ascontiguousarray(evaluation), self._truth)
+        dtype = np.uint8 if max(labels.max(), truth.max()) < 256 else np.int32
+        self._labels, self._truth = labels.astype(dtype), truth.astype(dtype)
+        if not model.can_train(self._labels):
+            raise ValueError(f"train_y: {untrainable(model, self._labels)}")
+        self._pool = Pool(features, evaluation, self._truth)
         self._model = model
         self._engine = engine or Engine(backends.choose("auto"))
 
@@ -41,6 +47,8 @@ class Worth:
 
     def of(self, sets: Sequence[np.ndarray]) -> np.ndarray:
         """The worth ``(s,)`` float64 of each set of rows."""
+        for number, chosen in enumerate(sets):
+            checks.rows(f"sets[{number}]", chosen, self.rows)
         rows = [np.sort(chosen).astype(np.int32) for chosen in sets]
         labels = [self._labels[chosen] for chosen in rows]
         worths = np.array([self._constant(given) for given in labels])

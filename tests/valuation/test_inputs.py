@@ -1,0 +1,244 @@
+"""What valuations take and refuse: in one line that names the argument, what it holds and what it should."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from dataperf_fast import backend as backends
+from dataperf_fast.engine import Engine
+from dataperf_fast.models.dual_logistic import DualLogistic
+from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.models.neighbour_votes import NeighbourVotes
+from dataperf_fast.models.voting import Voting
+from dataperf_fast.valuation.confident import ConfidentLearning
+from dataperf_fast.valuation.influence import LogisticInfluence, NetInfluence
+from dataperf_fast.valuation.leave_one_out import LeaveOneOut
+from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
+from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
+from dataperf_fast.valuation.worth import Worth
+
+from .classes import LABELS, problem
+
+
+def engine():
+    return Engine(backends.choose("cpu", 1))
+
+
+VALUATIONS = {
+    "LeaveOneOut": lambda: LeaveOneOut(DualLogistic(), engine()),
+    "MonteCarloShapley": lambda: MonteCarloShapley(DualLogistic(), engine(), permutations=2),
+    "NeighbourShapley": NeighbourShapley,
+    "LogisticInfluence": LogisticInfluence,
+    "NetInfluence": NetInfluence,
+    "ConfidentLearning": lambda: ConfidentLearning(folds=2),
+}
+NAMES = ("train_X", "train_y", "val_X", "val_y")
+
+
+class Frame:
+    """As much of a data frame or a column of one as counts here."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
+def data():
+    """Whole numbers, so that every dtype holds them."""
+    features, labels, evaluation, truth = problem(LABELS["two"])
+    return [np.rint(8 * features), labels, np.rint(8 * evaluation), truth]
+
+
+def changed(name, value):
+    given = data()
+    given[NAMES.index(name)] = value
+    return given
+
+
+def with_value(name, value, dtype=np.float64):
+    whole = data()[NAMES.index(name)].astype(dtype)
+    whole.flat[3] = value
+    return whole
+
+
+def strided(values):
+    return np.repeat(values, 2, axis=-1)[..., ::2]
+
+
+SAME = {
+    "lists": lambda X: X.tolist(),
+    "data frames": Frame,
+    "objects": lambda X: X.astype(object),
+    "Fortran's order": np.asfortranarray,
+    "not contiguous": strided,
+    "read-only": lambda X: np.require(X, requirements=["C", "O"]).view(),
+    "whole numbers": lambda X: X.astype(np.int16),
+    "float16": lambda X: X.astype(np.float16),
+    "float32": lambda X: X.astype(np.float32),
+    "big-endian": lambda X: X.astype(">f8"),
+    "a matrix": lambda X: np.matrix(X) if X.ndim == 2 else X,
+    "masked, but nothing is": np.ma.masked_invalid,
+}
+
+
+@pytest.mark.parametrize("what", VALUATIONS)
+@pytest.mark.parametrize("kind", SAME)
+def test_the_same_numbers_in_another_form_have_the_same_values(what, kind):
+    given = data()
+    expected = VALUATIONS[what]().fit(*given).values_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)  # np.matrix
+        other = [SAME[kind](of) for of in given]
+    # In float32 ConfidentLearning's model is fitted in float32, as scikit-learn has it.
+    loose = what == "ConfidentLearning" and kind in ("float32", "float16")
+    np.testing.assert_allclose(VALUATIONS[what]().fit(*other).values_, expected, rtol=0, atol=1e-2 if loose else 1e-12)
+
+
+@pytest.mark.parametrize("what", VALUATIONS)
+@pytest.mark.parametrize(
+    "renamed",
+    [
+        lambda y: y.astype(float),
+        lambda y: y.astype(np.uint64),
+        lambda y: y.astype(bool),
+        lambda y: np.where(y == 1, "b", "a"),
+        lambda y: np.where(y == 1, "b", "a").astype(object),
+        lambda y: np.where(y == 1, b"b", b"a"),
+        lambda y: np.where(y == 1, "b", "a").tolist(),
+        lambda y: [bool(label) for label in y],
+        lambda y: y.astype(object),
+        lambda y: Frame(y - 5),
+        lambda y: y.astype(float).astype(object),
+    ],
+)
+def test_values_do_not_hang_on_the_names_of_labels(what, renamed):
+    given = data()
+    expected = VALUATIONS[what]().fit(*given).values_
+    given[1], given[3] = renamed(given[1]), renamed(given[3])
+    np.testing.assert_array_equal(VALUATIONS[what]().fit(*given).values_, expected)
+
+
+REFUSED = {
+    "NaN": (changed("train_X", with_value("train_X", np.nan)), "train_X .* not finite, nan in row 0, column 3"),
+    "infinite": (changed("val_X", with_value("val_X", -np.inf)), "val_X .* not finite, -inf in row 0, column 3"),
+    "too large": (changed("val_X", with_value("val_X", 1e200)), r"val_X holds 1e\+200 in row 0, column 3"),
+    "None": (changed("train_X", with_value("train_X", None, object)), "train_X holds"),
+    "words": (changed("train_X", with_value("train_X", "x", object)), "train_X holds objects: expected numbers"),
+    "strings": (changed("train_X", data()[0].astype(str)), "train_X is <U.*: expected numbers"),
+    "complex": (changed("train_X", data()[0] * 1j), "train_X is complex128: expected numbers of up to 64 bits"),
+    "sparse": (changed("train_X", sparse.csr_matrix(data()[0])), r"sparse, a csr_matrix: .*train_X.toarray\(\)"),
+    "sparse array": (changed("val_X", sparse.csr_array(data()[2])), r"sparse, a csr_array: .*val_X.toarray\(\)"),
+    "masked": (changed("train_X", np.ma.masked_less(data()[0], 0)), "train_X has masked values: expected"),
+    "ragged": (changed("train_X", [[1.0], [1.0, 2.0]]), "train_X is no array: expected rows of one length"),
+    "a vector": (changed("train_X", data()[0].ravel()), r"train_X \(120,\) and train_y \(24,\): expected \(n, d\)"),
+    "no columns": (changed("train_X", data()[0][:, :0]), r"train_X \(24, 0\) and .*: expected .* n and d from 1"),
+    "no rows": ([data()[0][:0], data()[1][:0], *data()[2:]], r"train_X \(0, 5\) and .*: expected"),
+    "no validation rows": ([*data()[:2], data()[2][:0], data()[3][:0]], r"val_X \(0, 5\) and val_y \(0,\): expected"),
+    "other columns": (changed("val_X", data()[2][:, :4]), "train_X has 5 columns, val_X 4"),
+    "too few labels": (changed("train_y", data()[1][:-1]), r"train_y \(23,\): expected"),
+    "a column of labels": (changed("val_y", data()[3][:, None]), r"val_y \(60, 1\): expected"),
+    "NaN label": (changed("train_y", with_value("train_y", np.nan)), "train_y holds nan in row 3: expected a class"),
+    "infinite label": (changed("val_y", with_value("val_y", np.inf)), "val_y holds inf in row 3: expected a class"),
+    "fractions": (changed("train_y", with_value("train_y", 0.5)), "train_y holds 0.5 in row 3: expected a class"),
+    "no label": (changed("train_y", with_value("train_y", None, object)), "train_y holds None among others: expected"),
+    "mixed labels": (changed("val_y", with_value("val_y", "x", object)), "val_y holds .* among others: expected"),
+    "huge label": (changed("train_y", with_value("train_y", 2**70, object)), "train_y .* of more than 64 bits"),
+    "dates": (changed("train_y", data()[1].astype("M8[D]")), "train_y is datetime64.*: expected classes"),
+    "other kind": (changed("val_y", data()[3].astype(str)), "train_y holds numbers, val_y str_: expected"),
+    "sparse labels": (changed("train_y", sparse.csr_matrix(data()[1])), r"train_y is sparse.*train_y.toarray\(\)"),
+    "one class": (changed("train_y", np.zeros(24, int)), "1 class.*: expected|1 class; expected"),
+}  # fmt: skip
+if np.finfo(np.longdouble).bits > 64:
+    REFUSED["longdouble"] = (
+        changed("train_X", data()[0].astype(np.longdouble)),
+        "train_X is float128: expected .* 64 bits",
+    )
+
+
+@pytest.mark.parametrize("what", VALUATIONS)
+@pytest.mark.parametrize("kind", REFUSED)
+def test_refusals_are_one_line(what, kind):
+    given, line = REFUSED[kind]
+    if kind == "one class" and what == "NeighbourShapley":
+        return
+    with pytest.raises(ValueError, match=line) as refused:
+        VALUATIONS[what]().fit(*given)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_model_that_no_rows_of_all_train_is_refused():
+    given = data()
+    eight = [given[0][:8], given[1][:8], *given[2:]]
+    for valuation in (LeaveOneOut(NeighbourVotes(), engine()), MonteCarloShapley(NeighbourVotes(), engine())):
+        with pytest.raises(
+            ValueError, match="knn-votes cannot be trained on 8 rows of 2 classes; expected 9 rows or more"
+        ):
+            valuation.fit(*eight)
+    given = problem(LABELS["three"])
+    for valuation in (LeaveOneOut(LinearNet(), engine()), MonteCarloShapley(LinearNet(), engine())):
+        with pytest.raises(
+            ValueError, match=r"linear-net cannot be trained on 24 rows of 3 classes; expected .* 0 and 1"
+        ):
+            valuation.fit(*given)
+
+
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        (DualLogistic, r"model is the class DualLogistic: expected a model, DualLogistic\(\)"),
+        (Voting(), "model is a Voting, which has no accuracy: expected"),
+        ("svc", "model is a str, which has no name: expected"),
+        (None, "model is a NoneType, which has no name: expected"),
+    ],
+)
+def test_what_is_no_model_is_refused(model, line):
+    for valuation in (LeaveOneOut(model), MonteCarloShapley(model)):
+        with pytest.raises(ValueError, match=line):
+            valuation.fit(*data())
+
+
+def test_sets_of_rows_are_rows():
+    worth = Worth(DualLogistic(), engine(), *data())
+    for wrong, line in (
+        (np.array([-1, 3]), r"sets\[1\] holds -1: expected 0 to 23"),
+        (np.array([24]), r"sets\[1\] holds 24: expected 0 to 23"),
+        (np.ones(24, bool), r"sets\[1\] is bool: expected the rows' numbers, np.flatnonzero"),
+        (np.array([0.0, 1.0]), r"sets\[1\] is float64: expected the rows' numbers"),
+    ):
+        with pytest.raises(ValueError, match=line):
+            worth.of([np.arange(3), wrong])
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (
+            lambda: MonteCarloShapley(DualLogistic(), permutations=0),
+            "permutations is 0: expected a whole number, 1 or more",
+        ),
+        (lambda: MonteCarloShapley(DualLogistic(), permutations=2.5), "permutations is 2.5: expected a whole number"),
+        (lambda: MonteCarloShapley(DualLogistic(), tolerance=-0.1), "tolerance is -0.1: expected 0 or more, or None"),
+        (lambda: MonteCarloShapley(DualLogistic(), tolerance=float("nan")), "tolerance is nan: expected 0 or more"),
+        (lambda: NeighbourShapley(1.5), "neighbours is 1.5: expected a whole number, 1 or more"),
+        (lambda: ConfidentLearning(folds=1), "folds is 1: expected a whole number, 2 or more"),
+        (lambda: LogisticInfluence(C=0.0), "C is 0.0: expected a number over 0"),
+        (lambda: LogisticInfluence(C=float("nan")), "C is nan: expected a number over 0"),
+        (lambda: NetInfluence(damping=-1.0), "damping is -1.0: expected a number over 0"),
+    ],
+)
+def test_parameters_out_of_range_are_refused(made, line):
+    with pytest.raises(ValueError, match=line):
+        made()
+
+
+def test_one_order_has_no_standard_error():
+    found = MonteCarloShapley(DualLogistic(), engine(), permutations=1).fit(*data())
+    assert np.isfinite(found.values_).all()
+    assert np.isnan(found.standard_errors_).all()
+    assert found.standard_errors_.shape == (24,)

@@ -191,7 +191,7 @@ def test_a_contests_batch_is_timed_by_the_work(times, monkeypatch):
         return {}
 
     monkeypatch.setattr(workers, "score", score)
-    assert [seconds for _, _, seconds in workers.everywhere(iter(["a", "b"]), "")] == [3, 3]
+    assert [done.seconds for done in workers.everywhere(iter(["a", "b"]), "")] == [3, 3]
 
 
 def test_the_bars_estimate_is_by_the_work(times):

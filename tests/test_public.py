@@ -66,6 +66,14 @@ def source(_: int) -> tuple[np.ndarray, np.ndarray]:
     return made_debugging.two_classes(np.random.default_rng(0), 110)
 
 
+def kept(cache: ResultCache) -> dict[bytes, bytes]:
+    cache.put({b"key": b"outcome"})
+    try:
+        return cache.get([b"key"])
+    finally:
+        cache.close()
+
+
 # Every function that takes paths, and a call of it: ``path`` makes what is given of a name. ``suite`` holds debugging
 # tasks with submissions; what is written goes to ``out``.
 CALLS: dict[Callable[..., Any], Callable[[Callable[[str], Any]], Any]] = {
@@ -87,7 +95,7 @@ CALLS: dict[Callable[..., Any], Callable[[Callable[[str], Any]], Any]] = {
         profiling.profile("debugging", path("suite"), of, model="knn", jobs=1, out=path("out")).distinct
         for of in (path("suite/submissions"), [path("suite/submissions")])
     ],
-    ResultCache: lambda path: ResultCache(path("out/cache.sqlite")).close(),
+    ResultCache: lambda path: kept(ResultCache(path("out/cache.sqlite"))),
     write_text: lambda path: write_text(path("out/text"), "text\n"),
     write_market: lambda path: write_market(path("out"), 0, [TABLE], [100], 50, TABLE),
     digits.write_debugging: lambda path: len(digits.write_debugging(path("out"), SUITE)),

@@ -206,7 +206,7 @@ def test_without_the_references_library_there_is_an_xml_with_the_error(board, ve
     monkeypatch.setattr(Processes, "departure", property(missing))
     (tmp_path / "junit.xml").write_text("<testsuites><testsuite tests='8' failures='0' errors='0'/></testsuites>")
     status, found, whole, lines = verify(board, "good")
-    line = "--backend: reference needs the package torch; expected pip install 'dataperf-fast[reference]'"
+    line = "--backend: reference needs the package torch; expected pip install '.[reference]' in the checkout"
     assert outcomes(whole) == {("verify", board): ("error", line)}
     assert (status, found, lines) == (2, None, [f"dataperf-fast: {line}"])
 

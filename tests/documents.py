@@ -154,6 +154,8 @@ class Examples:
             options.manifest.write_text(_CONTEST)
             self.provide("debugging", Path("hidden"))
             self._submissions("debugging", Path("hidden"), Path("handed-in/anna"))
+            if getattr(options, "action", "") not in ("check", "run"):  # what reads a store wants one
+                assert cli.main(["organize", "run", str(options.manifest)]) == 0
         if options.command == "nibbler":
             self.provide("nibbler", options.data)
             for path in options.files:

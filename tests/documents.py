@@ -150,12 +150,8 @@ class Examples:
 
     def _provide(self, options: argparse.Namespace) -> None:
         """Make what a command names and nobody made before."""
-        if options.command in ("organize", "leaderboard") and not options.manifest.exists():
-            options.manifest.write_text(_CONTEST)
-            self.provide("debugging", Path("hidden"))
-            self._submissions("debugging", Path("hidden"), Path("handed-in/anna"))
-            if getattr(options, "action", "") not in ("check", "run"):  # what reads a store wants one
-                assert cli.main(["organize", "run", str(options.manifest)]) == 0
+        if options.command in ("organize", "leaderboard"):
+            self._contest(options)
         if options.command == "nibbler":
             self.provide("nibbler", options.data)
             for path in options.files:
@@ -172,6 +168,16 @@ class Examples:
                         shutil.copy(next(Path().glob(f"*/{path.name.partition('_')[0]}_random.txt")), path)
                 else:
                     self._submissions(options.benchmark, options.data, path.parent if path.name == "*" else path)
+
+    def _contest(self, options: argparse.Namespace) -> None:
+        """Make a contest with a submission, and scores where they are read."""
+        if options.manifest.exists():
+            return
+        options.manifest.write_text(_CONTEST)
+        self.provide("debugging", Path("hidden"))
+        self._submissions("debugging", Path("hidden"), Path("handed-in/anna"))
+        if getattr(options, "action", "") not in ("check", "run"):
+            assert cli.main(["organize", "run", str(options.manifest)]) == 0
 
     def provide(self, board: str, data: Path, data_ids: list[str] | None = None) -> None:
         """Make a board's data unless they are there."""

@@ -31,9 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dataperf_fast.formats.errors import InputError
 
     try:
-        for name in ("out", "dynabench"):
-            if getattr(options, name, None) is not None:
-                _require_place(getattr(options, name))
+        _require_places(options)
         before = clock.stood_still()
         status = command(options)
         compiling = clock.stood_still() - before
@@ -46,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(error.line)
         return BAD_INPUT
     except KeyboardInterrupt:
-        complain("stopped; finished retrains are kept, the same command goes on from there")
+        kept = "; finished retrains are kept, the same command goes on from there"
+        complain(f"stopped{'' if options.command == 'verify' else kept}")
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # a reader such as head closed its end
@@ -68,8 +67,23 @@ def _line_of(error: Exception, options: argparse.Namespace) -> str:
     return f"failed: {type(error).__name__}{'' if private else f': {error}'}"
 
 
+def _require_places(options: argparse.Namespace) -> None:
+    """Refuse what cannot be made or written, before any work is done for it."""
+    from dataperf_fast.formats.errors import InputError
+
+    for name in ("out", "dynabench"):
+        if (folder := getattr(options, name, None)) is not None:
+            _require_place(folder)
+    files = [getattr(options, "junit", None)]
+    if getattr(options, "action", "") == "export":  # all of organize's actions have its default
+        files.append(options.parquet)
+    for file in filter(None, files):
+        if file.is_dir():
+            raise InputError(file, "is a folder", expected="a file, or a place for one")
+        _require_place(file.parent)
+
+
 def _require_place(out: Path) -> None:
-    """Refuse an output folder that cannot be made or written, before any work is done for it."""
     from dataperf_fast.formats.errors import InputError
     from dataperf_fast.formats.files import has_place
 
@@ -164,6 +178,8 @@ def _verify(options: argparse.Namespace) -> int:
     from dataperf_fast.report import parity_report
     from dataperf_fast.report.progress import Bar
 
+    if options.junit is not None:  # whoever reads only that must not take an earlier one for this run's
+        options.junit.unlink(missing_ok=True)
     try:
         _require_model(options)
         with Bar() as bar:
@@ -173,15 +189,15 @@ def _verify(options: argparse.Namespace) -> int:
                 sample=options.sample, seed=options.seed, jobs=options.jobs, progress=bar,
             )  # fmt: skip
     except Exception as error:
-        if options.junit is not None:  # whoever reads only that must not take an earlier one for this run's
+        if options.junit is not None:
             parity_report.write_failed_junit(options.junit, options.benchmark, _line_of(error, options))
         raise
-    if options.junit is not None:
-        parity_report.write_junit(options.junit, report)
     if options.format == "json":
         print(json.dumps(report.as_dict(), allow_nan=False))
     else:
         parity_report.print_report(report, sys.stdout)
+    if options.junit is not None:
+        parity_report.write_junit(options.junit, report)
     for line in report.invalid:
         complain(line)
     if report.verdicts["different"]:

@@ -30,6 +30,23 @@ def shown(url: str) -> str:
         return re.sub(":[^/@]*@", ":***@", url)
 
 
+def beside(url: str, folder: Path) -> str:
+    """A URL whose file, if SQLite's and relative, lies in a folder."""
+    if file_of(url) is None or Path(sql.make_url(url).database or "").is_absolute():
+        return url
+    scheme, _, name = url.partition(":///")
+    return f"{scheme}:///{folder / name}"
+
+
+def stays_in_memory(url: str) -> bool:
+    """Whether a URL is that of a SQLite database without a file."""
+    try:
+        parsed = sql.make_url(url)
+    except ArgumentError:
+        return False
+    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+
+
 def file_of(url: str) -> Path | None:
     """The file behind a SQLite URL; None for servers, for what stays in memory, and for what is no URL."""
     try:

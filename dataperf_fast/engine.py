@@ -76,9 +76,8 @@ class Engine:
         self._cache = cache
         self._batch_size = batch_size
         self._known: dict[bytes, bytes] = {}
-        self._bound: tuple[Pool, tuple[str, str], Trainer] | None = (
-            None  # the last pool's, for callers that come back to it
-        )
+        # The last pool's, for callers that come back to it.
+        self._bound: tuple[Pool, tuple[str, str], Trainer] | None = None
         self._pace: dict[bool, float] = {}  # seconds a retrain, as last measured, exact or not
 
     @property

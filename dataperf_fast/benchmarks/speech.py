@@ -126,8 +126,9 @@ def _sort_out(
             usable[file.task, file.name] = file
     for size in sorted({file.size for file in usable.values()} - set(files.BOARD_SIZES)):
         larger = [board for board in files.BOARD_SIZES if board > size]
-        fate = f"it is compared on that of {larger[0]}" if larger else "none takes so many"
-        warnings.warn(f"there is no board of {size} clips: {fate}", stacklevel=2)
+        fate = f"a picture compares it on that of {larger[0]}" if larger else "none takes so many"
+        first = next(file.path for file in usable.values() if file.size == size)
+        warnings.warn(f"{first}: there is no board of {size} clips: {fate}", stacklevel=2)
     return list(usable.values()), refused
 
 

@@ -59,8 +59,7 @@ def score(batch: Batch) -> dict[Path, list[Record]]:
                 here, "would be scored by the version", value=version, expected=f"this run's, {batch.version}"
             )
         records = _score(board, batch, batch.folders, engine)
-    expected = [] if board.ranks_tasks else board.tasks(batch.data)
-    return {folder: _complete(board, folder, of, expected, engine) for folder, of in records.items()}
+    return {folder: _complete(board, folder, of, board.tasks(batch.data), engine) for folder, of in records.items()}
 
 
 def refusals(board: Benchmark, data: Path, name: str, status: Status, error: str) -> list[Record]:
@@ -102,11 +101,17 @@ def _stopped(board: Benchmark, folder: Path, error: Exception, engine: Engine) -
 
 
 def _complete(
-    board: Benchmark, folder: Path, records: list[Record], expected: Sequence[str], engine: Engine
+    board: Benchmark, folder: Path, records: list[Record], tasks: Sequence[str], engine: Engine
 ) -> list[Record]:
-    """Every expected task has a record: what was refused as a whole is so on each, what is missing is invalid."""
+    """Every task has a record: what was refused as a whole is so on each, what is missing is invalid.
+
+    Where tasks are ranked apart nobody need enter all, but what is handed in is for one of them.
+    """
+    expected: Sequence[str] = [] if board.ranks_tasks else tasks
     whole = [record for record in records if record.task not in expected] if expected else []
     by_task: dict[str, Record] = {}
+    if not expected:
+        records = [_ranked(board, folder, record, tasks, engine) for record in records]
     for record in records:
         same = by_task.get(record.task)
         if record not in whole and (same is None or same.status == "ok"):  # two files for a task are none
@@ -120,3 +125,11 @@ def _complete(
             if whole:
                 by_task[task].status, by_task[task].error = whole[0].status, whole[0].error
     return list(by_task.values()) or whole
+
+
+def _ranked(board: Benchmark, folder: Path, record: Record, tasks: Sequence[str], engine: Engine) -> Record:
+    """A record, invalid where no leaderboard would show it."""
+    if record.status not in ("ok", "pending") or record.task in tasks:
+        return record
+    error = InputError(folder, "holds a submission for", "", record.task, " or ".join(tasks))
+    return board.invalid(record.task, record.submission, error, engine)

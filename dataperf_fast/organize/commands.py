@@ -60,7 +60,7 @@ def _check(contest: Contest, options: argparse.Namespace) -> int:
         of_data = list(problems.of_data(plan, how, bar))
         scores = running.check(contest, plan, store, how, bar)
     of_scores = problems.of_scores(scores)
-    others += planning.strangers(plan)
+    others += planning.strangers(contest, plan)
     _complain(of_scores + of_data, others)
     entrants = {(work.part.board, entrant.submission.name) for work in plan for entrant in work.entrants}
     wrong = len({(one.board, one.submission) for one in of_scores})
@@ -83,7 +83,7 @@ def _run(contest: Contest, options: argparse.Namespace) -> int:
             scores = standings.current(plan, store)
     print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
     tables.print_standings(standings.settings(contest, plan, scores), sys.stdout, options.format)
-    strangers = planning.strangers(plan)
+    strangers = planning.strangers(contest, plan)
     _complain(problems.of_scores(scores), strangers)
     return _status(scores, bool(strangers))
 
@@ -124,11 +124,12 @@ def leaderboard(options: argparse.Namespace) -> int:
         plan = planning.read(contest, bar, options.backend)
         scores = standings.current(plan, store)
         known = store.contests()
-        otherwise = standings.made_otherwise(plan, store)
-    for line in otherwise:
-        show_warning(line)
+        lacking = standings.without_score(plan, store)
     settings = standings.settings(contest, plan, scores)
-    _compare(options.out, pages.scores_in(settings), "" if scores else _empty(contest, known))
+    shown = pages.scores_in(settings)
+    _compare(options.out, shown, "" if shown else _empty(contest, known, bool(scores)))
+    for line in [*lacking, *planning.strangers(contest, plan)]:
+        show_warning(line)
     written = pages.write(options.out, contest.name, settings, made)
     if options.dynabench is not None:
         written += standings.write_dynabench(options.dynabench, contest, scores)
@@ -137,10 +138,12 @@ def leaderboard(options: argparse.Namespace) -> int:
     return OK
 
 
-def _empty(contest: Contest, known: Sequence[str]) -> str:
-    """Why a store has nothing to show."""
+def _empty(contest: Contest, known: Sequence[str], of_some: bool) -> str:
+    """Why a store has nothing to show; it may have something ``of_some`` tasks of the files as they are."""
     problem, expected = f"holds no score of {contest.name!r}", " or ".join(map(repr, known))
-    if contest.name in known:
+    if of_some:
+        problem, expected = "holds no submission's scores on all tasks that count", "one that is valid on each of them"
+    elif contest.name in known:
         problem = "holds no score of the files as they are now"
         expected = "`organize run` after data, submissions or versions have changed"
     return InputError(contest.store_named, problem, expected=expected).line
@@ -149,10 +152,11 @@ def _empty(contest: Contest, known: Sequence[str]) -> str:
 def _compare(out: Path, count: int, empty: str) -> None:
     """Say what new pages lose of those that lie there; an ``empty`` board, with why, replaces none that show scores."""
     _, before = pages.lying_in(out)
-    if empty and before:
+    if empty and before != 0:
         expected = "another --out, or no pages there, for an empty board"
-        raise InputError(out, f"shows {before} scores and stays as it is ({empty})", expected=expected)
+        shows = "holds pages of an earlier version" if before is None else f"shows {before} scores"
+        raise InputError(out, f"{shows} and stays as it is ({empty})", expected=expected)
     if empty:
         show_warning(f"{empty}; the board is empty")
-    elif count < before:
+    elif count < (before or 0):
         show_warning(f"{out}: showed {before} scores, and now {count}")

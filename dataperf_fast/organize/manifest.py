@@ -95,11 +95,7 @@ class Contest:
     @property
     def store(self) -> str:
         """The store's URL; a relative SQLite file lies beside the manifest."""
-        url = self.manifest.store
-        prefix = "sqlite:///"
-        if url.startswith(prefix) and not url.startswith(prefix + "/") and ":memory:" not in url:
-            return prefix + str(self.path.parent / url.removeprefix(prefix))
-        return url
+        return databases.beside(self.manifest.store, self.path.parent)
 
     @property
     def store_named(self) -> str:
@@ -115,6 +111,8 @@ class Contest:
 def read(path: Path) -> Contest:
     """Read a manifest and check what it names; raises ``InputError`` with the line of the first thing that is wrong."""
     manifest = read_setup(path, Manifest, WHAT)
+    if databases.stays_in_memory(manifest.store):
+        raise _wrong(path, ("store",), "is forgotten when a command ends:", manifest.store, "sqlite:///store.sqlite")
     seen = set()
     for number, part in enumerate(manifest.boards):
         _check_board(path, ("boards", number), part)

@@ -14,7 +14,8 @@ from dataperf_fast import backend as backends
 from dataperf_fast import benchmarks
 from dataperf_fast.backend import Backend
 from dataperf_fast.benchmarks.common import Benchmark
-from dataperf_fast.formats.errors import meant
+from dataperf_fast.formats.errors import InputError, meant
+from dataperf_fast.formats.setup_file import place
 from dataperf_fast.organize import algorithms, submissions
 from dataperf_fast.organize.manifest import Board, Contest, TaskSet
 from dataperf_fast.organize.submissions import Submission
@@ -91,15 +92,21 @@ def _of_board(contest: Contest, part: Board, watcher: Watcher, whose: Backend) -
         yield Work(part, board, tasks, version, entrants)
 
 
-def strangers(plan: list[Work]) -> list[str]:
+def strangers(contest: Contest, plan: list[Work]) -> list[str]:
     """A line for each name that the manifest gives as a baseline, or an id on Dynabench, and no submission has."""
+    names: dict[int, set[str]] = {}
+    for work in plan:
+        names.setdefault(id(work.part), set()).update(_names(work))
     lines = []
-    for part, names in {id(work.part): (work.part, _names(work)) for work in plan}.values():
-        for field_name in ("baselines", "dynabench"):
-            for name in sorted(set(getattr(part, field_name)) - names):
-                guess = meant(name, names)
-                expected = f"; expected {guess!r}" if guess else ""
-                lines.append(f"{part.board}: {field_name}: no submission is named {name!r}{expected}")
+    for number, part in enumerate(contest.manifest.boards):
+        known = names.get(id(part), set())
+        given: list[tuple[str, int | str, str]] = [("baselines", at, name) for at, name in enumerate(part.baselines)]
+        given += [("dynabench", name, name) for name in part.dynabench]
+        for field_name, at, name in given:
+            if name not in known:
+                where = place(contest.path, ("boards", number, field_name, at))
+                error = InputError(contest.path, "no submission is named", where, name, meant(name, known))
+                lines.append(error.line)
     return lines
 
 

@@ -42,6 +42,7 @@ PAPER: dict[str, dict[str, dict[str, float]]] = {
         "FSS": {"0": 0.727, "1": 0.719, "2": 0.735, "3": 0.699, "4": 0.678},
     },
 }
+_NAMED = 3  # of submissions without a score
 _LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}
 _CURVES = {"debugging": ("test accuracy", "rows inspected")}
 
@@ -56,20 +57,25 @@ def current(plan: list[Work], store: Store) -> list[Score]:
     return [score for name in contests for score in store.scores(name) if score.unit in units]
 
 
-def made_otherwise(plan: list[Work], store: Store) -> list[str]:
-    """A line for each board and set of tasks whose scores in the store are all of another version, or machine."""
+def without_score(plan: list[Work], store: Store) -> list[str]:
+    """A line for each board and set of tasks on which some submission, as it is now, has no score."""
     contests = {entrant.unit.contest for work in plan for entrant in work.entrants}
     stored = {score.unit for name in contests for score in store.scores(name)}
     lines = []
     for work in plan:
-        units = {entrant.unit for entrant in work.entrants}
+        lacking = [entrant for entrant in work.entrants if entrant.unit not in stored]
+        if not lacking:
+            continue
+        names = ", ".join(entrant.submission.name for entrant in lacking[:_NAMED])
+        more = ", .." if len(lacking) > _NAMED else ""
+        units = {entrant.unit for entrant in lacking}
         others = {unit.version for unit in stored if replace(unit, version=work.version) in units}
-        if others and not units & stored:
-            model = f", {work.part.model}" if work.part.model else ""
-            lines.append(
-                f"{work.part.board}{model}, {work.tasks.name}: no score is of the version {work.version}: the store "
-                f"has those of {'; '.join(sorted(others))}; organize run makes them here"
-            )
+        had = f" (but by {'; '.join(sorted(others))})" if others else ""
+        place = ", ".join(filter(None, (work.part.board, work.part.model, work.tasks.name)))
+        lines.append(
+            f"{place}: {len(lacking)} of {len(work.entrants)} submissions have no score by {work.version}{had}: {names}"
+            f"{more}; `organize run` by the same backend makes them"
+        )
     return lines
 
 

@@ -134,14 +134,14 @@ def scores_in(settings: Sequence[Setting]) -> int:
     return sum(row.rank is not None for row in rows)
 
 
-def lying_in(folder: Path) -> tuple[str, int]:
-    """The contest whose pages lie in a folder, and how many scores they show; no name where there are none."""
+def lying_in(folder: Path) -> tuple[str, int | None]:
+    """The contest whose pages lie in a folder, and how many scores they show; None where they do not say."""
     try:
-        with (folder / "index.html").open(encoding="utf-8") as file:
+        with (folder / "index.html").open(encoding="utf-8", errors="replace") as file:
             found = _MARK.search(file.read(_HEAD))
-    except (OSError, ValueError):  # not there, or no text
-        found = None
-    return (unescape(found[2]), int(found[1])) if found else ("", 0)
+    except OSError:  # not there
+        return "", 0
+    return (unescape(found[2]), int(found[1])) if found else ("", None)
 
 
 def ranking(setting: Setting) -> list[tuple[int | None, Entry]]:

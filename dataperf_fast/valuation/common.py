@@ -10,6 +10,7 @@ import numpy as np
 from dataperf_fast import checks
 
 _NUMBERS = int | float | np.number | np.bool_
+_WHOLE = 1 << 53  # beyond, a float64 stands for more than one whole number
 _KINDS = ((str, np.str_), (bytes, np.bytes_), (int | np.integer | np.bool_, np.int64), (_NUMBERS, np.float64))
 
 
@@ -57,7 +58,7 @@ def checked(
     kinds = ["numbers" if of.dtype.kind in "iuf" else of.dtype.type.__name__ for of in labels]
     if kinds[0] != kinds[1]:
         raise ValueError(f"train_y holds {kinds[0]}, val_y {kinds[1]}: expected labels of one kind")
-    positions = _positions(np.concatenate(labels), len(labels[0]))
+    positions = _positions(_together(labels), len(labels[0]))
     return vectors[0], positions[: len(labels[0])], vectors[1], positions[len(labels[0]) :]
 
 
@@ -101,6 +102,17 @@ def _labels(name: str, y: np.ndarray) -> np.ndarray:
     elif y.dtype.kind not in "biuUS":
         raise ValueError(f"{name} is {y.dtype}: expected classes, whole numbers or strings")
     return y.astype(np.int64) if y.dtype.kind == "b" else y
+
+
+def _together(labels: list[np.ndarray]) -> np.ndarray:
+    """Both parts' labels in one array, in which no two of them become one."""
+    whole = np.concatenate(labels)
+    if whole.dtype.kind == "f":  # which integers of another kind, or of one with and one without a sign, become too
+        for name, part in zip(("train_y", "val_y"), labels, strict=True):
+            if part.dtype.kind in "iu" and len(part) and max(abs(int(part.min())), abs(int(part.max()))) > _WHOLE:
+                kinds = " and ".join(str(of.dtype) for of in labels)
+                raise ValueError(f"{name} holds classes beyond 2^53 in labels of {kinds}: expected both of one dtype")
+    return whole
 
 
 def _of_objects(name: str, y: np.ndarray) -> np.ndarray:

@@ -143,7 +143,7 @@ def test_a_missing_word_is_never_predicted_and_the_others_keep_their_class(data)
 
 def test_other_sizes_are_scored_with_a_warning(data):
     path = submit(data, "team", choose(data, 0), "en_40")
-    with pytest.warns(UserWarning, match="no board of 40 clips: it is compared on that of 60"):
+    with pytest.warns(UserWarning, match="no board of 40 clips: a picture compares it on that of 60"):
         [record] = dpf.evaluate("speech", data, path, cache=False)
     assert record.task == "en_40"
     assert record.status == "ok"

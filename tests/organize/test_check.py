@@ -361,6 +361,15 @@ def test_check_says_what_run_says(good, board, fault, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("always")
+def test_a_submission_that_no_board_would_show_is_wrong(good, tmp_path, capsys):
+    case = Case(tmp_path / "contest", "speech", good["speech"])
+    FAULTS["speech"]["another size"](case)
+    status, [line], [warned], _ = said(capsys, case.write(), "run")
+    assert (status, line.rpartition(": ")[2]) == (2, "holds a submission for 'en_40'; expected en_25 or en_60")
+    assert "en_40_train.json: there is no board of 40 clips" in warned
+
+
+@pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize("board", BOARDS)
 def test_it_trains_nothing_and_finds_nothing_wrong_with_what_is_right(good, board, tmp_path, capsys, monkeypatch):
     case = Case(tmp_path / "contest", board, good[board])
@@ -427,7 +436,7 @@ def test_a_mistyped_key_is_guessed(good, tmp_path, capsys):
     assert "one/algorithm.yaml: line 1, comand: is no known field; expected command\n" in lines
     assert "two/algorithm.yaml: line 1, Image: is no known field; expected image" in lines
     assert "three/algorithm.yaml: line 1, what: is no known field; expected command or image\n" in lines
-    assert "baselines: no submission is named 'goood'; expected 'good'" in lines
+    assert "boards.0.baselines.0: no submission is named 'goood'; expected good" in lines
     for wrong, right in (("limit", "limits"), ("submission", "submissions")):
         case.keys = {name: value for name, value in case.keys.items() if name not in ("limit",)} | {wrong: {}}
         [line] = said(capsys, case.write(), "check")[1]

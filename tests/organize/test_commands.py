@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -148,6 +150,68 @@ def test_pages_with_scores_are_not_replaced_by_an_empty_board(folder, capsys):
     assert pages.lying_in(folder / "elsewhere") == ("Spring", 0)
 
 
+@pytest.mark.parametrize("lost", ["of some tasks", "of an earlier version"])
+def test_pages_are_not_replaced_by_a_board_that_shows_no_score(folder, lost, capsys):
+    """Scores of the warm-up tasks are none of a board's; pages without a count of them may show any number."""
+    if lost == "of some tasks":
+        shutil.copytree(folder / "data", folder / "warm-up")
+        tasks = [{"name": "hidden", "data": "data", "hidden": True}, {"name": "warm-up", "data": "warm-up"}]
+        board = {"board": "debugging", "model": "knn", "submissions": ["teams"], "tasks": tasks}
+        contests.write(folder / "contest.yaml", board)
+        contests.score(folder / "contest.yaml")
+        for file in (folder / "data").rglob("*_train.csv"):
+            file.write_text(file.read_text() + "\n")
+        reason = "holds no submission's scores on all tasks that count"
+    else:
+        for page in (folder / "site").glob("*.html"):
+            page.write_text(re.sub("<meta name=.dataperf-fast.*", "", page.read_text()))
+        write(folder, contest="Sprung")
+        reason = "holds pages of an earlier version and stays as it is ("
+    before = below(folder / "site")
+    capsys.readouterr()
+    assert cli.main(readers(folder)["leaderboard"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert reason in line
+    assert below(folder / "site") == before
+
+
+def test_a_leaderboard_names_who_has_no_score_and_names_of_nobody(folder, capsys):
+    order = next((folder / "teams" / "team0001").iterdir())
+    order.write_text("\n".join(reversed(order.read_text().split())) + "\n")
+    path = folder / "contest.yaml"
+    path.write_text(path.read_text().replace("  model: knn", "  model: knn\n  dynabench: {team7: 3}"))
+    assert cli.main(readers(folder)["leaderboard"]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line][1:]
+    assert "debugging, knn, hidden: 1 of 3 submissions have no score by knn" in lines[0]
+    assert ": team0001; `organize run` by the same backend makes them" in lines[0]
+    assert f"{path}: line 5, boards.0.dynabench.team7: no submission is named 'team7'" in lines[1]
+
+
+@pytest.mark.parametrize("url", ["sqlite:///store.sqlite", "sqlite+pysqlite:///store.sqlite"])
+def test_a_relative_store_lies_beside_the_manifest(folder, url, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    write(folder, store=url)
+    with closing(Store(manifest.read(Path("contest/contest.yaml")).store)) as store:
+        assert len(store.scores("Spring")) == 3
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite+pysqlite://"])
+def test_a_store_that_is_forgotten_is_refused(folder, url, capsys):
+    write(folder, store=url)
+    assert cli.main(["organize", "check", str(folder / "contest.yaml")]) == 2
+    expected = f"line 10, store: is forgotten when a command ends: {url!r}; expected sqlite:///store.sqlite"
+    assert expected in capsys.readouterr().err
+
+
+def test_an_export_wants_a_file(folder, capsys):
+    command = ["organize", "export", str(folder / "contest.yaml"), "--parquet", str(folder / "site")]
+    assert cli.main(command) == 2
+    assert (
+        capsys.readouterr().err
+        == f"dataperf-fast: {folder / 'site'}: is a folder; expected a file, or a place for one\n"
+    )
+
+
 def test_a_board_that_shows_less_says_so(folder, capsys):
     (folder / "teams" / "team0000").rename(folder / "gone")
     assert cli.main(readers(folder)["leaderboard"]) == 0
@@ -185,4 +249,4 @@ def test_names_of_nobody_are_wrong_in_a_run_too(folder, capsys):
         assert cli.main(["organize", action, path]) == 2
         lines.append([line for line in capsys.readouterr().err.splitlines() if line.startswith("dataperf-fast: ")])
     assert lines[0] == lines[1]
-    assert "baselines: no submission is named 'team1'" in lines[0][0]
+    assert "line 5, boards.0.baselines.0: no submission is named 'team1'; expected team0001" in lines[0][0]

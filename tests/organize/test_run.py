@@ -295,7 +295,7 @@ def test_the_commands(data, tmp_path, capsys, monkeypatch):
     assert cli.main(["organize", "check", str(misspelt)]) == 2
     err = capsys.readouterr().err
     assert "linked: is a link; expected a folder" in err
-    assert "baselines: no submission is named 'team1'" in err
+    assert "line 11, boards.0.baselines.0: no submission is named 'team1'" in err
     (tmp_path / "teams" / "linked").unlink()
     assert cli.main(["organize", "run", str(path), "--format", "json"]) == 2
     out, err = capsys.readouterr()

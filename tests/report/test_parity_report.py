@@ -297,3 +297,22 @@ def test_a_report_of_nothing_is_not_the_same(tmp_path):
     assert Report("board", ladders=[ladder]).same
     broken = ScoreCheck("task", "mine", ("cpu", "reference"), (None, None), 0, [], status="invalid")
     assert not Report("board", scores=[broken], ladders=[ladder]).same
+
+
+def test_an_xml_that_cannot_be_written_is_said_before_the_work(tmp_path, capsys):
+    (tmp_path / "junit.xml").mkdir()
+    assert cli.main(["verify", "debugging", str(tmp_path / "nowhere"), "--junit", str(tmp_path / "junit.xml")]) == 2
+    line = f"dataperf-fast: {tmp_path / 'junit.xml'}: is a folder; expected a file, or a place for one\n"
+    assert capsys.readouterr().err == line
+
+
+def test_an_earlier_xml_does_not_outlive_an_interrupted_run(tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parity, "verify", interrupted)
+    junit = tmp_path / "junit.xml"
+    junit.write_text("<testsuites><testsuite tests='8' failures='0' errors='0'/></testsuites>")
+    assert cli.main(["verify", "debugging", str(tmp_path), "--junit", str(junit)]) == 130
+    assert capsys.readouterr().err == "dataperf-fast: stopped\n"
+    assert not junit.exists()

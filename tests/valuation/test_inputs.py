@@ -172,6 +172,17 @@ def test_refusals_are_one_line(what, kind):
     assert "\n" not in str(refused.value)
 
 
+def test_large_classes_of_two_dtypes_are_not_merged():
+    """Together they would be float64, in which 2^53 and the next number are one."""
+    train_X, train_y, val_X, val_y = data()
+    train_y, val_y = np.unique(train_y, return_inverse=True)[1], np.unique(val_y, return_inverse=True)[1]
+    plain = NeighbourShapley().fit(train_X, train_y, val_X, val_y).values_
+    large = [(y + 2**53).astype(np.uint64) for y in (train_y, val_y)]
+    np.testing.assert_array_equal(NeighbourShapley().fit(train_X, large[0], val_X, large[1]).values_, plain)
+    with pytest.raises(ValueError, match=r"train_y holds classes beyond 2\^53 in labels of uint64 and int64: expected"):
+        NeighbourShapley().fit(train_X, large[0], val_X, large[1].astype(np.int64))
+
+
 def test_a_model_that_no_rows_of_all_train_is_refused():
     given = data()
     eight = [given[0][:8], given[1][:8], *given[2:]]

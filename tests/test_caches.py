@@ -152,7 +152,9 @@ def test_a_mean_names_all_that_its_scores_are_made_with(narrow):
     assert board.mean([made[1], refused], 2, engine).arithmetic == made[1].arithmetic
 
 
+@pytest.mark.reference
 def test_the_reference_leaves_nothing_in_the_cache_and_takes_nothing(narrow, reference):
+    pytest.importorskip("torch", reason="the reference pipeline needs PyTorch: make test-reference")
     reference("debugging")
     ours = dpf.evaluate("debugging", narrow, model="knn", backend="cpu")
     with contextlib.closing(sqlite3.connect(cache_folder() / "retrains.sqlite")) as connection:

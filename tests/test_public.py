@@ -130,8 +130,16 @@ CALLS: dict[Callable[..., Any], Callable[[Callable[[str], Any]], Any]] = {
 }
 
 
-@pytest.mark.parametrize("function", CALLS, ids=lambda function: f"{function.__module__}.{function.__name__}")
+WITH_REFERENCE = {parity.verify: pytest.mark.reference}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [pytest.param(of, marks=WITH_REFERENCE.get(of, ()), id=f"{of.__module__}.{of.__name__}") for of in CALLS],
+)
 def test_a_path_is_a_str_or_a_path(function, suite, tmp_path, monkeypatch):
+    if function in WITH_REFERENCE:
+        pytest.importorskip("torch", reason="the reference pipeline needs PyTorch: make test-reference")
     found, written = [], []
     for kind in (str, Path):
         folder = tmp_path / kind.__name__

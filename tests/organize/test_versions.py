@@ -92,7 +92,9 @@ def test_our_scores_are_those_of_every_machine(contest, monkeypatch, capsys):
     assert "have no score by" not in capsys.readouterr().err
 
 
+@pytest.mark.reference
 def test_the_references_scores_are_none_of_ours(contest, reference, monkeypatch):
+    pytest.importorskip("torch", reason="the reference pipeline needs PyTorch: make test-reference")
     reference("debugging")
     path = contest("knn")
     theirs, watched = contests.score(path, "reference", jobs=1)

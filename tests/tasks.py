@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.debugging import Task
 from dataperf_fast.reference.processes import Processes
 from dataperf_fast.synth import debugging as synth
@@ -25,6 +27,17 @@ def synthetic_tasks(folder: Path, seeds: range) -> list[Task]:
         scale = synth.Scale(tasks=2, train=90 + 25 * seed, test=100 + 50 * seed, val=5)
         tasks += synth.write(folder / str(seed), scale, seed)
     return tasks
+
+
+def narrow(folder: Path, width: int = 16) -> list[files.TaskSetup]:
+    """Leave the first features of every debugging task in a folder: other models take any width, and fits are quick."""
+    folder, setup = files.open_setup(folder)
+    for task in setup.tasks:
+        for part in ("train", "test", "val"):
+            vectors = files.read_vectors(folder, setup, task, part, None)
+            path = files.embedding_path(folder, setup, task, part)
+            files.write_vectors(path, replace(vectors, features=vectors.features[:, :width]))
+    return setup.tasks
 
 
 def order_of(task: Task, seed: int = 3) -> np.ndarray:

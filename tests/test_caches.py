@@ -22,12 +22,12 @@ import dataperf_fast as dpf
 from dataperf_fast import backend as backends
 from dataperf_fast import benchmarks, machine, models, plan
 from dataperf_fast.engine import Engine
-from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.files import cache_folder
 from dataperf_fast.kernels import arithmetic
 from dataperf_fast.models import relabelled
 from dataperf_fast.plan import Plan, Pool
 from dataperf_fast.results import ResultCache
+from tests import tasks
 from tests.test_engine import LABELS, VALUES, Sums, backend, pool
 
 xgboost = pytest.importorskip("xgboost", reason="the extra 'xgb' is not installed")
@@ -55,12 +55,7 @@ class Elsewhere:
 @pytest.fixture
 def narrow(suite):
     """The suite with 16 of its features, which trains in no time."""
-    folder, setup = files.open_setup(suite)
-    for task in setup.tasks:
-        for part in ("train", "test", "val"):
-            vectors = files.read_vectors(folder, setup, task, part, None)
-            path = files.embedding_path(folder, setup, task, part)
-            files.write_vectors(path, replace(vectors, features=vectors.features[:, :16]))
+    tasks.narrow(suite)
     return suite
 
 

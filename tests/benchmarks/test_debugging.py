@@ -20,7 +20,7 @@ from dataperf_fast.formats import debugging as files
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.plan import Plan, Pool
 from tests.conftest import ROOT
-from tests.tasks import digits_tasks, input_hash, order_of, plain_curve, synthetic_tasks
+from tests.tasks import digits_tasks, input_hash, narrow, order_of, plain_curve, synthetic_tasks
 
 GOLDEN = json.loads((ROOT / "data" / "golden" / "debugging.json").read_text())
 
@@ -154,17 +154,6 @@ def test_a_target_met_at_the_first_inspection_scores_zero(suite):
     )
     record = next(r for r in dpf.evaluate("debugging", suite, cache=False) if r.task == setup.tasks[0].data_id)
     assert (record.score, record.details["inspections"], record.distinct) == (0.0, 1, 1)
-
-
-def narrow(suite, width=16):
-    """The suite with its first features only: other models take any width, and plain fits are quick."""
-    folder, setup = files.open_setup(suite)
-    for task in setup.tasks:
-        for part in ("train", "test", "val"):
-            vectors = files.read_vectors(folder, setup, task, part, None)
-            path = files.embedding_path(folder, setup, task, part)
-            files.write_vectors(path, replace(vectors, features=vectors.features[:, :width]))
-    return setup.tasks
 
 
 def fit_and_score(estimator, task, labels):

@@ -12,7 +12,6 @@ import pytest
 import dataperf_fast as dpf
 from dataperf_fast import backend as backends
 from dataperf_fast import benchmarks, cli, machine, sandbox
-from dataperf_fast.formats import debugging as files
 from dataperf_fast.formats.errors import InputError
 from dataperf_fast.kernels import arithmetic
 from dataperf_fast.organize import algorithms, manifest, planning, workers
@@ -21,6 +20,7 @@ from dataperf_fast.organize.submissions import Submission
 from dataperf_fast.sandbox import images
 from dataperf_fast.store import Store
 from dataperf_fast.synth import debugging as synth
+from tests import tasks
 
 from . import contests
 
@@ -30,12 +30,7 @@ def data(tmp_path_factory) -> Path:
     """Two small tasks with eight features, which every model is quick on."""
     folder = tmp_path_factory.mktemp("hidden") / "data"
     list(synth.write(folder, synth.Scale(tasks=2, train=30, test=40, val=12), seed=7))
-    _, setup = files.open_setup(folder)
-    for task in setup.tasks:
-        for part in ("train", "test", "val"):
-            vectors = files.read_vectors(folder, setup, task, part, None)
-            path = files.embedding_path(folder, setup, task, part)
-            files.write_vectors(path, replace(vectors, features=vectors.features[:, :8]))
+    tasks.narrow(folder, 8)
     return folder
 
 

@@ -21,6 +21,14 @@ def whole_number(name: str, value: Any, least: int) -> None:
         raise ValueError(f"{name} is {value!r}: expected a whole number, {least} or more")
 
 
+def dense(name: str, values: Any) -> None:
+    """``values`` are not sparse, and none is masked: what an array would be made of otherwise is not what they are."""
+    if hasattr(values, "toarray"):
+        raise ValueError(f"{name} is sparse, a {type(values).__name__}: expected a dense array, {name}.toarray()")
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked values: expected an array without")
+
+
 def features(name: str, values: np.ndarray) -> np.ndarray:
     """``values (n, d)`` float32 or float64, one row and one column at least, as a C-contiguous array.
 
@@ -111,10 +119,6 @@ def classes(values: np.ndarray) -> str:
 
 
 def _require_array(name: str, values: Any, shape: str) -> None:
-    if isinstance(values, np.ndarray) and not np.ma.is_masked(values):
-        return
-    if hasattr(values, "toarray"):
-        raise ValueError(f"{name} is sparse, a {type(values).__name__}: expected a dense array, {name}.toarray()")
-    if isinstance(values, np.ndarray):
-        raise ValueError(f"{name} has masked values: expected an array {shape} without")
-    raise ValueError(f"{name} is a {type(values).__name__}: expected an array {shape}, np.asarray({name})")
+    dense(name, values)
+    if not isinstance(values, np.ndarray):
+        raise ValueError(f"{name} is a {type(values).__name__}: expected an array {shape}, np.asarray({name})")

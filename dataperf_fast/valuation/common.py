@@ -63,10 +63,7 @@ def checked(
 
 
 def _array(name: str, given: Any) -> np.ndarray:
-    if hasattr(given, "toarray"):
-        raise ValueError(f"{name} is sparse, a {type(given).__name__}: expected a dense array, {name}.toarray()")
-    if np.ma.is_masked(given):
-        raise ValueError(f"{name} has masked values: expected an array without")
+    checks.dense(name, given)
     try:
         return np.asarray(given)
     except ValueError as error:

@@ -192,6 +192,13 @@ class Store:
         with self._database.connect() as connection:
             return {Unit(*row) for row in connection.execute(query)}
 
+    def units(self, contest: str) -> set[Unit]:
+        """The units of a contest that have any score, or the reason why not."""
+        columns = [_scores.c[name] for name in _UNIT]
+        query = sql.select(*columns).where(_scores.c.contest == contest).distinct()
+        with self._database.connect() as connection:
+            return {Unit(*row) for row in connection.execute(query)}
+
     def add(self, scores: Sequence[Score]) -> None:
         """Add whole units' scores in one transaction; a unit that another run was first to finish stays as it is."""
         rows = [asdict(score) for score in scores]

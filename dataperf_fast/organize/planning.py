@@ -80,15 +80,16 @@ def _of_board(contest: Contest, part: Board, watcher: Watcher, whose: Backend) -
     for one in submissions.find(part.algorithms, largest, algorithms=True):
         found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)
     version = board.version_on(part.model, whose)
+    # An algorithm's asks podman for its image: once, whatever the tasks.
+    digests = [algorithms.identity(one, part) if one.is_algorithm else one.digest for one in found]
     for tasks in part.tasks:
         watcher.begin(f"{part.board}, {tasks.name}: reading data", {})
         data = submissions.digest(board.inputs(tasks.data))
         place = contest.name, part.board, part.model or "", version, tasks.name, data
         entrants = []
-        for one in found:
-            identity = algorithms.identity(one, part) if one.is_algorithm else one.digest
+        for one, of_one in zip(found, digests, strict=True):
             kind = "baseline" if one.name in part.baselines else "submission"
-            entrants.append(Entrant(one, Unit(*place, one.name, identity), kind, one.path))
+            entrants.append(Entrant(one, Unit(*place, one.name, of_one), kind, one.path))
         yield Work(part, board, tasks, version, entrants)
 
 

@@ -60,7 +60,7 @@ def current(plan: list[Work], store: Store) -> list[Score]:
 def without_score(plan: list[Work], store: Store) -> list[str]:
     """A line for each board and set of tasks on which some submission, as it is now, has no score."""
     contests = {entrant.unit.contest for work in plan for entrant in work.entrants}
-    stored = {score.unit for name in contests for score in store.scores(name)}
+    stored = {unit for name in contests for unit in store.units(name)}
     lines = []
     for work in plan:
         lacking = [entrant for entrant in work.entrants if entrant.unit not in stored]

@@ -30,7 +30,7 @@ def shown(url: str) -> str:
         return re.sub(":[^/@]*@", ":***@", url)
 
 
-def beside(url: str, folder: Path) -> str:
+def resolved(url: str, folder: Path) -> str:
     """A URL whose file, if SQLite's and relative, lies in a folder."""
     if file_of(url) is None or Path(sql.make_url(url).database or "").is_absolute():
         return url

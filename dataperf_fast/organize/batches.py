@@ -24,8 +24,8 @@ from dataperf_fast.results import Record, Status
 class Batch:
     """Submissions' folders, each named as no other of them, to score on the tasks in ``data``, the set ``tasks``.
 
-    ``version`` is what the scores will be kept under (``Benchmark.version_on``).
-    Without ``train`` they are read and checked as for a score, and those that could have one are pending.
+    ``version`` is what the scores will be kept under (``Benchmark.version_on``). Without ``train`` they are read and
+    checked as for a score, and those that could have one are pending.
     """
 
     board: str
@@ -107,11 +107,11 @@ def _complete(
 
     Where tasks are ranked apart nobody need enter all, but what is handed in is for one of them.
     """
-    expected: Sequence[str] = [] if board.ranks_tasks else tasks
+    expected: Sequence[str] = tasks
+    if board.ranks_tasks:
+        expected, records = [], [_ranked(board, folder, record, tasks, engine) for record in records]
     whole = [record for record in records if record.task not in expected] if expected else []
     by_task: dict[str, Record] = {}
-    if not expected:
-        records = [_ranked(board, folder, record, tasks, engine) for record in records]
     for record in records:
         same = by_task.get(record.task)
         if record not in whole and (same is None or same.status == "ok"):  # two files for a task are none

@@ -95,7 +95,7 @@ class Contest:
     @property
     def store(self) -> str:
         """The store's URL; a relative SQLite file lies beside the manifest."""
-        return databases.beside(self.manifest.store, self.path.parent)
+        return databases.resolved(self.manifest.store, self.path.parent)
 
     @property
     def store_named(self) -> str:

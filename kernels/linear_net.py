@@ -35,7 +35,8 @@ pass start 512 bytes apart modulo a page: where stores and later loads agree in 
 fifth, and a plain 8 KiB stride is the worst case. A net begins where the one before it was when their labels still
 agreed; since all but the first of 20 epochs sees every label, that saves at most 5 steps of 100, less a copy of the
 state: 1.7% of a curve in row order, nothing measurable in a random one. Tried and rejected: taking the next rows' dot
-products inside the row pass (twice slower, the loop runs out of registers and ports). On Zen 5, with AVX-512, the pass
+products inside the row pass (twice slower, the loop runs out of registers and ports). A batch is read once: four rows'
+logits, and their part of s while they lie near (196 us a step for 204; they come from the third-level cache). On Zen 5, with AVX-512, the pass
 is bound by the state's traffic (107 GB/s): a pass without root and division takes 0.97 of the time. There prefetching
 the next rows cost a fifth, the three states interleaved in one stream a sixth, roots by Newton's method a third.
 """

@@ -40,21 +40,21 @@ def logits(features, u, c, out):
         out[rows - 1] = dot(features[rows - 1], u) + c
 
 
-# Four rows at a time: a quarter of the loads and stores of s.
 @inner
-def transposed_product(features, g, s):
-    """Set ``s (d,)`` to ``features' g``, summed row after row in s's dtype; ``g (n,)`` is float64."""
-    clear(s)
-    whole = features.shape[0] // 4 * 4
-    for i in range(0, whole, 4):
-        row0, row1, row2, row3 = features[i], features[i + 1], features[i + 2], features[i + 3]
-        g0, g1, g2, g3 = spread(g[i], s), spread(g[i + 1], s), spread(g[i + 2], s), spread(g[i + 3], s)
-        for k in range(0, s.shape[0], BYTES // s.itemsize):
-            sums = multiply_add(g0, load(row0, k, s), load(s, k, s))
-            sums = multiply_add(g1, load(row1, k, s), sums)
-            sums = multiply_add(g2, load(row2, k, s), sums)
-            store(s, k, multiply_add(g3, load(row3, k, s), sums))
-    for i in range(whole, features.shape[0]):
-        factor = spread(g[i], s)
-        for k in range(0, s.shape[0], BYTES // s.itemsize):
-            store(s, k, multiply_add(factor, load(features[i], k, s), load(s, k, s)))
+def add_four_rows(rows, g, s):
+    """Add ``rows' g`` to ``s (d,)``, one row after the other in s's dtype; ``rows (4, d)``, ``g (4,)`` float64."""
+    row0, row1, row2, row3 = rows[0], rows[1], rows[2], rows[3]
+    g0, g1, g2, g3 = spread(g[0], s), spread(g[1], s), spread(g[2], s), spread(g[3], s)
+    for k in range(0, s.shape[0], BYTES // s.itemsize):
+        sums = multiply_add(g0, load(row0, k, s), load(s, k, s))
+        sums = multiply_add(g1, load(row1, k, s), sums)
+        sums = multiply_add(g2, load(row2, k, s), sums)
+        store(s, k, multiply_add(g3, load(row3, k, s), sums))
+
+
+@inner
+def add_row(row, factor, s):
+    """Add ``factor row`` to ``s (d,)``, in s's dtype."""
+    factors = spread(factor, s)
+    for k in range(0, s.shape[0], BYTES // s.itemsize):
+        store(s, k, multiply_add(factors, load(row, k, s), load(s, k, s)))

@@ -30,15 +30,16 @@ factor of a row is rounded up in some lanes and down in others. What is left are
 Measured (Zen 3, float32, a core): the row pass is bound by the divider, 0.33 ns an element for a square root and a
 division; dividing once for two rows (``1/q0 = q1 / (q0 q1)``) takes it to 0.27, near the 0.23 ns of the loads and
 stores alone. The three states are 3 MB a model, so each thread trains one model at a time and they stay in the
-last-level cache; several models in lockstep, to share the reads of X, would spill it. The six state streams of the row
-pass start 512 bytes apart modulo a page: where stores and later loads agree in their low 12 bits the loop slows by a
-fifth, and a plain 8 KiB stride is the worst case. A net begins where the one before it was when their labels still
-agreed; since all but the first of 20 epochs sees every label, that saves at most 5 steps of 100, less a copy of the
-state: 1.7% of a curve in row order, nothing measurable in a random one. Tried and rejected: taking the next rows' dot
-products inside the row pass (twice slower, the loop runs out of registers and ports). A batch is read once: four rows'
-logits, and their part of s while they lie near (196 us a step for 204; they come from the third-level cache). On Zen 5, with AVX-512, the pass
-is bound by the state's traffic (107 GB/s): a pass without root and division takes 0.97 of the time. There prefetching
-the next rows cost a fifth, the three states interleaved in one stream a sixth, roots by Newton's method a third.
+last-level cache; several models in lockstep, to share the reads of X, would spill it. The six state streams of the
+row pass start 512 bytes apart modulo a page: where stores and later loads agree in their low 12 bits the loop slows
+by a fifth, and a plain 8 KiB stride is the worst case. A net begins where the one before it was when their labels
+still agreed; since all but the first of 20 epochs sees every label, that saves at most 5 steps of 100, less a copy
+of the state: 1.7% of a curve in row order, nothing measurable in a random one. Tried and rejected: taking the next
+rows' dot products inside the row pass (twice slower, the loop runs out of registers and ports). A batch is read
+once: four rows' logits, and their part of s while they lie near (196 us a step for 204; they come from the third-
+level cache). On Zen 5, with AVX-512, the pass is bound by the state's traffic (107 GB/s): a pass without root and
+division takes 0.97 of the time. There prefetching the next rows cost a fifth, the three states interleaved in one
+stream a sixth, roots by Newton's method a third.
 """
 
 from __future__ import annotations

@@ -20,13 +20,10 @@ import numpy as np
 
 from benchmarks_perf import acquisition_adapters as adapters
 from benchmarks_perf import defined, timing
-from dataperf_fast import clock
-from dataperf_fast.baselines import acquisition as baselines
-from dataperf_fast.benchmarks import acquisition as board
-from dataperf_fast.formats import acquisition as files
-from dataperf_fast.formats import csv_tables, trading
+from dataperf_fast.boards.acquisition import baselines, board, files, synth, trading
+from dataperf_fast.engine import clock
+from dataperf_fast.files import csv_tables
 from dataperf_fast.kernels import binary_logistic
-from dataperf_fast.synth import acquisition as synth
 
 THREADS = 2
 TRIALS_TIMED = 1

@@ -9,12 +9,11 @@ import numpy as np
 from pyarrow import csv
 
 from benchmarks_perf import defined, timing
-from dataperf_fast import backend
-from dataperf_fast.benchmarks import acquisition as board
-from dataperf_fast.benchmarks.common import Options
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats import acquisition as files
-from dataperf_fast.plan import Plan, Pool
+from dataperf_fast.boards.acquisition import board, files
+from dataperf_fast.boards.board import Options
+from dataperf_fast.engine import backend
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 
 
 class Draws(NamedTuple):
@@ -66,7 +65,7 @@ def trials_from_files(
     sellers: list[Path], buyer: Path, counts: list[int], trials: int, generator: np.random.RandomState
 ) -> list[float]:
     """What the reference's process does for it."""
-    from dataperf_fast.reference import acquisition as pipeline
+    from dataperf_fast.boards.acquisition import reference as pipeline
 
     accuracies = []
     for _ in range(trials):

@@ -18,8 +18,14 @@ from statistics import mean
 
 import dataperf_fast as dpf
 from benchmarks_perf import timing
-from dataperf_fast import benchmarks
-from dataperf_fast.synth import acquisition, debugging, digits, digits_market, speech, vision
+from dataperf_fast import boards
+from dataperf_fast.boards.acquisition import demo as acquisition_demo
+from dataperf_fast.boards.acquisition import synth as acquisition
+from dataperf_fast.boards.debugging import demo as debugging_demo
+from dataperf_fast.boards.debugging import synth as debugging
+from dataperf_fast.boards.speech import synth as speech
+from dataperf_fast.boards.vision import demo as vision_demo
+from dataperf_fast.boards.vision import synth as vision
 
 # The tables of arXiv 2207.10062v2.
 PAPER_DEBUGGING = {"consecutive": 0.5350, "random": 0.5175, "datascope": 0.1554}
@@ -42,16 +48,16 @@ Scores = dict[tuple[str, str], list[Fraction]]  # (task, method) -> one exact sc
 def score(board: str, data: Path, methods: Sequence[str], seeds: Iterable[int]) -> Scores:
     """Write each method's submissions for every seed and score them."""
     found: Scores = {}
-    module = import_module(f"dataperf_fast.baselines.{board}")
+    module = import_module(f"dataperf_fast.boards.{board}.baselines")
     for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder, benchmarks.open_engine(cache=False) as engine:
+        with tempfile.TemporaryDirectory() as folder, boards.open_engine(cache=False) as engine:
             module.write(data, Path(folder), list(methods), seed, engine)
             places: list[Path] = [Path(folder)]
             if board in ("vision", "acquisition"):
                 places = [Path(folder) / method for method in methods]
             records = dpf.evaluate(board, data, places, curve=False, cache=False)
         for record in records:
-            [exact] = benchmarks.load(board).exact([record])
+            [exact] = boards.load(board).exact([record])
             assert exact is not None, record.error
             found.setdefault((record.task, record.submission), []).append(exact)
         print(f"{board}: {', '.join(methods)}, seed {seed}", file=sys.stderr, flush=True)
@@ -82,7 +88,7 @@ def verdict(claim: str, cases: dict[str, bool]) -> str:
 
 def debugging_part(folder: Path, seeds: int) -> list[str]:
     """Mean fraction of fixes over the tasks."""
-    digits.write_debugging(folder / "demo")
+    debugging_demo.write(folder / "demo")
     list(debugging.write(folder / "paper", debugging.SCALES["paper"], 0))
     measured = {}
     for place, extra in (("demo", ["mc-shapley"]), ("paper", [])):
@@ -138,7 +144,7 @@ def speech_part(folder: Path) -> list[str]:
 
 def vision_part(folder: Path) -> list[str]:
     """F1 a concept."""
-    digits.write_vision(folder / "demo")
+    vision_demo.write(folder / "demo")
     list(vision.write(folder / "paper", vision.SCALES["paper"], 0))
     methods = ["random", *PAPER_VISION]
     made = score("vision", folder / "paper", methods, [0])
@@ -167,7 +173,7 @@ def vision_part(folder: Path) -> list[str]:
 
 def acquisition_part(folder: Path) -> list[str]:
     """Accuracy a market."""
-    digits_market.write(folder / "demo")
+    acquisition_demo.write(folder / "demo")
     list(acquisition.write(folder / "paper", replace(acquisition.SCALES["paper"], rows=_MARKET_ROWS), 0))
     methods = list(PAPER_ACQUISITION)
     made, demo = (score("acquisition", folder / place, methods, [0]) for place in ("paper", "demo"))

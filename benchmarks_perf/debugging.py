@@ -18,12 +18,11 @@ from sklearn.datasets import load_digits
 
 from benchmarks_perf import debugging_adapters as adapters
 from benchmarks_perf import defined, timing
-from dataperf_fast import backend as backends
-from dataperf_fast.baselines import debugging as baselines
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats.debugging import Task
-from dataperf_fast.synth import debugging as synth
-from dataperf_fast.synth import digits
+from dataperf_fast.boards import digits
+from dataperf_fast.boards.debugging import baselines, synth
+from dataperf_fast.boards.debugging.files import Task
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
 
 PAPER = synth.SCALES["paper"]
 THREADS = 2
@@ -33,7 +32,7 @@ def real_task(folder: Path) -> Task:
     """300 x 2,048 from real images: digits with a closed loop against the others, 30% inverted, 500 test rows."""
     images, values = load_digits(return_X_y=True)
     rows = np.random.default_rng(0).permutation(len(images))[: PAPER.train + PAPER.test + PAPER.val]
-    source = digits.feature_map(images[rows]), np.isin(values[rows], (0, 6, 8, 9)).astype(np.uint8)
+    source = digits.feature_map(images[rows], 2048), np.isin(values[rows], (0, 6, 8, 9)).astype(np.uint8)
     [task] = synth.write_tasks(folder, ["loops-flipped"], lambda number: source, PAPER, seed=0)
     return task
 

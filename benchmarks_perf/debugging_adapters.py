@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks_perf import defined, timing
-from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks import debugging as board
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats.debugging import SubmissionFile, Task
+from dataperf_fast.boards.debugging import board
+from dataperf_fast.boards.debugging.files import SubmissionFile, Task
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
 from dataperf_fast.kernels import decisions
 
 
@@ -64,7 +64,7 @@ def batched_pytorch(task: Task, order: np.ndarray, threads: int) -> Answer:
     """What batching alone gives: every different training set a net of one ``torch.func`` batch, AdamW written out."""
     import torch
 
-    from dataperf_fast.reference import debugging as pipeline
+    from dataperf_fast.boards.debugging import reference as pipeline
 
     torch.set_num_threads(threads)
     states, state_of = board.label_states(task, order)

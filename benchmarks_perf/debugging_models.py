@@ -16,14 +16,13 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks_perf import defined, timing
 from benchmarks_perf.debugging import real_task
-from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks import debugging as board
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats.debugging import Task
+from dataperf_fast.boards.debugging import board, synth
+from dataperf_fast.boards.debugging.files import Task
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.models.dual_logistic import DualLogistic
 from dataperf_fast.models.linear_net import LinearNet
-from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.synth import debugging as synth
 from dataperf_fast.valuation.worth import Worth
 
 THREADS = 2

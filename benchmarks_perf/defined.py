@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from benchmarks_perf.timing import Seconds
-from dataperf_fast.reference.processes import Processes, open_processes
+from dataperf_fast.engine.processes import Processes, open_processes
 
 REFERENCE = "1 process of 1 thread"
 
@@ -25,12 +25,12 @@ def timed(module: str, function: str, calls: Sequence[tuple[Any, ...]], *shared:
 
 def reference(board: str, function: str, calls: Sequence[tuple[Any, ...]], *shared: Any) -> tuple[list[Any], Seconds]:
     """The same with a function of a board's reference."""
-    return timed(f"dataperf_fast.reference.{board}", function, calls, *shared)
+    return timed(f"dataperf_fast.boards.{board}.reference", function, calls, *shared)
 
 
 def processes(board: str, count: int) -> Processes:
     """Processes for a board's reference, one thread each."""
-    return open_processes(f"dataperf_fast.reference.{board}", count)
+    return open_processes(f"dataperf_fast.boards.{board}.reference", count)
 
 
 def run(module: str, function: str, calls: Sequence[tuple[Any, ...]], *shared: Any) -> tuple[list[Any], float]:

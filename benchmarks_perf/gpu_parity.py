@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import dataperf_fast as dpf
-from dataperf_fast import backend as backends
-from dataperf_fast import benchmarks
-from dataperf_fast.baselines import debugging as debugging_baselines
-from dataperf_fast.baselines import speech as speech_baselines
-from dataperf_fast.engine import Engine
-from dataperf_fast.synth import debugging, speech
+from dataperf_fast import boards
+from dataperf_fast.boards.debugging import baselines as debugging_baselines
+from dataperf_fast.boards.debugging import synth as debugging
+from dataperf_fast.boards.speech import baselines as speech_baselines
+from dataperf_fast.boards.speech import synth as speech
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
 
 SEEDS = 20
 
@@ -86,5 +87,5 @@ def parity(shared: Path | None, seeds: int = SEEDS) -> dict[str, Any]:
             compared += compare(case)
             differ = sum(not found["same"] for found in compared)
             print(f"parity, {number + 1} of {len(cases)}: {differ} differ so far", file=sys.stderr, flush=True)
-    missing = [name for board in benchmarks.NAMES if (name := benchmarks.load(board).without_cuda(None))]
+    missing = [name for board in boards.NAMES if (name := boards.load(board).without_cuda(None))]
     return {"compared": compared, "without_a_cuda_path": missing}

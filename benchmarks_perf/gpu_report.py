@@ -17,15 +17,15 @@ import numpy as np
 from benchmarks_perf import speech_adapters, timing
 from benchmarks_perf.gpu_parity import parity
 from benchmarks_perf.valuation import problem
-from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks import speech as board
-from dataperf_fast.engine import Engine
+from dataperf_fast.boards.debugging import synth
+from dataperf_fast.boards.speech import board
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.kernels import soft_vote_cuda, svc_cuda
 from dataperf_fast.kernels.linear_net_steps import HIDDEN
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.voting import Voting
-from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.synth import debugging as synth
 from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
 
 SUBMISSIONS = 1_000  # to the English speech board; timed on a tenth of them

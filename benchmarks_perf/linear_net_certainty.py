@@ -14,10 +14,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dataperf_fast import backend as backends
+from dataperf_fast.boards.debugging.synth import two_classes
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.plan import Pool
 from dataperf_fast.models.linear_net import LinearNet
-from dataperf_fast.plan import Pool
-from dataperf_fast.synth.debugging import two_classes
 
 RETRAINS = {50: 12, 100: 12, 200: 12, 300: 12, 450: 6, 600: 4, 1000: 2, 2000: 1, 5000: 1}  # by rows, in a round
 NOISE = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)

@@ -18,8 +18,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks_perf import timing
-from dataperf_fast.nibbler import similarity
-from dataperf_fast.synth.nibbler import prompts
+from dataperf_fast.boards.nibbler import similarity
+from dataperf_fast.boards.nibbler.synth import prompts
 
 SIZES = (1_000, 10_000, 30_000, 100_000)
 WARMING = 500  # enough that all is imported and compiled that larger sizes need

@@ -13,7 +13,8 @@ STARTED = time.perf_counter()
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from dataperf_fast import cli, engine  # noqa: E402
+from dataperf_fast import cli  # noqa: E402
+from dataperf_fast.engine import engine  # noqa: E402
 
 kernels = 0.0
 loaded: set[bool] = set()

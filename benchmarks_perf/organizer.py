@@ -24,10 +24,9 @@ import yaml
 
 import dataperf_fast as dpf
 from benchmarks_perf import timing
-from dataperf_fast.formats import debugging as files
-from dataperf_fast.organize import manifest
-from dataperf_fast.store import Store
-from dataperf_fast.synth import debugging as synth
+from dataperf_fast.boards.debugging import files, synth
+from dataperf_fast.contest import manifest
+from dataperf_fast.contest.store import Store
 
 TEAMS, REVISIONS, TASKS, KILLS = 20, 10, 8, 10
 # The board's own model as far as minutes go, then one that is quick.

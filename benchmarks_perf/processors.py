@@ -18,11 +18,13 @@ from pathlib import Path
 
 from llvmlite import binding
 
-from dataperf_fast import backend as backends
-from dataperf_fast.baselines import acquisition as plans
-from dataperf_fast.baselines import speech as selections
-from dataperf_fast.engine import Engine
-from dataperf_fast.synth import acquisition, speech, vision
+from dataperf_fast.boards.acquisition import baselines as plans
+from dataperf_fast.boards.acquisition import synth as acquisition
+from dataperf_fast.boards.speech import baselines as selections
+from dataperf_fast.boards.speech import synth as speech
+from dataperf_fast.boards.vision import synth as vision
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
 
 KERNELS = {"Haswell": "avx2", "SkylakeX": "avx512f", "Sandybridge": "avx", "Nehalem": "sse4.2", "Prescott": "sse3"}
 BOARDS = ("speech", "vision", "acquisition")

@@ -46,7 +46,7 @@ def run(peer: str) -> dict[str, Any]:
         for board in suite.boards(Path(folder), BOARDS):
             size = min(suite.SAMPLED[board.name], len(board.fits))
             drawn = [int(at) for at in np.linspace(0, len(board.fits) - 1, size)]
-            plain = import_module(f"dataperf_fast.reference.{board.name}")
+            plain = import_module(f"dataperf_fast.boards.{board.name}.reference")
             fits = [partial(getattr(plain, board.function), *board.fits[at]()) for at in drawn]
             fits[0]()  # libraries, warm
             started = time.perf_counter()
@@ -85,7 +85,7 @@ def main() -> None:
         print(json.dumps(run(options.run)))
         return
     from benchmarks_perf import timing
-    from dataperf_fast.reference import definition
+    from dataperf_fast.engine import definition
 
     here = Path(sys.executable)
     pythons = {"reference": here, "joblib": here, "intelex": options.intelex, "cuml": options.cuml, "ours": here,

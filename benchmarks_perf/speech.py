@@ -23,12 +23,10 @@ from threadpoolctl import threadpool_limits
 import dataperf_fast
 from benchmarks_perf import defined, timing
 from benchmarks_perf import speech_adapters as adapters
-from dataperf_fast.baselines import speech as baselines
-from dataperf_fast.benchmarks import speech as board
+from dataperf_fast.boards.speech import baselines, board, synth
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.kernels import threads as side_by_side
 from dataperf_fast.models.voting import Voting
-from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.synth import speech as synth
 
 THREADS = 2
 SIZES = (60, 25)

@@ -15,16 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks_perf import defined, timing
-from dataperf_fast import backend as backends
-from dataperf_fast.baselines.speech import Allowed
-from dataperf_fast.benchmarks import speech as board
-from dataperf_fast.benchmarks.speech import SEEDS
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats import speech as files
+from dataperf_fast.boards.speech import board, files, synth
+from dataperf_fast.boards.speech.baselines import Allowed
+from dataperf_fast.boards.speech.board import SEEDS
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import definition
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.models.voting import Voting
-from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.reference import definition
-from dataperf_fast.synth import speech as synth
 
 TrainingSet = tuple[np.ndarray, np.ndarray]
 

@@ -24,21 +24,24 @@ import numpy as np
 
 from benchmarks_perf import defined, speech_adapters, timing
 from benchmarks_perf import vision as vision_benchmark
-from dataperf_fast import backend as backends
-from dataperf_fast.baselines import acquisition as acquisition_baselines
-from dataperf_fast.baselines import debugging as debugging_baselines
-from dataperf_fast.baselines.speech import Allowed
-from dataperf_fast.benchmarks import acquisition, debugging, speech
-from dataperf_fast.benchmarks import vision as vision_board
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats import acquisition as market_files
-from dataperf_fast.formats import csv_tables, trading
-from dataperf_fast.formats import debugging as debugging_files
-from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.synth import acquisition as acquisition_synth
-from dataperf_fast.synth import debugging as debugging_synth
-from dataperf_fast.synth import speech as speech_synth
-from dataperf_fast.synth import vision as vision_synth
+from dataperf_fast.boards.acquisition import baselines as acquisition_baselines
+from dataperf_fast.boards.acquisition import board as acquisition
+from dataperf_fast.boards.acquisition import files as market_files
+from dataperf_fast.boards.acquisition import synth as acquisition_synth
+from dataperf_fast.boards.acquisition import trading
+from dataperf_fast.boards.debugging import baselines as debugging_baselines
+from dataperf_fast.boards.debugging import board as debugging
+from dataperf_fast.boards.debugging import files as debugging_files
+from dataperf_fast.boards.debugging import synth as debugging_synth
+from dataperf_fast.boards.speech import board as speech
+from dataperf_fast.boards.speech import synth as speech_synth
+from dataperf_fast.boards.speech.baselines import Allowed
+from dataperf_fast.boards.vision import board as vision_board
+from dataperf_fast.boards.vision import synth as vision_synth
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
+from dataperf_fast.files import csv_tables
 
 THREADS = 2
 AT_ONCE = 10

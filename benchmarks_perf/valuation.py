@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks_perf import timing
-from dataperf_fast import backend as backends
+from dataperf_fast.engine import backend as backends
 from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
 
 THREADS = 2

@@ -18,14 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks_perf import defined, timing
-from dataperf_fast import backend
-from dataperf_fast.benchmarks import vision as board
-from dataperf_fast.benchmarks.common import Options
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats import vision as files
-from dataperf_fast.plan import Pool
-from dataperf_fast.results import Record
-from dataperf_fast.synth import vision as synth
+from dataperf_fast.boards.board import Options
+from dataperf_fast.boards.vision import board, files, synth
+from dataperf_fast.engine import backend
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Pool
+from dataperf_fast.files.records import Record
 
 THREADS = 2
 Sets = dict[str, tuple[np.ndarray, np.ndarray]]

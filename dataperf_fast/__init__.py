@@ -10,20 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dataperf_fast.benchmarks import evaluate
-    from dataperf_fast.formats.errors import InputError
-    from dataperf_fast.formats.market import Market, open_market
-    from dataperf_fast.results import Record
+    from dataperf_fast.boards import evaluate
+    from dataperf_fast.boards.acquisition.market import Market, open_market
+    from dataperf_fast.files.errors import InputError
+    from dataperf_fast.files.records import Record
 
 __version__ = "0.1.0"
 __all__ = ["InputError", "Market", "Record", "__version__", "evaluate", "open_market"]
 
 _HOMES = {
-    "evaluate": "benchmarks",
-    "InputError": "formats.errors",
-    "Market": "formats.market",
-    "open_market": "formats.market",
-    "Record": "results",
+    "evaluate": "boards",
+    "InputError": "files.errors",
+    "Market": "boards.acquisition.market",
+    "open_market": "boards.acquisition.market",
+    "Record": "files.records",
 }
 
 

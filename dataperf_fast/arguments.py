@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dataperf_fast
-from dataperf_fast import benchmarks
-from dataperf_fast.backend import NAMES as BACKENDS
-from dataperf_fast.benchmarks import NAMES, TRAINING
+from dataperf_fast import boards
+from dataperf_fast.boards import NAMES, TRAINING
+from dataperf_fast.engine.backend import NAMES as BACKENDS
 
 # What synth can be asked for beside a scale, by board.
 SIZES = {
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         "score submissions",
         "evaluate debugging data/ --submissions mine/ 01g317_other.txt --out results/",
     )
-    _add_benchmark(evaluate, benchmarks.names())
+    _add_benchmark(evaluate, boards.names())
     evaluate.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
     evaluate.add_argument(
         "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
@@ -117,8 +117,8 @@ def parser() -> argparse.ArgumentParser:
     synth.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same bytes [%(default)s]")
     synth.add_argument("--noise", choices=("inverted", "weak", "both"), help="debugging: label noise [both]")
     for name in dict.fromkeys(name for names in SIZES.values() for name in names):
-        boards = ", ".join(board for board, names in SIZES.items() if name in names)
-        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{boards}: number of {name} [the scale's]")
+        whose = ", ".join(board for board, names in SIZES.items() if name in names)
+        synth.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{whose}: number of {name} [the scale's]")
 
     _add_organize(add)
     _add_nibbler(add)

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dataperf_fast
-from dataperf_fast import clock
 from dataperf_fast.arguments import SIZES, parser
+from dataperf_fast.engine import clock
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, INTERRUPTED, OK, complain, show_warning
 
 if TYPE_CHECKING:
-    from dataperf_fast.benchmarks.common import Options
-    from dataperf_fast.formats.errors import InputError
-    from dataperf_fast.results import Record
+    from dataperf_fast.boards.board import Options
+    from dataperf_fast.files.errors import InputError
+    from dataperf_fast.files.records import Record
 
 _LONG_TO_COMPILE = 2.0  # seconds: loading what is compiled already takes less
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     warnings.showwarning = show_warning
     command = _COMMANDS[options.command]
-    from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.files.errors import InputError
 
     try:
         _require_places(options)
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _line_of(error: Exception, options: argparse.Namespace) -> str:
     """What ended a command, in a line."""
-    from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.files.errors import InputError
 
     if isinstance(error, InputError):
         return error.line
@@ -69,7 +69,7 @@ def _line_of(error: Exception, options: argparse.Namespace) -> str:
 
 def _require_places(options: argparse.Namespace) -> None:
     """Refuse what cannot be made or written, before any work is done for it."""
-    from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.files.errors import InputError
 
     for name in ("out", "dynabench"):
         if (folder := getattr(options, name, None)) is not None:
@@ -84,15 +84,15 @@ def _require_places(options: argparse.Namespace) -> None:
 
 
 def _require_place(out: Path) -> None:
-    from dataperf_fast.formats.errors import InputError
-    from dataperf_fast.formats.files import has_place
+    from dataperf_fast.files.errors import InputError
+    from dataperf_fast.files.paths import has_place
 
     if not has_place(out):
         raise InputError(out, "cannot be written", expected="a folder, or a place for one")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from dataperf_fast.benchmarks.common import Options
+    from dataperf_fast.boards.board import Options
 
     curve = options.out is not None if options.curve is None else options.curve
     _require_model(options)
@@ -110,7 +110,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _function(name: str) -> Any:
     """A function of the user's own, ``module:function``."""
-    from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.files.errors import InputError
 
     module, _, function = name.partition(":")
     expected = "module:function, from texts to vectors"
@@ -135,14 +135,14 @@ def _run(
     options: Options,
     cache: bool,
 ) -> int:
-    from dataperf_fast import benchmarks
+    from dataperf_fast import boards
     from dataperf_fast.report.progress import Bar
 
-    board = benchmarks.load(benchmark)
+    board = boards.load(benchmark)
     records: list[Record] = []
     written: list[Path] = []
     lacking = board.without_cuda(options.model)
-    with Bar() as bar, benchmarks.open_engine(backend, jobs, cache, bar, lacking) as engine:
+    with Bar() as bar, boards.open_engine(backend, jobs, cache, bar, lacking) as engine:
         for result in board.evaluate(data, submissions, engine, options):
             records += result.records
             if output == "json":
@@ -175,7 +175,7 @@ def _verify(options: argparse.Namespace) -> int:
     import json
 
     from dataperf_fast import parity
-    from dataperf_fast.report import parity_report
+    from dataperf_fast.parity import report as parity_report
     from dataperf_fast.report.progress import Bar
 
     if options.junit is not None:  # whoever reads only that must not take an earlier one for this run's
@@ -212,8 +212,8 @@ def _profile(options: argparse.Namespace) -> int:
     import json
 
     from dataperf_fast import profiling
-    from dataperf_fast.formats.files import write_text
-    from dataperf_fast.report import profile_report
+    from dataperf_fast.files.paths import write_text
+    from dataperf_fast.profiling import report as profile_report
     from dataperf_fast.report.progress import Bar
 
     _require_model(options)
@@ -235,9 +235,9 @@ def _profile(options: argparse.Namespace) -> int:
 
 
 def _require_model(options: argparse.Namespace) -> None:
-    from dataperf_fast import benchmarks
+    from dataperf_fast import boards
 
-    if options.model is not None and not benchmarks.load(options.benchmark).models:
+    if options.model is not None and not boards.load(options.benchmark).models:
         raise _meaningless("--model", options.benchmark, "the board's own model")
 
 
@@ -249,22 +249,22 @@ def _baselines(options: argparse.Namespace) -> int:
 
 
 def _write_baselines(benchmark: str, data: Path, out: Path, methods: list[str] | None, seed: int) -> list[Path]:
-    from dataperf_fast import benchmarks
+    from dataperf_fast import boards
     from dataperf_fast.report.progress import Bar
 
-    baselines = import_module(f"dataperf_fast.baselines.{benchmark}")
-    lacking = benchmarks.load(benchmark).without_cuda(None)
-    with Bar() as bar, benchmarks.open_engine(progress=bar, without_cuda=lacking) as engine:
+    baselines = import_module(f"dataperf_fast.boards.{benchmark}.baselines")
+    lacking = boards.load(benchmark).without_cuda(None)
+    with Bar() as bar, boards.open_engine(progress=bar, without_cuda=lacking) as engine:
         written: list[Path] = baselines.write(data, out, methods, seed, engine)
     if benchmark == "acquisition":
-        written += import_module("dataperf_fast.report.acquisition_picture").draw_sweeps(written)
+        written += import_module("dataperf_fast.boards.acquisition.picture").draw_sweeps(written)
     return written
 
 
 def _synth(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.files.errors import InputError
 
     board = options.benchmark
     given = [name for names in SIZES.values() for name in names if getattr(options, name)]
@@ -272,7 +272,7 @@ def _synth(options: argparse.Namespace) -> int:
         if name not in (*SIZES[board], "noise" if board == "debugging" else ""):
             expected = ", ".join(f"--{other}" for other in ("scale", "seed", *SIZES[board]))
             raise _meaningless(f"--{name}", board, expected)
-    maker = import_module(f"dataperf_fast.synth.{board}")
+    maker = import_module(f"dataperf_fast.boards.{board}.synth")
     scale = replace(maker.SCALES[options.scale], **{name: getattr(options, name) for name in given})
     more = (options.noise or "both",) if board == "debugging" else ()
     try:
@@ -292,29 +292,23 @@ def _description(board: str, part: Any) -> str:
 
 
 def _meaningless(option: str, board: str, expected: str) -> InputError:
-    from dataperf_fast.formats.errors import InputError
+    from dataperf_fast.files.errors import InputError
 
     return InputError(option, f"has no meaning for {board}", expected=expected)
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from dataperf_fast.benchmarks.common import Options
-    from dataperf_fast.synth import digits, digits_market
-    from dataperf_fast.synth import nibbler as pairs
+    from dataperf_fast.boards import TRAINING
+    from dataperf_fast.boards.board import Options
+    from dataperf_fast.boards.nibbler import synth as pairs
 
     folder: Path = options.out / "data"
     print(f"building four boards from scikit-learn's handwritten digits in {folder}", file=sys.stderr)
-    boards: dict[str, Callable[[Path], Any]] = {
-        "debugging": digits.write_debugging,
-        "speech": digits.write_speech,
-        "vision": digits.write_vision,
-        "acquisition": digits_market.write,
-    }
-    for benchmark, write in boards.items():
-        write(folder / benchmark)
+    for benchmark in TRAINING:
+        import_module(f"dataperf_fast.boards.{benchmark}.demo").write(folder / benchmark)
     print("scoring them (the first run compiles the kernels, about a minute; later runs do not)", file=sys.stderr)
     worst = OK
-    for benchmark in boards:
+    for benchmark in TRAINING:
         submissions = folder / benchmark / "submissions"
         methods = ["uniform", "rss", "fss", "sweep"] if benchmark == "acquisition" else None
         _write_baselines(benchmark, folder / benchmark, submissions, methods, seed=0)
@@ -331,9 +325,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from dataperf_fast import backend as backends
-    from dataperf_fast.formats import csv_tables
-    from dataperf_fast.results import default_cache_path
+    from dataperf_fast.engine import backend as backends
+    from dataperf_fast.engine.finished import default_cache_path
+    from dataperf_fast.files import csv_tables
 
     chosen = backends.choose("auto")
     device = backends.find_device()
@@ -361,19 +355,19 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _organize(options: argparse.Namespace) -> int:
-    from dataperf_fast.organize import commands
+    from dataperf_fast.contest import commands
 
     return commands.organize(options)
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    from dataperf_fast.organize import commands
+    from dataperf_fast.contest import commands
 
     return commands.leaderboard(options)
 
 
 def _nibbler(options: argparse.Namespace) -> int:
-    from dataperf_fast.nibbler import commands
+    from dataperf_fast.boards.nibbler import commands
 
     return commands.run(options)
 

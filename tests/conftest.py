@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from numba.core.compiler_lock import global_compiler_lock
 
-from dataperf_fast import backend as backends
-from dataperf_fast.baselines import debugging as baselines
-from dataperf_fast.engine import Engine
-from dataperf_fast.reference.processes import Processes, open_processes
-from dataperf_fast.synth import debugging as synth
+from dataperf_fast.boards.debugging import baselines, synth
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.processes import Processes, open_processes
 
 from .browser import browser  # noqa: F401  (a fixture)
 from .oracle import Oracle

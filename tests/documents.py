@@ -21,10 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataperf_fast import benchmarks, cli
+from dataperf_fast import boards, cli
 from dataperf_fast.arguments import parser
-from dataperf_fast.formats.errors import InputError
-from dataperf_fast.synth import debugging as synth
+from dataperf_fast.boards.debugging import synth
+from dataperf_fast.files.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -52,8 +52,8 @@ NOT_RUN = {
     "dataperf-fast demo": "tests/test_package.py runs it",
     "dataperf-fast demo --out demo": "tests/test_package.py runs it",
     "dataperf-fast synth debugging made/ --scale paper": "writes gigabytes",
-    "dataperf-fast organize run contest.yaml --cluster tcp://scheduler:8786": "tests/organize/test_run.py has one",
-    "dataperf-fast nibbler generate round/ prompts.jsonl --api api.yaml": "tests/test_generation.py has a service",
+    "dataperf-fast organize run contest.yaml --cluster tcp://scheduler:8786": "tests/contest/test_run.py has one",
+    "dataperf-fast nibbler generate round/ prompts.jsonl --api api.yaml": "test_generation.py has a service",
 }
 
 # Data that stand in for what an example only names: quickly made, and what the baselines hand in for them.
@@ -182,7 +182,7 @@ class Examples:
     def provide(self, board: str, data: Path, data_ids: list[str] | None = None) -> None:
         """Make a board's data unless they are there."""
         try:
-            benchmarks.load(board).tasks(data)
+            boards.load(board).tasks(data)
         except InputError:
             if board == "debugging":
                 source = lambda number: synth.two_classes(np.random.default_rng(number), 170)  # noqa: E731

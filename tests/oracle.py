@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dataperf_fast.reference.processes import open_processes
+from dataperf_fast.engine.processes import open_processes
 
 
 def fit_and_ask(

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dataperf_fast.formats import debugging as files
-from dataperf_fast.formats.debugging import Task
-from dataperf_fast.reference.processes import Processes
-from dataperf_fast.synth import debugging as synth
-from dataperf_fast.synth import digits
+from dataperf_fast.boards.debugging import demo, files, synth
+from dataperf_fast.boards.debugging.files import Task
+from dataperf_fast.engine.processes import Processes
 
 
 def digits_tasks(folder: Path) -> list[Task]:
     """The demo's two tasks: real images, 200 training rows."""
-    return digits.write_debugging(folder)
+    return demo.write(folder)
 
 
 def synthetic_tasks(folder: Path, seeds: range) -> list[Task]:

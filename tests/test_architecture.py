@@ -13,79 +13,44 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dataperf_fast"
 KERNELS = ROOT / "kernels"  # which rglob does not reach through its link
 
-# Room -> rooms of the package that it may import.
+# Room -> rooms of the package that it may import, top to bottom: none runs up.
 MAY_IMPORT = {
     "cli": {
+        "",
         "arguments",
-        "backend",
-        "benchmarks",
-        "clock",
-        "formats",
-        "nibbler",
-        "organize",
+        "boards",
+        "boards.acquisition",
+        "boards.nibbler",
+        "contest",
+        "engine",
+        "files",
         "parity",
         "profiling",
         "report",
-        "results",
-        "store",
-        "synth",
-        "",
     },
-    "organize": {
-        "backend",
-        "benchmarks",
-        "clock",
-        "databases",
-        "engine",
-        "formats",
-        "organize",
-        "report",
-        "results",
-        "sandbox",
-        "store",
-        "",
-    },
-    "generation": {"formats", "generation"},
-    "store": {"databases", "formats"},
-    "databases": {"formats"},
-    "sandbox": {"formats", "sandbox"},
-    "arguments": {"backend", "benchmarks", ""},
-    "parity": {"backend", "benchmarks", "clock", "comparison", "engine", "formats", "plan", "results", ""},
-    "comparison": {"results"},
-    "profiling": {"backend", "benchmarks", "clock", "engine", "formats", "kernels", "models", "plan", "results", ""},
-    "clock": set(),
-    "machine": set(),
-    "checks": set(),
-    "plan": {"backend", "checks"},
-    "engine": {"backend", "clock", "plan"},
-    "backend": {"formats", "kernels", "machine", "reference"},
-    "results": {"formats", "kernels"},
-    "models": {"backend", "checks", "kernels", "machine", "models", "plan"},
-    "benchmarks": {
-        "backend",
-        "baselines",
-        "benchmarks",
-        "clock",
-        "engine",
-        "formats",
-        "machine",
-        "models",
-        "nibbler",
-        "plan",
-        "report",
-        "results",
-        "",
-    },
-    "nibbler": {"formats", "generation", "kernels", "nibbler", "report"},
-    "baselines": {"baselines", "clock", "engine", "formats", "machine", "models", "plan", "valuation"},
-    "valuation": {"backend", "checks", "engine", "kernels", "models", "plan", "valuation"},
-    "formats": {"formats"},
-    "reference": {"machine", "reference"},
-    "report": {"clock", "comparison", "engine", "formats", "profiling", "report", "results"},
-    "synth": {"formats", "models", "nibbler", "synth"},
-    "kernels": {"kernels"},
-    "": {"benchmarks", "formats", "results"},
+    "arguments": {"", "boards", "engine"},
+    "": {"boards", "boards.acquisition", "files"},  # what the public names are; below, its version
+    "contest": {"", "boards", "engine", "files", "report", "sandbox"},
+    "parity": {"boards", "engine", "files"},
+    "profiling": {"boards", "engine", "files", "kernels"},
+    "boards": {"engine", "files", "kernels", "models", "report", "valuation"},
+    "valuation": {"engine", "kernels", "models"},
+    "report": {"engine", "files"},
+    "models": {"engine", "kernels"},
+    "engine": {"files", "kernels"},
+    "sandbox": {"files"},
+    "files": {"kernels"},
+    "kernels": set(),
 }
+# A board's room imports the rooms that boards may, and ``boards``, which knows none of them.
+BOARDS = {path.name for path in (PACKAGE / "boards").iterdir() if path.is_dir() and path.name != "__pycache__"}
+
+
+def room_of(names: list[str]) -> str:
+    """The room of a module of the package, by its names below it: a board's is one of its own."""
+    if names[:1] == ["boards"] and len(names) > 1 and names[1] in BOARDS:
+        return f"boards.{names[1]}"
+    return [*names, ""][0]
 
 
 def imported_rooms(path: Path) -> set[str]:
@@ -96,16 +61,29 @@ def imported_rooms(path: Path) -> set[str]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            if name.split(".")[0] == "dataperf_fast":
-                rooms.add([*name.split("."), ""][1])
+        rooms |= {room_of(name.split(".")[1:]) for name in names if name.split(".")[0] == "dataperf_fast"}
     return rooms
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_run_one_way(path):
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py").replace("__init__", "")
-    assert imported_rooms(path) <= MAY_IMPORT[room]
+    room = room_of([*path.relative_to(PACKAGE).with_suffix("").parts][: -1 if path.name == "__init__.py" else None])
+    board, _, name = room.partition(".")
+    allowed = MAY_IMPORT[board] | {room} | ({"boards"} if name else set())
+    assert imported_rooms(path) <= allowed
+
+
+def test_no_arrow_runs_up():
+    rooms = list(MAY_IMPORT)
+    arrows = {(room, to.partition(".")[0]) for room in rooms for to in MAY_IMPORT[room] if to}
+    upwards = {(room, to) for room, to in arrows if rooms.index(to) <= rooms.index(room)}
+    assert upwards == set()
+
+
+def test_a_boards_room_has_the_files_of_every_boards():
+    for board in sorted(BOARDS):
+        files = {path.name for path in (PACKAGE / "boards" / board).iterdir()}
+        assert {"__init__.py", "board.py", "files.py", "synth.py", "reference.py", "picture.py"} <= files
 
 
 @pytest.mark.parametrize("path", sorted(KERNELS.rglob("*.py")), ids=lambda path: str(path.relative_to(KERNELS)))

@@ -19,16 +19,17 @@ import numpy as np
 import pytest
 
 import dataperf_fast as dpf
-from dataperf_fast import backend as backends
-from dataperf_fast import benchmarks, machine, models, plan
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats.files import cache_folder
+from dataperf_fast import boards, models
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import machine, plan
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.finished import ResultCache
+from dataperf_fast.engine.plan import Plan, Pool
+from dataperf_fast.files.paths import cache_folder
 from dataperf_fast.kernels import arithmetic
 from dataperf_fast.models import relabelled
-from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.results import ResultCache
 from tests import tasks
-from tests.test_engine import LABELS, VALUES, Sums, backend, pool
+from tests.engine.test_engine import LABELS, VALUES, Sums, backend, pool
 
 xgboost = pytest.importorskip("xgboost", reason="the extra 'xgb' is not installed")
 
@@ -139,7 +140,7 @@ def test_records_say_what_made_them(narrow, go_to, monkeypatch):
 
 
 def test_a_mean_names_all_that_its_scores_are_made_with(narrow):
-    board = benchmarks.load("debugging")
+    board = boards.load("debugging")
     engine = Engine(backends.choose("cpu"))
     made = [board.record(str(task), "mine", 0.5, engine, model) for task, model in enumerate(("knn", "xgb"))]
     assert board.mean(made, 2, engine).arithmetic == f"{arithmetic.VERSION}; {made[1].arithmetic}"
@@ -349,10 +350,10 @@ def test_a_table_of_others_costs_time_and_nothing_else(table, tmp_path):
     assert run(path)[0] == VALUES
 
 
-@pytest.mark.parametrize("board", benchmarks.NAMES)
+@pytest.mark.parametrize("board", boards.NAMES)
 def test_versions_fit_into_a_store(board, monkeypatch):
     """And are those of the machine where a library has a say."""
-    loaded = benchmarks.load(board)
+    loaded = boards.load(board)
     monkeypatch.setattr(backends, "reference_made_with", lambda *of: "reference 1: " + " ".join(map(str, of)))
     ours, theirs = backends.choose("cpu"), backends.choose("reference")
     for model in (None, *loaded.models):
@@ -366,7 +367,7 @@ def test_versions_fit_into_a_store(board, monkeypatch):
 
 
 def test_two_references_are_kept_apart(monkeypatch):
-    board, theirs = benchmarks.load("vision"), backends.choose("reference")
+    board, theirs = boards.load("vision"), backends.choose("reference")
     versions = set()
     for made in (
         "reference 1: scikit-learn 1.9.1",

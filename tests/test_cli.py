@@ -14,7 +14,7 @@ import pytest
 
 import dataperf_fast
 from dataperf_fast import cli
-from dataperf_fast.synth import debugging as synth
+from dataperf_fast.boards.debugging import synth
 
 FIELDS = [
     "benchmark", "task", "submission", "status", "metric", "score", "higher_is_better", "details", "backend",
@@ -117,7 +117,7 @@ def test_a_failure_of_ours_exits_1_in_one_line(suite, capsys, monkeypatch):
     def fail(*_):
         raise RuntimeError("no such luck")
 
-    monkeypatch.setattr("dataperf_fast.benchmarks.debugging.label_states", fail)
+    monkeypatch.setattr("dataperf_fast.boards.debugging.board.label_states", fail)
     assert cli.main(["evaluate", "debugging", str(suite)]) == 1
     assert capsys.readouterr().err == "dataperf-fast: failed: RuntimeError: no such luck (--debug shows where)\n"
     with pytest.raises(RuntimeError):
@@ -169,7 +169,7 @@ def test_an_interrupted_curve_leaves_nothing_half_written_and_goes_on(how, tmp_p
 
 def finished(arguments: list[str], out: Path, capsys) -> int:
     """Run the command in this process; the number of retrains that it had to train."""
-    from dataperf_fast.engine import Progress
+    from dataperf_fast.engine.engine import Progress
     from dataperf_fast.report import progress
 
     class Counts(Progress):

@@ -15,11 +15,11 @@ from sklearn.svm import SVC
 import dataperf_fast as dpf
 from dataperf_fast import sandbox
 from dataperf_fast.arguments import parser
-from dataperf_fast.formats.setup_file import read_setup
-from dataperf_fast.generation import http
-from dataperf_fast.nibbler.creativity import WEIGHTS
-from dataperf_fast.organize import algorithms
-from dataperf_fast.organize.manifest import Manifest
+from dataperf_fast.boards.nibbler.creativity import WEIGHTS
+from dataperf_fast.boards.nibbler.generation import http
+from dataperf_fast.contest import algorithms
+from dataperf_fast.contest.manifest import Manifest
+from dataperf_fast.files.setup_file import read_setup
 
 from .documents import NOT_RUN, PAGES, ROOT, Examples, all_commands, blocks, cells
 

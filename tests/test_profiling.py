@@ -7,9 +7,9 @@ import json
 import pytest
 
 from dataperf_fast import cli, profiling
-from dataperf_fast.formats import debugging as files
+from dataperf_fast.boards.debugging import files
+from dataperf_fast.boards.speech import synth as speech
 from dataperf_fast.kernels import linear_net
-from dataperf_fast.synth import speech
 
 
 def test_stages_add_up_and_work_is_what_the_formula_says(suite, tmp_path):

@@ -15,20 +15,26 @@ import numpy as np
 import pytest
 
 import dataperf_fast as dpf
-from dataperf_fast import backend as backends
 from dataperf_fast import parity, profiling
-from dataperf_fast.baselines import acquisition, debugging, speech, vision
-from dataperf_fast.benchmarks import NAMES, TRAINING
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats.files import write_text
-from dataperf_fast.formats.market import write_market
-from dataperf_fast.results import ResultCache
-from dataperf_fast.synth import acquisition as made_acquisition
-from dataperf_fast.synth import debugging as made_debugging
-from dataperf_fast.synth import digits, digits_market
-from dataperf_fast.synth import nibbler as made_nibbler
-from dataperf_fast.synth import speech as made_speech
-from dataperf_fast.synth import vision as made_vision
+from dataperf_fast.boards import NAMES, TRAINING
+from dataperf_fast.boards.acquisition import baselines as acquisition
+from dataperf_fast.boards.acquisition import demo as acquisition_demo
+from dataperf_fast.boards.acquisition import synth as made_acquisition
+from dataperf_fast.boards.acquisition.market import write_market
+from dataperf_fast.boards.debugging import baselines as debugging
+from dataperf_fast.boards.debugging import demo as debugging_demo
+from dataperf_fast.boards.debugging import synth as made_debugging
+from dataperf_fast.boards.nibbler import synth as made_nibbler
+from dataperf_fast.boards.speech import baselines as speech
+from dataperf_fast.boards.speech import demo as speech_demo
+from dataperf_fast.boards.speech import synth as made_speech
+from dataperf_fast.boards.vision import baselines as vision
+from dataperf_fast.boards.vision import demo as vision_demo
+from dataperf_fast.boards.vision import synth as made_vision
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.finished import ResultCache
+from dataperf_fast.files.paths import write_text
 
 SPEECH, NIBBLER = made_speech.SCALES["small"], made_nibbler.SCALES["small"]
 VISION = replace(made_vision.SCALES["small"], concepts=2, pool=300, train=40, test=30)
@@ -98,10 +104,10 @@ CALLS: dict[Callable[..., Any], Callable[[Callable[[str], Any]], Any]] = {
     ResultCache: lambda path: kept(ResultCache(path("out/cache.sqlite"))),
     write_text: lambda path: write_text(path("out/text"), "text\n"),
     write_market: lambda path: write_market(path("out"), 0, [TABLE], [100], 50, TABLE),
-    digits.write_debugging: lambda path: len(digits.write_debugging(path("out"), SUITE)),
-    digits.write_speech: lambda path: digits.write_speech(path("out")),
-    digits.write_vision: lambda path: digits.write_vision(path("out")),
-    digits_market.write: lambda path: digits_market.write(path("out")),
+    debugging_demo.write: lambda path: len(debugging_demo.write(path("out"), SUITE)),
+    speech_demo.write: lambda path: speech_demo.write(path("out")),
+    vision_demo.write: lambda path: vision_demo.write(path("out")),
+    acquisition_demo.write: lambda path: acquisition_demo.write(path("out")),
     made_acquisition.write: lambda path: list(made_acquisition.write(path("out"), MARKET, 0)),
     made_debugging.write: lambda path: len(list(made_debugging.write(path("out"), SUITE, 0))),
     made_debugging.write_tasks: lambda path: len(
@@ -155,8 +161,9 @@ def test_a_path_is_a_str_or_a_path(function, suite, tmp_path, monkeypatch):
 
 def test_every_public_function_that_takes_a_path_is_called_above():
     public = [getattr(dpf, name) for name in dpf.__all__ if inspect.isroutine(getattr(dpf, name))]
-    boards = [f"synth.{board}" for board in NAMES] + [f"baselines.{board}" for board in TRAINING]
-    for name in ("parity", "profiling", "synth.digits", "synth.digits_market", *boards):
+    boards = [f"boards.{board}.synth" for board in NAMES]
+    boards += [f"boards.{board}.{module}" for board in TRAINING for module in ("baselines", "demo")]
+    for name in ("parity.ladder", "profiling.profiler", *boards):
         module = import_module(f"dataperf_fast.{name}")
         public += [
             function

@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from dataperf_fast import sandbox
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.files.errors import InputError
 from dataperf_fast.sandbox import Algorithm, Limits, images, staging
 from dataperf_fast.sandbox.group import limited
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from dataperf_fast import backend as backends
-from dataperf_fast import benchmarks
-from dataperf_fast.benchmarks.common import Options
-from dataperf_fast.engine import Engine
+from dataperf_fast import boards
+from dataperf_fast.boards.board import Options
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
 
 pytestmark = pytest.mark.parity
 RUNS = list(itertools.product((1, 2), (1, 7, None)))  # threads, retrains a batch
@@ -24,7 +24,7 @@ COSTS = ("seconds", "rechecked")  # the fast path's doubts are a matter of its r
 def records_of(board: str, data: Path, options: Options, threads: int, batch: int | None) -> list[dict[str, Any]]:
     """A run's records, less what they cost; debugging's with their curves."""
     records = []
-    for result in benchmarks.load(board).evaluate(
+    for result in boards.load(board).evaluate(
         data / board, None, Engine(backends.choose("cpu", threads), batch_size=batch), options
     ):
         for record in result.records:

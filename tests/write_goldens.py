@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.svm import SVC
 
-from dataperf_fast import backend as backends
-from dataperf_fast.baselines import debugging as baselines
-from dataperf_fast.engine import Engine
-from dataperf_fast.reference import definition
-from dataperf_fast.reference.processes import open_processes
-from dataperf_fast.synth import digits
-from dataperf_fast.synth.debugging import Scale
+from dataperf_fast.boards.debugging import baselines, demo
+from dataperf_fast.boards.debugging.synth import Scale
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import definition
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.processes import open_processes
 from tests.oracle import Oracle
 from tests.problems import small_problem
 from tests.tasks import digits_tasks, input_hash, order_of, reference_curve, synthetic_tasks
@@ -77,12 +76,12 @@ def _made_with() -> dict:
 
 def write_debugging() -> None:
     """Write the example's files and the curves of the PyTorch pipeline."""
-    processes = open_processes("dataperf_fast.reference.debugging", backends.usable_cores())
-    example = digits.write_debugging(DATA / "debugging", EXAMPLE)
+    processes = open_processes("dataperf_fast.boards.debugging.reference", backends.usable_cores())
+    example = demo.write(DATA / "debugging", EXAMPLE)
     submissions = DATA / "debugging" / "submissions"
     baselines.write(DATA / "debugging", submissions, ["consecutive", "random"], 0, Engine(backends.choose("cpu")))
     golden = {
-        "made_by": "tests/write_goldens.py: dataperf_fast.reference.debugging, one PyTorch fit a label vector",
+        "made_by": "tests/write_goldens.py: dataperf_fast.boards.debugging.reference, one PyTorch fit a label vector",
         **_made_with(),
         "tasks": [],
     }

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from dataperf_fast import checks
-from dataperf_fast.backend import Backend
+from dataperf_fast.engine import checks
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.plan import Answers, Pool
 from dataperf_fast.kernels import arithmetic
-from dataperf_fast.plan import Answers, Pool
 
 # Rows classified as their label says; of label 1 those found, those claimed wrongly and those missed; the ranking.
 OUTCOME: np.dtype[Any] = np.dtype(

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dataperf_fast.engine.plan import Pool
 from dataperf_fast.models.relabelled import WarmModel
-from dataperf_fast.plan import Pool
 
 _SOLVED = 1e-6  # an error of the equations that rounding can leave: 5e-12 was the largest seen at 300 x 2,048
 

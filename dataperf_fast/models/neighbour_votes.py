@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataperf_fast import checks
-from dataperf_fast.backend import Backend
+from dataperf_fast.engine import checks
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.plan import Answers, Pool
 from dataperf_fast.models.neighbours import NEIGHBOURS
 from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
-from dataperf_fast.plan import Answers, Pool
 
 
 class NeighbourVotes(Relabelled):

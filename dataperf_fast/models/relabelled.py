@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from dataperf_fast import checks
-from dataperf_fast.backend import Backend
+from dataperf_fast.engine import checks
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.plan import Answers, Pool, Trainer, groups_of
 from dataperf_fast.kernels import arithmetic
-from dataperf_fast.plan import Answers, Pool, Trainer, groups_of
 
 # Evaluation rows classified as their label says, and how many of all rounding could have put on the other side.
 OUTCOME: np.dtype[Any] = np.dtype([("correct", np.int64), ("doubtful", np.int64)])

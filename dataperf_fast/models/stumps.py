@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dataperf_fast.engine.plan import Answers
 from dataperf_fast.models.classifier import Classifier
-from dataperf_fast.plan import Answers
 
 
 class BoostedStumps(Classifier):

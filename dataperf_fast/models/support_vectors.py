@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dataperf_fast.engine.plan import Pool
 from dataperf_fast.models.relabelled import WarmModel
-from dataperf_fast.plan import Pool
 
 _STOP = 1e-10
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dataperf_fast import checks
-from dataperf_fast.backend import Backend
+from dataperf_fast.engine import checks
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.plan import Answers, Pool
 from dataperf_fast.kernels import arithmetic
-from dataperf_fast.plan import Answers, Pool
 
 if TYPE_CHECKING:
     from dataperf_fast.kernels.logistic import Logistic

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dataperf_fast.backend import Backend
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.plan import Pool
 from dataperf_fast.kernels.launch import array_library, on_host
 from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, weights_of
-from dataperf_fast.plan import Pool
 
 if TYPE_CHECKING:
     from dataperf_fast.kernels.soft_vote_cuda import Ballot

@@ -10,10 +10,10 @@ import json
 
 import numpy as np
 
-from dataperf_fast import machine
-from dataperf_fast.backend import Backend
+from dataperf_fast.engine import machine
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.plan import Answers, Pool
 from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
-from dataperf_fast.plan import Answers, Pool
 
 
 class BoostedTrees(Relabelled):

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dataperf_fast.formats.files import whole_file
+from dataperf_fast.files.paths import whole_file
 
 _MOST = 40
 # Okabe and Ito's colours, told apart by colour-blind readers.

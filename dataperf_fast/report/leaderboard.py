@@ -14,8 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dataperf_fast.formats.files import write_text
-from dataperf_fast.results import decimal
+from dataperf_fast.files.paths import write_text
+from dataperf_fast.files.records import decimal
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -7,8 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
-from dataperf_fast import clock
-from dataperf_fast.engine import Progress
+from dataperf_fast.engine import clock
+from dataperf_fast.engine.engine import Progress
 
 _PATIENCE = 1.0
 _SECONDS_BETWEEN_LINES = 20.0

@@ -10,9 +10,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
 
-from dataperf_fast.formats.files import write_text
+from dataperf_fast.files.paths import write_text
+from dataperf_fast.files.records import Record
 from dataperf_fast.report.leaderboard import Setting, ranking
-from dataperf_fast.results import Record
 
 _LONGEST_TABLE = 50
 _COUNTS = ("retrains", "distinct", "rechecked")

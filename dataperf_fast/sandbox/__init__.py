@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.files.errors import InputError
 from dataperf_fast.sandbox import bubblewrap, images, podman
 from dataperf_fast.sandbox.images import number
 from dataperf_fast.sandbox.staging import staged

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.files.errors import InputError
 from dataperf_fast.sandbox.staging import Places, remove
 from dataperf_fast.sandbox.terms import Algorithm, UnavailableError, size
 

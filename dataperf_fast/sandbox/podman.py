@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.files.errors import InputError
 from dataperf_fast.sandbox import answer as answers
 from dataperf_fast.sandbox.images import Store, command, loaded, podman
 from dataperf_fast.sandbox.staging import Places

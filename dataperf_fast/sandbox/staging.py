@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.files.errors import InputError
 from dataperf_fast.sandbox.terms import UnavailableError
 
 _DEEPEST = 64

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataperf_fast.formats.errors import InputError
+from dataperf_fast.files.errors import InputError
 
 
 class UnavailableError(InputError):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dataperf_fast import checks
+from dataperf_fast.engine import checks
 
 _NUMBERS = int | float | np.number | np.bool_
 _WHOLE = 1 << 53  # beyond, a float64 stands for more than one whole number

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from dataperf_fast import checks
+from dataperf_fast.engine import checks
 from dataperf_fast.valuation.common import Valuation, checked
 
 

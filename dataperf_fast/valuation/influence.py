@@ -17,7 +17,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from dataperf_fast import checks
+from dataperf_fast.engine import checks
 from dataperf_fast.valuation.common import Valuation, checked
 
 _TOLERANCE = 1e-8

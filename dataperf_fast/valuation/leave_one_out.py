@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataperf_fast.engine import Engine
-from dataperf_fast.plan import AccurateModel
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import AccurateModel
 from dataperf_fast.valuation.common import Valuation
 from dataperf_fast.valuation.worth import Worth
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dataperf_fast import backend as backends
-from dataperf_fast import checks
-from dataperf_fast.backend import Backend
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import checks
+from dataperf_fast.engine.backend import Backend
 from dataperf_fast.valuation.common import Valuation, checked
 
 

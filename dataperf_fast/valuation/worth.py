@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dataperf_fast import backend as backends
-from dataperf_fast import checks
-from dataperf_fast.engine import Engine
-from dataperf_fast.plan import AccurateModel, Plan, Pool, require_model, untrainable
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import checks
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import AccurateModel, Plan, Pool, require_model, untrainable
 from dataperf_fast.valuation.common import checked
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dataperf_fast.backend import Backend
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.plan import Pool
 from dataperf_fast.kernels import knn, knn_cuda
 from dataperf_fast.kernels.launch import array_library
 from dataperf_fast.models.neighbour_votes import NeighbourVotes
-from dataperf_fast.plan import Pool
 
 pytestmark = pytest.mark.usefixtures("device")
 

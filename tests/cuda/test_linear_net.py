@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dataperf_fast.backend import Backend
-from dataperf_fast.engine import Engine
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.kernels import linear_net, linear_net_cuda
 from dataperf_fast.kernels.launch import on_host
 from dataperf_fast.models.linear_net import LinearNet
-from dataperf_fast.plan import Plan, Pool
 from tests.cuda.conftest import SIMULATED
 
 pytestmark = pytest.mark.usefixtures("device")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from benchmarks_perf import gpu_parity
-from dataperf_fast import backend as backends
-from dataperf_fast.baselines import speech as baselines
-from dataperf_fast.engine import Engine
+from dataperf_fast.boards.speech import baselines
+from dataperf_fast.boards.speech import synth as speech
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
 from dataperf_fast.kernels import soft_vote_cuda, svc_cuda
-from dataperf_fast.synth import speech
 from tests.cuda.conftest import SIMULATED
 
 pytestmark = pytest.mark.usefixtures("device")

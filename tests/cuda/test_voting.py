@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from dataperf_fast.backend import Backend
-from dataperf_fast.engine import Engine
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.kernels import coupling, soft_vote_cuda, svc_cuda
 from dataperf_fast.kernels.f1 import from_counts
 from dataperf_fast.kernels.launch import array_library
 from dataperf_fast.models.voting import Voting
-from dataperf_fast.plan import Plan, Pool
 from tests.cuda.conftest import SIMULATED
 from tests.problems import board
 

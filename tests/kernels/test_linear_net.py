@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
+from dataperf_fast.boards.debugging.synth import two_classes
 from dataperf_fast.kernels import decisions, linear_net
-from dataperf_fast.synth.debugging import two_classes
 
 pytestmark = [pytest.mark.parity, pytest.mark.fused]
 

@@ -8,15 +8,17 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression as TheirLogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from dataperf_fast import backend
-from dataperf_fast.engine import Engine
-from dataperf_fast.formats import acquisition, trading, vision
+from dataperf_fast.boards.acquisition import files as acquisition
+from dataperf_fast.boards.acquisition import synth as made_markets
+from dataperf_fast.boards.acquisition import trading
+from dataperf_fast.boards.vision import files as vision
+from dataperf_fast.boards.vision import synth as made_concepts
+from dataperf_fast.engine import backend
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.models.logistic import LogisticRegression
 from dataperf_fast.models.neighbours import NearestNeighbours
 from dataperf_fast.models.stumps import BoostedStumps
-from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.synth import acquisition as made_markets
-from dataperf_fast.synth import vision as made_concepts
 
 pytestmark = pytest.mark.parity
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from benchmarks_perf import linear_net_certainty
-from dataperf_fast.backend import Backend
-from dataperf_fast.engine import Engine
+from dataperf_fast.boards.debugging.synth import two_classes
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.models.linear_net import LinearNet
-from dataperf_fast.plan import Plan, Pool
-from dataperf_fast.synth.debugging import two_classes
 from tests.kernels.test_decisions import plain_score
 from tests.kernels.test_linear_net import initial_weights_of_pytorch
 

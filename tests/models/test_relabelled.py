@@ -8,11 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from dataperf_fast import backend as backends
-from dataperf_fast.benchmarks import debugging
-from dataperf_fast.engine import Engine
+from dataperf_fast.boards.debugging import board as debugging
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.models.linear_net import LinearNet
-from dataperf_fast.plan import Plan, Pool
 
 pytestmark = pytest.mark.parity
 

@@ -7,11 +7,11 @@ import pytest
 from sklearn.metrics import f1_score
 from sklearn.svm import SVC
 
-from dataperf_fast import backend as backends
-from dataperf_fast.engine import Engine
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.models.voting import Voting
 from dataperf_fast.models.voting_cpu import CpuTrainer
-from dataperf_fast.plan import Plan, Pool
 from tests.problems import board
 
 pytestmark = pytest.mark.parity

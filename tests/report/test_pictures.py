@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import pytest
 from matplotlib import image
 
-from dataperf_fast.benchmarks.debugging import TaskResult
-from dataperf_fast.report import acquisition_picture, debugging_picture, dots, vision_picture
-from dataperf_fast.results import Record
+from dataperf_fast.boards.acquisition import picture as acquisition_picture
+from dataperf_fast.boards.debugging import picture as debugging_picture
+from dataperf_fast.boards.debugging.board import TaskResult
+from dataperf_fast.boards.vision import picture as vision_picture
+from dataperf_fast.files.records import Record
+from dataperf_fast.report import dots
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataperf_fast import clock
+from dataperf_fast.engine import clock
 from dataperf_fast.report import progress
 
 

@@ -14,8 +14,8 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from dataperf_fast import backend as backends
-from dataperf_fast.engine import Engine
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
 from dataperf_fast.models.dual_logistic import DualLogistic
 from dataperf_fast.models.support_vectors import SupportVectors
 from dataperf_fast.valuation.confident import ConfidentLearning

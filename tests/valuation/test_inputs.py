@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from dataperf_fast import backend as backends
-from dataperf_fast.engine import Engine
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
 from dataperf_fast.models.dual_logistic import DualLogistic
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.neighbour_votes import NeighbourVotes

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn import linear_model
 
-from dataperf_fast import backend as backends
-from dataperf_fast.engine import Engine
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.logistic import LogisticRegression
 from dataperf_fast.models.neighbours import NearestNeighbours

@@ -1,1 +1,0 @@
-"""One file a benchmark: the methods that the paper compares submissions with."""

@@ -1,0 +1,258 @@
+"""Acquisition: how many rows to buy of each seller in a data market, within a budget.
+
+The rows are drawn ten times, with replacement, the frozen model is trained on each draw, and the score is its accuracy
+on the buyer's data, averaged over the trials, then over the markets. Higher is better.
+
+The reference draws all of a run's rows from one stream, seeded once: so a submission's draws in a market depend on what
+it buys in the markets before. A market without a legal plan draws nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataperf_fast.boards.acquisition import files, trading
+from dataperf_fast.boards.board import Benchmark, Challenge, Options, find_folders
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import clock
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import FrozenModel, Plan, Pool
+from dataperf_fast.files import csv_tables
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.records import Record
+from dataperf_fast.models.logistic import LogisticRegression
+from dataperf_fast.models.neighbours import NEIGHBOURS, NearestNeighbours
+from dataperf_fast.models.stumps import BoostedStumps
+
+MODELS: dict[str, type[FrozenModel]] = {"lr": LogisticRegression, "knn": NearestNeighbours, "rf": BoostedStumps}
+TRIALS, SEED = 10, 1111
+
+
+@dataclass
+class TaskResult:
+    """A scored market, or at the end the means; ``results`` grows from market to market."""
+
+    task: str
+    records: list[Record]
+    model: str = ""
+    results: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # submission -> market -> figures
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``{submission}_{model}.json`` with all markets scored so far, as the reference's script does."""
+        return [
+            files.write_result(folder / f"{name}_{self.model}.json", markets) for name, markets in self.results.items()
+        ]
+
+
+def _evaluate_market(
+    of_market: files.MarketFiles,
+    found: Sequence[files.Submission],
+    generators: dict[str, np.random.RandomState],
+    model: str,
+    engine: Engine,
+    options: Options,
+) -> list[Record]:
+    task = str(of_market.number)
+    try:
+        market = _open(of_market, engine)
+    except InputError as error:
+        return [BOARD.invalid(task, submission.name, error, engine) for submission in found]
+    engine.progress.begin(f"market {task}")
+    records = []
+    for submission in found:
+        try:
+            counts, cost = _read_plan(submission, of_market, market, model)
+            record = score_plan(task, submission, market, counts, generators[submission.name], model, engine, options)
+            record.details = {"cost": cost, "budget": market.budget.amount, **record.details}
+        except InputError as error:
+            record = BOARD.invalid(task, submission.name, error, engine)
+        records.append(record)
+    return records
+
+
+def _open(of_market: files.MarketFiles, engine: Engine) -> trading.Market:
+    """Open a market; its tables are kept for the next run unless the engine keeps nothing."""
+    engine.progress.begin(f"reading market {of_market.number}")
+    engine.progress.planned(len(files.seller_paths(of_market)))
+    kept = csv_tables.default_folder() if engine.keeps else None
+    return trading.open_market(of_market, kept, lambda: engine.progress.done(1))
+
+
+def _read_plan(
+    submission: files.Submission, of_market: files.MarketFiles, market: trading.Market, model: str
+) -> tuple[np.ndarray, float]:
+    """A submission's counts ``(sellers,)`` and cost, if they are legal."""
+    number = of_market.number
+    if number not in submission.files:
+        raise InputError(submission.path, f"holds no plan for market {number}", expected=f"{number}.csv")
+    path = submission.files[number]
+    counts = files.read_plan(path, len(market.sellers))
+    cost = files.check_plan(path, counts, market.sizes, market.prices, market.budget)
+    if model == "knn" and counts.sum() < NEIGHBOURS:
+        expected = f"at least {NEIGHBOURS}, the neighbours of knn"
+        raise InputError(path, "buys too few rows:", "line 1", int(counts.sum()), expected)
+    return counts, cost
+
+
+def score_plan(
+    task: str,
+    submission: files.Submission,
+    market: trading.Market,
+    counts: np.ndarray,
+    generator: np.random.RandomState,
+    model: str,
+    engine: Engine,
+    options: Options,
+) -> Record:
+    """Draw a legal plan's ten trials and, if models are trained, score them."""
+    if engine.backend.is_reference:
+        backends.reference_pipeline(BOARD.name, engine.backend)  # its processes start before the clock does
+    started = clock.now()
+    state = generator.get_state()
+    features, rows, labels = trading.gather(market, [trading.draw(market, counts, generator) for _ in range(TRIALS)])
+    for trial, drawn in enumerate(labels):
+        if len(set(drawn)) == 1:
+            problem = f"draws only the label {drawn[0]:g} in trial {trial}"
+            expected = "rows of two labels, or no model can be trained"
+            raise InputError(submission.files[int(task)], problem, "line 1", expected=expected)
+    if not options.train:
+        return BOARD.pending(task, submission.name, engine)
+    values: dict[str, Any] = {"retrains": TRIALS}
+    if engine.backend.is_reference:
+        generator.set_state(state)
+        accuracies = _accuracies_by_reference(market, counts, generator, model, engine)
+        values["distinct"] = TRIALS
+    else:
+        pool = Pool(features, market.buyer.features, market.buyer.labels)
+        outcomes = engine.run(Plan(pool, MODELS[model](), labels, rows))
+        accuracies = outcomes.values["correct"] / len(market.buyer.labels)
+        values |= {"distinct": len(set(outcomes.identity)), "rechecked": int(outcomes.rechecked.sum())}
+    values["details"] = {
+        "model": model,
+        "rows": int(counts.sum()),
+        "spread": float(np.std(accuracies)),
+        "trials": accuracies.tolist(),
+        "correct": np.rint(accuracies * len(market.buyer.labels)).astype(int).tolist(),
+        "buyer_rows": len(market.buyer.labels),
+    }
+    score = sum(accuracies.tolist()) / TRIALS
+    return BOARD.record(task, submission.name, score, engine, model, seconds=clock.now() - started, **values)
+
+
+def _accuracies_by_reference(
+    market: trading.Market, counts: np.ndarray, generator: np.random.RandomState, model: str, engine: Engine
+) -> np.ndarray:
+    """The same by NumPy's generator and plain scikit-learn: all draws in order, then a fit a trial."""
+    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    engine.progress.planned(TRIALS)
+    sizes = [len(table.labels) for table in market.sellers]
+    trials, after = pipeline.call("draw", sizes, counts.tolist(), TRIALS, generator)
+    generator.set_state(after.get_state())
+
+    def training_set(trial: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        drawn = list(zip(market.sellers, trial, strict=True))
+        features = np.concatenate([table.features[rows] for table, rows in drawn])
+        return features, np.concatenate([table.labels[rows] for table, rows in drawn])
+
+    fits = ((model, *training_set(trial)) for trial in trials)
+    accuracies = []
+    for accuracy in pipeline.each("score", fits, (market.buyer.features, market.buyer.labels)):
+        accuracies.append(accuracy)
+        engine.progress.done(1)
+    return np.array(accuracies)
+
+
+class Acquisition(Benchmark):
+    """The board: a plan of purchase a market, ranked by the mean over the markets."""
+
+    name, metric, higher_is_better = "acquisition", "accuracy", True
+    models = tuple(MODELS)
+    has_reference = True
+
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[TaskResult]:
+        """Score submissions market by market; without ``submissions`` those in the data's folder ``submission``."""
+        model = options.model or "lr"
+        if model not in MODELS:
+            raise InputError("--model", "is", value=model, expected=" or ".join(MODELS))
+        markets = files.find_markets(data)
+        paths = [data / "submission"] if submissions is None else submissions
+        found, refused = find_folders(paths, files.find_submissions, BOARD, engine)
+        if refused:
+            yield TaskResult("", refused)
+        generators = {submission.name: np.random.RandomState(SEED) for submission in found}
+        records: dict[str, list[Record]] = {submission.name: [] for submission in found}
+        results: dict[str, dict[str, dict[str, Any]]] = {}
+        for market in markets:
+            of_market = _evaluate_market(market, found, generators, model, engine, options)
+            for record in of_market:
+                records[record.submission].append(record)
+                if record.status == "ok":
+                    figures = {name: record.details[name] for name in ("cost", "trials", "spread")}
+                    results.setdefault(record.submission, {})[record.task] = {"acc": record.score, **figures}
+            yield TaskResult(str(market.number), of_market, model, results)
+        if len(markets) > 1:
+            yield TaskResult("mean", [BOARD.mean(of, len(markets), engine) for of in records.values()])
+
+    def tasks(self, data: Path) -> list[str]:
+        """The markets' numbers."""
+        return [str(market.number) for market in files.find_markets(data)]
+
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """The markets."""
+        return [partial(_open, market, engine) for market in files.find_markets(data)]
+
+    def version(self, model: str | None) -> str:
+        """The frozen model's."""
+        trained = MODELS[model or "lr"]()
+        return f"{trained.name} {trained.version}"
+
+    def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
+        """Of the buyer's rows that are classified correctly in some trial, and all of them in all trials."""
+        if not {"correct", "buyer_rows"} <= details.keys():
+            return None
+        return Fraction(sum(details["correct"]), len(details["correct"]) * details["buyer_rows"])
+
+    def inputs(self, data: Path) -> list[Path]:
+        """What each market's budget, prices, buyer and sellers are."""
+        markets = files.find_markets(data)
+        return [path for of in markets for path in (of.prices, of.budget, of.buyer, *files.seller_paths(of))]
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """What a buyer may know of a market, for a plan of purchase."""
+        return [
+            Challenge(
+                str(market.number),
+                {
+                    "price.txt": market.prices,
+                    "budget.txt": market.budget,
+                    "buyer.csv": market.buyer,
+                    "sellerid.txt": market.seller_ids,
+                    "summary": market.summaries,
+                },
+                "plan.csv",
+                f"{market.number}.csv",
+                {"model": "lr"},
+            )
+            for market in files.find_markets(data)
+        ]
+
+    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        from dataperf_fast.boards.acquisition import picture as acquisition_picture
+
+        # Best first, and a record's score is a sum of rounded accuracies.
+        exact = zip(result.records, self.exact(result.records), strict=True)
+        records = [record if of is None else replace(record, score=float(of)) for record, of in exact]
+        return acquisition_picture.draw(folder, replace(result, records=records))
+
+
+BOARD = Acquisition()

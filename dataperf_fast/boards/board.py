@@ -1,0 +1,263 @@
+"""What every board has in common, a third party's among them, and what a caller may choose."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import machine
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.records import OURS, Record, decimal
+
+
+class SubmissionFolder(Protocol):
+    """A submission that is a folder, a file a task: ``formats.vision.Submission`` and acquisition's."""
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        ...
+
+    @property
+    def files(self) -> dict[Any, Path]:
+        """Its files by task."""
+        ...
+
+
+class Scored(Protocol):
+    """A score with its details: ``results.Record`` and the store's ``Score``."""
+
+    @property
+    def score(self) -> float | None:
+        """The score, if there is one."""
+        ...
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What else the board says."""
+        ...
+
+
+Found = TypeVar("Found")
+Folder = TypeVar("Folder", bound=SubmissionFolder)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices that only some boards have: whole curves (debugging), one of a board's models (it and acquisition).
+
+    ``by_folder`` names submissions after their folders on boards that else name them after their files (debugging);
+    ``embedding`` makes vectors ``(n, d)`` of n texts, ``show_prompts`` lets pages and records have some (nibbler).
+    ``precision``, float32 or float64, is that of the reference's net (debugging). Every board heeds ``train``: without
+    it all is read and checked as for a score, and what could have one becomes a pending record.
+    """
+
+    curve: bool = False
+    model: str | None = None
+    by_folder: bool = False
+    embedding: Callable[[Sequence[str]], np.ndarray] | None = None
+    show_prompts: bool = False
+    precision: str = "float32"
+    train: bool = True
+
+
+class Result(Protocol):
+    """What a board yields, task by task: its records, and what it can write of them."""
+
+    records: list[Record]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the board's official files; returns them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """What an algorithm is given of a task, and what it must leave: the Closed Division's and the containers' terms.
+
+    ``files`` are what it may read, by the name that it reads them under; ``answer`` is the file it must write, which
+    takes the name ``submitted`` in a submission's folder; ``about`` tells it the rest, a size limit for instance.
+    """
+
+    task: str
+    files: Mapping[str, Path]
+    answer: str
+    submitted: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Benchmark(ABC):
+    """A board: how official files become scores. Found by its name among the entry points ``dataperf_fast.benchmarks``.
+
+    ``ranks_tasks``: each task has a leaderboard of its own, and a submission need not enter all (speech's six boards);
+    otherwise a submission is ranked by its mean over the tasks. ``has_reference``: ``--backend reference`` runs the
+    board's own pipeline.
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    models: ClassVar[tuple[str, ...]] = ()  # what --model takes, the board's own first
+    ranks_tasks: ClassVar[bool] = False
+    has_reference: ClassVar[bool] = False
+
+    @abstractmethod
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[Result]:
+        """Score submissions, those that come with ``data`` if None; a broken one becomes an invalid record.
+
+        Raises ``InputError`` where nothing can be scored.
+        """
+
+    @abstractmethod
+    def tasks(self, data: Path) -> list[str]:
+        """The names of the tasks in ``data``, in order. Raises ``InputError`` where it holds none."""
+
+    def version(self, model: str | None) -> str:
+        """Changes whenever the same files could get another score; where a library decides, with it and the machine."""
+        return "1"
+
+    def decided_by(self, model: str | None, backend: Backend) -> str:
+        """What decides scores by ``model``, for their records: our arithmetic, or libraries and the machine."""
+        if backend.is_reference and self.has_reference:
+            return backends.reference_made_with(self.name, backend, model or next(iter(self.models), ""))
+        return OURS
+
+    def version_on(self, model: str | None, backend: Backend) -> str:
+        """What a store keeps scores apart by: our ``version``, or that of the reference on this machine."""
+        version = self.version(model)
+        if not backend.is_reference:
+            return version
+        return f"{version}, reference {machine.digest(self.decided_by(model, backend))}"
+
+    def inputs(self, data: Path) -> list[Path]:
+        """The files and folders that scores depend on."""
+        return [data]
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """What algorithms are given of each task; nothing where the board takes none."""
+        return []
+
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """What scoring reads of ``data`` whoever submits, a call a piece; what is broken raises ``InputError``."""
+        return []
+
+    def without_cuda(self, model: str | None) -> str:
+        """What of the board has no CUDA path, by name; nothing if it has one."""
+        return self.name
+
+    def draw(self, folder: Path, result: Any) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        return []
+
+    def beside(self, task: str, details: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """What a leaderboard says beside each entry of a task, given the details of a score of each."""
+        return [{} for _ in details]
+
+    def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
+        """A score as the ratio of the counts in its details; None where it is no such ratio, or they are not there."""
+        return None
+
+    def exact(self, scored: Sequence[Scored]) -> list[Fraction | None]:
+        """What ranks and means of these scores go by; None where there is no score, or one that is not finite.
+
+        Their ratios. Where one has none, as in an old store, the shortest decimals of all, for no decimal is a third.
+        """
+        known = [one.score if one.score is not None and math.isfinite(one.score) else None for one in scored]
+        ratios = [None if score is None else self.ratio(one.details) for one, score in zip(scored, known, strict=True)]
+        if ratios.count(None) == known.count(None):
+            return ratios
+        return [None if score is None else decimal(score) for score in known]
+
+    def record(
+        self, task: str, submission: str, score: float, engine: Engine, model: str | None = None, **values: Any
+    ) -> Record:
+        """A scored submission's record, of one of the board's models."""
+        return Record(
+            self.name, task, submission, "ok", self.metric, score, self.higher_is_better,
+            backend=engine.backend.name, arithmetic=self.decided_by(model, engine.backend), **values,
+        )  # fmt: skip
+
+    def invalid(self, task: str, submission: str, error: InputError, engine: Engine) -> Record:
+        """The record of a submission that cannot be scored."""
+        return Record(
+            self.name, task, submission, "invalid", self.metric, None, self.higher_is_better,
+            backend=engine.backend.name, error=error.line,
+        )  # fmt: skip
+
+    def pending(self, task: str, submission: str, engine: Engine, **values: Any) -> Record:
+        """The record of a submission that could have a score, and has none yet."""
+        return Record(
+            self.name, task, submission, "pending", self.metric, None, self.higher_is_better,
+            backend=engine.backend.name, **values,
+        )  # fmt: skip
+
+    def mean(self, records: Sequence[Record], tasks: int, engine: Engine) -> Record:
+        """A submission's average over the board's tasks, rounded once; invalid unless every one of them was scored."""
+        name = records[0].submission
+        scores = [score for score in self.exact(records) if score is not None]
+        mean = Record(
+            self.name, "mean", name, "ok", self.metric, None, self.higher_is_better,
+            {"tasks": len(scores)}, engine.backend.name,
+        )  # fmt: skip
+        decided_by = dict.fromkeys(record.arithmetic for record in records if record.score is not None)
+        mean.arithmetic = "; ".join(decided_by) or mean.arithmetic
+        if len(scores) == tasks:
+            mean.score = float(statistics.mean(scores))
+        elif [record.status for record in records] == ["pending"] * tasks:
+            mean.status = "pending"
+        else:
+            mean.status, mean.error = "invalid", f"{name}: only {len(scores)} of {tasks} tasks were scored"
+        mean.retrains, mean.distinct = sum(r.retrains for r in records), sum(r.distinct for r in records)
+        mean.rechecked, mean.seconds = sum(r.rechecked for r in records), sum(r.seconds for r in records)
+        return mean
+
+
+def find_each(
+    paths: Sequence[Path], find: Callable[[Sequence[Path]], list[Found]]
+) -> tuple[list[Found], list[tuple[Path, InputError]]]:
+    """Find submissions path by path, so that a path without any costs only itself, unless none of them holds any."""
+    found: list[Found] = []
+    errors: list[tuple[Path, InputError]] = []
+    for path in paths:
+        try:
+            found += find([path])
+        except InputError as error:
+            errors.append((path, error))
+    if not found:
+        raise errors[0][1] if errors else InputError("--submissions", "names nothing")
+    return found, errors
+
+
+def find_folders(
+    paths: Sequence[Path], find: Callable[[Sequence[Path]], list[Folder]], board: Benchmark, engine: Engine
+) -> tuple[list[Folder], list[Record]]:
+    """Find submissions that are folders, each name once, and the records of what is none."""
+    found, errors = find_each(paths, find)
+    refused = [board.invalid("", path.name, error, engine) for path, error in errors]
+    by_name: dict[str, Folder] = {}
+    for submission in found:
+        first = by_name.setdefault(submission.name, submission)
+        if first.path.resolve() == submission.path.resolve():
+            first.files.update(submission.files)
+        else:
+            error = InputError(submission.path, f"has the same folder name as {first.path}")
+            refused.append(board.invalid("", submission.name, error, engine))
+    return list(by_name.values()), refused

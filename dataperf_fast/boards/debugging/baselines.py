@@ -1,0 +1,96 @@
+"""Orders of inspection to compare with: as the rows come, at random, and by what a row is worth.
+
+Values by retraining and by influence are those of the board's own model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dataperf_fast.boards import provenance
+from dataperf_fast.boards.debugging import files
+from dataperf_fast.engine import clock
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.paths import StrPath
+from dataperf_fast.models.linear_net import DIMENSION, LinearNet
+from dataperf_fast.valuation.common import Valuation
+from dataperf_fast.valuation.confident import ConfidentLearning
+from dataperf_fast.valuation.influence import NetInfluence
+from dataperf_fast.valuation.leave_one_out import LeaveOneOut
+from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
+from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
+
+
+class Noisy(NamedTuple):
+    """What a method sees of a task: the training set as given and the validation set, and a seed for what is random."""
+
+    train: files.Vectors
+    val: files.Vectors
+    seed: int
+    engine: Engine
+
+    def by(self, valuation: Valuation) -> np.ndarray:
+        """The rows by their value, the least first."""
+        clock.watch_compiler()
+        return valuation.fit(self.train.features, self.train.labels, self.val.features, self.val.labels).order_
+
+
+def consecutive(task: Noisy) -> np.ndarray:
+    """The rows in their own order."""
+    return np.arange(len(task.train.labels))
+
+
+def random(task: Noisy) -> np.ndarray:
+    """A random order; a seed gives the same one everywhere."""
+    return np.random.default_rng(task.seed).permutation(len(task.train.labels))
+
+
+METHODS: dict[str, Callable[[Noisy], np.ndarray]] = {
+    "consecutive": consecutive,
+    "random": random,
+    "datascope": lambda task: task.by(NeighbourShapley(1, backend=task.engine.backend)),
+    "confident": lambda task: task.by(ConfidentLearning(seed=task.seed)),
+    "influence": lambda task: task.by(NetInfluence()),
+    "loo": lambda task: task.by(LeaveOneOut(LinearNet(), task.engine)),
+    "mc-shapley": lambda task: task.by(MonteCarloShapley(LinearNet(), task.engine, seed=task.seed)),
+}
+# Values to the last digits of BLAS, or of scikit-learn's solver.
+BY_LIBRARIES = ("datascope", "confident", "influence")
+# Unless asked for: thousands of retrains a task.
+LONG = ("mc-shapley",)
+
+
+def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int, engine: Engine) -> list[Path]:
+    """Write each method's submission and time file for every task of ``data`` into ``out``.
+
+    Where libraries value the rows, ``made_with_{method}.json`` says which, and on what machine.
+    """
+    data, out = Path(data), Path(out)
+    folder, setup = files.open_setup(data)
+    chosen = list(methods or (method for method in METHODS if method not in LONG))
+    for method in chosen:
+        if method not in METHODS:
+            raise InputError("--methods", "holds", value=method, expected=" or ".join(METHODS))
+    written = []
+    for number, task in enumerate(setup.tasks):
+        train = files.read_vectors(folder, setup, task, "train", DIMENSION)
+        val = files.read_vectors(folder, setup, task, "val", DIMENSION)
+        noisy = Noisy(train, val, seed + number, engine)
+        engine.progress.begin(task.data_id)
+        for method in chosen:
+            started = clock.now()
+            try:
+                order = METHODS[method](noisy)
+            except ValueError as error:  # labels or vectors that a method cannot do with
+                path = files.embedding_path(folder, setup, task, "train")
+                raise InputError(path, f"{method} cannot value its rows: {error}") from error
+            seconds = clock.now() - started
+            written.append(files.write_submission(out, task.data_id, method, order.tolist(), seconds))
+            if method in BY_LIBRARIES:
+                provenance.write(out / f"made_with_{method}.json", method, seed)
+    return written

@@ -1,0 +1,405 @@
+"""Debugging: the order in which the rows of a noisy training set should be inspected.
+
+After each inspection the row has its true label and the frozen model is trained from scratch. The score is
+``fraction_fixes = (k - 1) / n`` for the first of n inspections, k, after which the test accuracy reaches 95% of what
+the fully cleaned training set gives. Lower is better. Accuracies are rounded to two decimals, whatever the model.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from dataperf_fast.boards.board import Benchmark, Challenge, Options
+from dataperf_fast.boards.debugging import files
+from dataperf_fast.boards.debugging.inspections import Inspection, book_seconds, hand_out, label_states, next_states
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import clock
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import AccurateModel, Plan, Pool
+from dataperf_fast.files.errors import InputError, install
+from dataperf_fast.files.records import Record
+from dataperf_fast.models.dual_logistic import DualLogistic
+from dataperf_fast.models.linear_net import DIMENSION, LinearNet
+from dataperf_fast.models.neighbour_votes import NeighbourVotes
+from dataperf_fast.models.support_vectors import SupportVectors
+from dataperf_fast.models.xgb import BoostedTrees
+
+TARGET_SHARE = 0.95
+OWN_MODEL = "linear-net"
+
+
+class DebuggingModel(AccurateModel, Protocol):
+    """A frozen model that says how far rounding could have moved its accuracy, and what decides its outcomes.
+
+    That is the version of our arithmetic, or libraries' versions and the machine.
+    """
+
+    decided_by: str
+
+    def bounds(self, outcomes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and highest accuracy ``(r,)`` that outcomes ``(r,)`` could be."""
+        ...
+
+
+MODELS: dict[str, Callable[[], DebuggingModel]] = {
+    OWN_MODEL: LinearNet,
+    "logistic": DualLogistic,
+    "svc": SupportVectors,
+    "knn": NeighbourVotes,
+    "xgb": BoostedTrees,
+}
+
+
+@dataclass
+class TaskResult:
+    """A scored task: its records, and what its files and pictures are drawn from."""
+
+    task: str
+    records: list[Record]
+    model: str = OWN_MODEL
+    rows: int = 0
+    before: float = float("nan")
+    target: float = float("nan")
+    curves: dict[str, np.ndarray] = field(default_factory=dict)
+    crossings: dict[str, int] = field(default_factory=dict)
+    over_tasks: list[Record] = field(default_factory=list)  # of the whole run, with its last result
+
+    @property
+    def name(self) -> str:
+        """The task's, with the model's where that is not the board's own."""
+        return self.task if self.model == OWN_MODEL else f"{self.task}_{self.model}"
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``{data_id}_evaluation.json``, if anything was scored; another model's name comes after the id."""
+        if not self.curves:
+            return []
+        fractions = {method: (crossing - 1) / self.rows for method, crossing in self.crossings.items()}
+        return [files.write_result(folder, self.name, self.before, self.curves, fractions)]
+
+
+def make_model(name: str) -> DebuggingModel:
+    """One of ``MODELS``; raises ``InputError`` where there is none, or its library is missing."""
+    if name not in MODELS:
+        raise InputError("--model", "is", value=name, expected=" or ".join(MODELS))
+    try:
+        return MODELS[name]()
+    except ModuleNotFoundError as error:
+        raise InputError("--model", f"{name} needs the package {error.name}", expected=install(name)) from error
+
+
+def _sort_out(
+    found: list[files.SubmissionFile], data_ids: list[str], engine: Engine, by_folder: bool
+) -> tuple[list[files.SubmissionFile], list[Record]]:
+    """Set aside files whose name holds no task, and a second file for the same task and method.
+
+    In a folder that is one submission, files of tasks in other data are passed over.
+    """
+    usable: dict[tuple[str, str], files.SubmissionFile] = {}
+    refused = []
+    for file in found:
+        if by_folder and file.data_id not in data_ids:
+            continue
+        if file.data_id not in data_ids or not file.method:
+            expected = f"{{data_id}}_{{method}}.txt with data_id {', '.join(data_ids)}"
+            refused.append(
+                _invalid(file, InputError(file.path, "is named after no task of the set-up", expected=expected), engine)
+            )
+        elif (file.data_id, file.method) in usable:
+            first = usable[file.data_id, file.method].path
+            refused.append(_invalid(file, InputError(file.path, f"has the same task and method as {first}"), engine))
+        else:
+            usable[file.data_id, file.method] = file
+    return list(usable.values()), refused
+
+
+def _evaluate_task(
+    folder: Path,
+    setup: files.Setup,
+    task_setup: files.TaskSetup,
+    submissions: list[files.SubmissionFile],
+    engine: Engine,
+    options: Options,
+) -> TaskResult:
+    model = options.model or OWN_MODEL
+    try:
+        task = _read_task(folder, setup, task_setup, model)
+    except InputError as error:
+        return TaskResult(task_setup.data_id, [_invalid(file, error, engine) for file in submissions])
+    orders: dict[files.SubmissionFile, np.ndarray] = {}
+    broken = []
+    for file in submissions:
+        try:
+            order = files.read_submission(file.path, len(task.true_labels))
+            _require_trainable(task, order, files.embedding_path(folder, setup, task_setup, "train"), model)
+            orders[file] = order
+        except InputError as error:
+            broken.append(_invalid(file, error, engine))
+    if not options.train:
+        timed = {file: {"method_seconds": _method_seconds(file.path)} for file in orders}
+        broken += [BOARD.pending(file.data_id, file.method, engine, details=of) for file, of in timed.items()]
+    if not (orders and options.train):
+        return TaskResult(task.data_id, broken)
+    if engine.backend.is_reference:
+        result = _score_by_reference(task, orders, engine, options.curve, model, options.precision)
+    else:
+        result = score_task(task, orders, engine, options.curve, model)
+    result.records += broken
+    return result
+
+
+def _read_task(folder: Path, setup: files.Setup, task: files.TaskSetup, model: str) -> files.Task:
+    """Read a task; the board's own model takes vectors of its own length alone."""
+    return files.read_task(folder, setup, task, DIMENSION if model == OWN_MODEL else None)
+
+
+def _require_trainable(task: files.Task, order: np.ndarray, path: Path, model: str) -> None:
+    """Refuse an order on whose way the model cannot be trained: most of them need both labels."""
+    trained = make_model(model)
+    states, state_of = label_states(task, order)
+    for state, labels in enumerate(states):
+        if not trained.can_train(labels):
+            place = f"after {state_of.searchsorted(state)} inspections"
+            given = ", ".join(map(str, np.unique(labels)))
+            raise InputError(path, f"cannot train {model} on {len(labels)} rows with the labels", place, given, "0, 1")
+
+
+def score_task(
+    task: files.Task,
+    orders: dict[files.SubmissionFile, np.ndarray],
+    engine: Engine,
+    curve: bool,
+    model: str = OWN_MODEL,
+) -> TaskResult:
+    """Train the cleaned set, then every submission's label states: all at once, or until each one crosses."""
+    started = clock.now()
+    pool = Pool(task.train.features, task.test.features, task.test.labels)
+    rows = len(task.test.labels)
+    trained = make_model(model)
+    ways = [Inspection(file.method, file.path, *label_states(task, order)) for file, order in orders.items()]
+    ends = engine.run(Plan(pool, trained, [task.train.labels, task.true_labels]))
+    before, cleaned = np.round(trained.accuracy(ends.values, rows), 2).tolist()
+    target = TARGET_SHARE * cleaned
+
+    def straddles(doubtful: np.ndarray) -> np.ndarray:
+        """A score alone needs no more of an accuracy than on which side of the target it lies."""
+        lowest, highest = np.round(trained.bounds(doubtful, rows), 2)
+        sides: np.ndarray = (lowest < target) & (highest >= target)
+        return sides
+
+    unfinished = ways
+    while unfinished:
+        take = {id(way): len(way.states) if curve else next_states(way, engine) for way in unfinished}
+        labels = [state for way in unfinished for state in way.states[len(way.accuracies) :][: take[id(way)]]]
+        outcomes = engine.run(Plan(pool, trained, labels), None if curve else straddles)
+        accuracies = np.round(trained.accuracy(outcomes.values, rows), 2)
+        hand_out(accuracies, outcomes.rechecked, unfinished, take)
+        for way in unfinished:
+            way.note_crossing(target)
+        unfinished = [way for way in unfinished if way.crossing is None and len(way.accuracies) < len(way.states)]
+    seconds = clock.now() - started
+    book_seconds(ways, seconds)
+    for way in ways:
+        if len(way.accuracies) < len(way.states):  # otherwise its own last state is the cleaned set
+            way.rechecked += int(ends.rechecked[1])
+    records = [_record(task, way, before, cleaned, engine, curve, model) for way in ways]
+    curves = {way.method: way.curve if curve else way.curve[: way.crossing] for way in ways}
+    crossings = {way.method: way.crossing for way in ways if way.crossing is not None}
+    return TaskResult(task.data_id, records, model, len(task.true_labels), before, target, curves, crossings)
+
+
+def _record(
+    task: files.Task, way: Inspection, before: float, cleaned: float, engine: Engine, curve: bool, model: str
+) -> Record:
+    rows = len(task.true_labels)
+    assert way.crossing is not None  # a complete order ends at the cleaned set, which reaches its own target
+    details: dict[str, Any] = {
+        "model": model,
+        "inspections": way.crossing,
+        "rows": rows,
+        "accuracy_before": before,
+        "accuracy_cleaned": cleaned,
+        "target": TARGET_SHARE * cleaned,
+    }
+    if (taken := _method_seconds(way.path)) is not None:
+        details["method_seconds"] = taken
+    if curve:
+        details["curve"] = way.curve.tolist()
+    return BOARD.record(
+        task.data_id,
+        way.method,
+        (way.crossing - 1) / rows,
+        engine,
+        model,
+        details=details,
+        retrains=(rows if curve else way.crossing) + 1,  # the inspections, and the cleaned set
+        distinct=len(way.accuracies) + (len(way.accuracies) < len(way.states)),
+        rechecked=way.rechecked,
+        seconds=way.seconds,
+    )
+
+
+def _method_seconds(path: Path) -> float | None:
+    """What the submission's time file says; a broken one costs a warning and not the score."""
+    try:
+        return files.read_time(path)
+    except InputError as error:
+        warnings.warn(error.line, stacklevel=2)
+        return None
+
+
+def _score_by_reference(
+    task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool, model: str,
+    precision: str,
+) -> TaskResult:  # fmt: skip
+    """The same by the plain pipeline: a fit an inspection, nothing shared."""
+    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    shared = (task.train.features, task.test.features, task.test.labels)
+    records: list[Record] = []
+    result = TaskResult(task.data_id, records, model, len(task.true_labels))
+    for file, order in orders.items():
+        started = clock.now()
+        engine.progress.planned(len(order) + 2)
+        ends = (task.train.labels, task.true_labels)
+        states = (_inspected(task, order[:inspections]) for inspections in range(1, len(order) + 1))
+        fits = ((model, precision, labels) for labels in chain(ends, states))
+        with closing(pipeline.each("score", fits, shared)) as accuracies:
+            before, cleaned = islice(accuracies, 2)
+            engine.progress.done(2)
+            way = Inspection(file.method, file.path, task.train.labels[None], np.arange(len(order) + 1), [before])
+            for accuracy in accuracies:
+                engine.progress.done(1)
+                way.accuracies.append(accuracy)
+                if way.crossing is None and accuracy >= TARGET_SHARE * cleaned:
+                    way.crossing = len(way.accuracies) - 1
+                if way.crossing is not None and not curve:
+                    break
+        way.seconds = clock.now() - started
+        assert way.crossing is not None
+        result.before, result.target = before, TARGET_SHARE * cleaned
+        result.curves[file.method] = np.array(way.accuracies[1:])
+        result.crossings[file.method] = way.crossing
+        record = _record(task, way, before, cleaned, engine, curve, model)
+        record.distinct = record.retrains
+        records.append(record)
+    return result
+
+
+def _inspected(task: files.Task, rows: np.ndarray) -> np.ndarray:
+    """The labels after those rows were inspected."""
+    labels = task.train.labels.copy()
+    labels[rows] = task.true_labels[rows]
+    return labels
+
+
+def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
+    return BOARD.invalid(file.data_id, file.method, error, engine)
+
+
+class Debugging(Benchmark):
+    """The board: orders of inspection, ranked by the mean over the tasks."""
+
+    name, metric, higher_is_better = "debugging", "fraction_fixes", False
+    models = tuple(MODELS)
+    has_reference = True
+
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[TaskResult]:
+        """Score submissions task by task; without ``submissions`` the set-up's own submission folder is scored.
+
+        With ``options.curve`` every point is computed, otherwise only as many as the score needs. ``options.model`` is
+        one of ``MODELS``, None the board's own.
+        """
+        model = options.model or OWN_MODEL
+        make_model(model)  # or say at once why not
+        folder, setup = files.open_setup(data)
+        paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
+        found = files.find_submissions(paths, options.by_folder)
+        tasks = {task.data_id: task for task in setup.tasks}
+        usable, refused = _sort_out(found, list(tasks), engine, options.by_folder)
+        if refused:
+            yield TaskResult("", refused)
+        scores: dict[str, list[Record]] = {}
+        for data_id, task_setup in tasks.items():
+            of_task = [file for file in usable if file.data_id == data_id]
+            if not of_task:
+                continue
+            engine.progress.begin(data_id)
+            result = _evaluate_task(folder, setup, task_setup, of_task, engine, options)
+            for record in result.records:
+                scores.setdefault(record.submission, []).append(record)
+            yield result
+        if scores:
+            means = [BOARD.mean(of, len(tasks), engine) for of in scores.values() if len(of) == len(tasks) > 1]
+            yield TaskResult("mean", means, model, over_tasks=[record for of in scores.values() for record in of])
+
+    def tasks(self, data: Path) -> list[str]:
+        """The set-up's data ids."""
+        return [task.data_id for task in files.open_setup(data)[1].tasks]
+
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """The tasks."""
+        folder, setup = files.open_setup(data)
+        return [partial(_read_task, folder, setup, task, model or OWN_MODEL) for task in setup.tasks]
+
+    def version(self, model: str | None) -> str:
+        """The frozen model's."""
+        trained = make_model(model or OWN_MODEL)
+        return f"{trained.name} {trained.version}"
+
+    def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
+        """Of the inspections before the one that reaches the target, and the rows."""
+        known = {"inspections", "rows"} <= details.keys()
+        return Fraction(details["inspections"] - 1, details["rows"]) if known else None
+
+    def decided_by(self, model: str | None, backend: Backend) -> str:
+        """The frozen model's, or the reference's."""
+        if backend.is_reference:
+            return super().decided_by(model, backend)
+        return make_model(model or OWN_MODEL).decided_by
+
+    def inputs(self, data: Path) -> list[Path]:
+        """The set-up's tasks: training and test vectors, and true labels."""
+        folder, setup = files.open_setup(data)
+        paths = [files.true_labels_path(folder, setup, task) for task in setup.tasks]
+        for part in ("train", "test"):
+            paths += [files.embedding_path(folder, setup, task, part) for task in setup.tasks]
+        return paths
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """Training vectors with their noisy labels and validation vectors, for an order of inspection."""
+        folder, setup = files.open_setup(data)
+        return [
+            Challenge(
+                task.data_id,
+                {f"{part}.parquet": files.embedding_path(folder, setup, task, part) for part in ("train", "val")},
+                "order.txt",
+                f"{task.data_id}_order.txt",
+                {"rows": task.train_size},
+            )
+            for task in setup.tasks
+        ]
+
+    def without_cuda(self, model: str | None) -> str:
+        """Only the board's own model and nearest neighbours run on a GPU."""
+        return "" if model in (None, OWN_MODEL, "knn") else f"{self.name} by {model}"
+
+    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        from dataperf_fast.boards.debugging import picture as debugging_picture
+
+        return debugging_picture.draw(folder, result)
+
+
+BOARD = Debugging()

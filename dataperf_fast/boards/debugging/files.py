@@ -1,0 +1,281 @@
+"""The debugging board's files: ``task_setup.yml``, embeddings, ground truth, submissions, results.
+
+Source: DS3Lab/dataperf-vision-debugging, ``app/main.py`` and ``app/create_baselines.py``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+from pyarrow import parquet
+from pydantic import BaseModel, Field
+
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.paths import read_text, whole_file, write_text
+from dataperf_fast.files.setup_file import read_setup
+from dataperf_fast.files.vectors import binary_labels, label_column, read_table, text_column, vector_column
+
+DataId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")]
+Size = Annotated[int, Field(gt=0)]
+
+_ROW = re.compile(r"-?[0-9]{1,18}")
+_LONGEST_LINE = 24
+_LONGEST_TIME = 100
+
+
+class Paths(BaseModel):
+    """Folders, relative to the set-up file's own."""
+
+    embedding_folder: Path
+    groundtruth_folder: Path
+    submission_folder: Path
+    results_folder: Path = Path("results")
+
+
+class TaskSetup(BaseModel):
+    """One task's name and sizes; ``data_id`` holds no underscore, which separates it from the method."""
+
+    data_id: DataId
+    train_size: Size
+    noise_level: int | float
+    test_size: Size
+    val_size: Size
+
+
+class Setup(BaseModel):
+    """What ``task_setup.yml`` says."""
+
+    paths: Paths
+    tasks: Annotated[list[TaskSetup], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """One embedding file: names, features ``(rows, d)`` float32, labels ``(rows,)`` uint8."""
+
+    names: list[str]
+    features: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Task:
+    """A debugging task: the training set as given, its true labels ``(n,)`` uint8, and the test set."""
+
+    data_id: str
+    train: Vectors
+    true_labels: np.ndarray
+    test: Vectors
+
+
+@dataclass(frozen=True)
+class SubmissionFile:
+    """A file ``{data_id}_{method}.txt``."""
+
+    data_id: str
+    method: str
+    path: Path
+
+
+def open_setup(data: Path) -> tuple[Path, Setup]:
+    """Find and read the set-up of a data folder, or of a set-up file; returns the folder and the set-up."""
+    what = "the debugging board's task_setup.yml"
+    if data.is_dir():
+        found = [data / name for name in ("task_setup.yml", "task_setup.yaml") if (data / name).is_file()]
+        if not found:
+            raise InputError(data, "holds no task_setup.yml", expected=what)
+        data = found[0]
+    setup = read_setup(data, Setup, what)
+    seen: set[str] = set()
+    for index, task in enumerate(setup.tasks):
+        if task.data_id in seen:
+            raise InputError(data, "is listed twice:", f"tasks.{index}.data_id", task.data_id)
+        seen.add(task.data_id)
+    return data.parent, setup
+
+
+def embedding_path(folder: Path, setup: Setup, task: TaskSetup, part: str) -> Path:
+    """The parquet file of a task's ``part``: train, test or val."""
+    size = {"train": f"{task.noise_level}_{task.train_size}", "test": task.test_size, "val": task.val_size}[part]
+    return folder / setup.paths.embedding_folder / f"{task.data_id}_{part}_{size}.parquet"
+
+
+def true_labels_path(folder: Path, setup: Setup, task: TaskSetup) -> Path:
+    """The csv file of a task's true labels."""
+    return folder / setup.paths.groundtruth_folder / f"dataset_{task.data_id}_train.csv"
+
+
+def read_vectors(folder: Path, setup: Setup, task: TaskSetup, part: str, dimension: int | None) -> Vectors:
+    """Read one embedding file and check it: columns, number of rows, vector lengths, finite values, 0/1 labels."""
+    path = embedding_path(folder, setup, task, part)
+    table = read_table(path, ["filename", "encoding", "label"], f"the {part} embeddings of task {task.data_id}")
+    size = {"train": task.train_size, "test": task.test_size, "val": task.val_size}[part]
+    if len(table) != size:
+        raise InputError(path, f"holds {len(table)} rows", expected=f"{size}, the {part}_size of task_setup")
+    return Vectors(
+        text_column(table, "filename", path),
+        vector_column(table, "encoding", path, dimension),
+        label_column(table, "label", path),
+    )
+
+
+def read_task(folder: Path, setup: Setup, task: TaskSetup, dimension: int | None) -> Task:
+    """Read what scoring a task needs: training and test embeddings and the true labels of the training rows."""
+    train = read_vectors(folder, setup, task, "train", dimension)
+    test = read_vectors(folder, setup, task, "test", train.features.shape[1])
+    path = true_labels_path(folder, setup, task)
+    return Task(task.data_id, train, _true_labels(path, train.names), test)
+
+
+def _true_labels(path: Path, names: list[str]) -> np.ndarray:
+    """Look up each training row's true label by its file name; a name listed twice has its first label."""
+    what = "a csv with the columns ImageID and hv_label"
+    reader = csv.DictReader(io.StringIO(read_text(path, what), newline=""))
+    truth: dict[str, Any] = {}
+    try:
+        for column in ("ImageID", "hv_label"):
+            if column not in (reader.fieldnames or []):
+                raise InputError(path, "has no column", "line 1", column, what)
+        for row in reader:
+            name, label = row["ImageID"], row["hv_label"]
+            if label not in ("0", "1"):
+                raise InputError(path, "hv_label holds", f"line {reader.line_num}", label, "0 or 1")
+            if truth.setdefault(name, label) != label:
+                raise InputError(path, "has two labels for", f"line {reader.line_num}", name, "one label an ImageID")
+    except csv.Error as error:
+        raise InputError(path, f"is not a csv file ({error})", f"line {reader.line_num}", expected=what) from error
+    for row_index, name in enumerate(names):
+        if name not in truth:
+            raise InputError(path, "has no ImageID", value=name, expected=f"the file name of training row {row_index}")
+    return binary_labels([int(truth[name]) for name in names], path, "hv_label", lambda row: f"ImageID {names[row]}")
+
+
+def find_submissions(paths: Sequence[Path], by_folder: bool = False) -> list[SubmissionFile]:
+    """List the submissions in files and folders, sorted; ``time_*.txt`` files and other endings are passed over.
+
+    With ``by_folder`` a file's method is its folder's name, whatever its own name holds after the data id.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(p for p in path.iterdir() if p.suffix == ".txt" and not p.name.startswith(("time_", ".")))
+        elif path.exists():
+            found.append(path)
+        else:
+            raise InputError(path, "no such file or folder", expected="submissions named {data_id}_{method}.txt")
+    if not found:
+        raise InputError(
+            ", ".join(map(str, paths)), "holds no submission", expected="files named {data_id}_{method}.txt"
+        )
+    files = []
+    for path in dict.fromkeys(found):
+        data_id, _, method = path.stem.partition("_")
+        files.append(SubmissionFile(data_id, path.parent.name if by_folder else method, path))
+    return files
+
+
+def read_submission(path: Path, rows: int) -> np.ndarray:
+    """Read an order of inspection: every row 0 .. rows - 1 once, one a line. Returns int64 ``(rows,)``."""
+    what = f"each row 0 to {rows - 1} once, one a line"
+    if path.is_file() and path.stat().st_size > (rows + 1000) * _LONGEST_LINE:
+        raise InputError(path, f"is too large ({path.stat().st_size} bytes)", expected=what)
+    lines = read_text(path, f"a submission: {what}").rstrip().splitlines()
+    if not lines:
+        raise InputError(path, "is empty", expected=what)
+    line_of: dict[int, int] = {}
+    for number, line in enumerate(lines, start=1):
+        if not _ROW.fullmatch(line.strip()):
+            problem = "holds no row" if not line.strip() else "holds no integer:"
+            raise InputError(path, problem, f"line {number}", line.strip() or None, what)
+        row = int(line)
+        if not 0 <= row < rows:
+            raise InputError(path, "holds the row", f"line {number}", row, f"0 to {rows - 1}")
+        if row in line_of:
+            raise InputError(path, f"repeats line {line_of[row]}'s row", f"line {number}", row, what)
+        line_of[row] = number
+    if len(line_of) < rows:
+        missing = min(set(range(rows)) - line_of.keys())
+        raise InputError(
+            path, f"lists {len(line_of)} of {rows} rows; the first one missing is", value=missing, expected=what
+        )
+    return np.fromiter(line_of, dtype=np.int64, count=rows)
+
+
+def read_time(path: Path) -> float | None:
+    """The seconds that a submission's method took, from the ``time_*.txt`` file beside it; None where there is none."""
+    beside = path.with_name(f"time_{path.name}")
+    what = "the seconds that the method took, one number from 0"
+    if not beside.exists():
+        return None
+    if beside.is_file() and beside.stat().st_size > _LONGEST_TIME:
+        raise InputError(beside, f"is too large ({beside.stat().st_size} bytes)", expected=what)
+    text = read_text(beside, what).strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise InputError(beside, "holds", "line 1", text, what)
+    return seconds
+
+
+def write_result(
+    folder: Path, data_id: str, before: float, curves: dict[str, np.ndarray], fractions: dict[str, float]
+) -> Path:
+    """Write ``{data_id}_evaluation.json`` as the reference does; a curve is the accuracies after 1, 2 .. fixes."""
+    evaluations = [
+        {"submission": method, "accuracy": float(accuracy), "fixes": fixes}
+        for method, curve in curves.items()
+        for fixes, accuracy in enumerate(curve, start=1)
+    ]
+    scores = {method: {"auc": -1, "fraction_fixes": fraction} for method, fraction in fractions.items()}
+    result = {"before_acc": before, "submitted_evaluations": evaluations, "auc_score": scores}
+    path = folder / f"{data_id}_evaluation.json"
+    write_text(path, json.dumps(result))
+    return path
+
+
+def write_submission(folder: Path, data_id: str, method: str, order: Iterable[int], seconds: float) -> Path:
+    """Write a submission and, beside it, ``time_{data_id}_{method}.txt``, the seconds that the method took."""
+    path = folder / f"{data_id}_{method}.txt"
+    write_text(path, "".join(f"{row}\n" for row in order))
+    write_text(folder / f"time_{path.name}", f"{seconds}")
+    return path
+
+
+def write_setup(folder: Path, setup: Setup) -> Path:
+    """Write ``task_setup.yml``."""
+    path = folder / "task_setup.yml"
+    write_text(path, yaml.safe_dump(setup.model_dump(mode="json"), sort_keys=False))
+    return path
+
+
+def write_vectors(path: Path, vectors: Vectors) -> None:
+    """Write one embedding file; equal vectors give equal bytes."""
+    rows, dimension = vectors.features.shape
+    flat = pa.array(np.ascontiguousarray(vectors.features, dtype=np.float32).ravel())
+    offsets = pa.array(np.arange(0, (rows + 1) * dimension, dimension, dtype=np.int32))
+    columns = {
+        "filename": pa.array(vectors.names),
+        "encoding": pa.ListArray.from_arrays(offsets, flat),
+        "label": pa.array(vectors.labels.astype(np.int64)),
+    }
+    with whole_file(path) as aside:
+        parquet.write_table(pa.table(columns), aside)
+
+
+def write_true_labels(path: Path, names: list[str], labels: np.ndarray) -> None:
+    """Write ``dataset_{data_id}_train.csv``."""
+    rows = "".join(f"{name},{label}\n" for name, label in zip(names, labels, strict=True))
+    write_text(path, f"ImageID,hv_label\n{rows}")

@@ -1,0 +1,317 @@
+"""Speech: which 25 or 60 clips to train a keyword spotter on.
+
+The frozen model is trained on a submission's clips once for each of ten seeds; the score is the macro F1 over all
+evaluation clips, averaged over the seeds. Higher is better.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataperf_fast.boards.board import Benchmark, Challenge, Options, find_each
+from dataperf_fast.boards.speech import files
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import clock
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.paths import write_text
+from dataperf_fast.files.records import Record
+from dataperf_fast.models.voting import Voting
+
+SEEDS = np.array([5, 69, 98, 70, 95, 64, 37, 11, 4, 32])
+
+
+@dataclass
+class TaskResult:
+    """A scored board (language and size) and its records."""
+
+    task: str
+    records: list[Record]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``{task}_scores.json``, score and scores by seed of every submission, if anything was scored."""
+        scored = [record for record in self.records if record.status == "ok"]
+        if not scored:
+            return []
+        path = folder / f"{self.task}_scores.json"
+        scores = {r.submission: {"score": r.score, "scores": r.details["scores"]} for r in scored}
+        write_text(path, json.dumps(scores, indent=1) + "\n")
+        return [path]
+
+
+class Language:
+    """One language's folder: the allowed set and the evaluation clips. Classes: nontarget 0, then the words, sorted."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        path = folder / "allowed_training_set.yaml"
+        self.allowed = files.read_official(path, "the speech board's allowed training set")
+        self.allowed_ids = files.allowed_ids(self.allowed)
+        self.class_of = files.class_numbers(path, self.allowed.targets)
+
+    @cached_property
+    def evaluation(self) -> files.Selection:
+        """What ``eval.yaml`` lists; its words must be the allowed set's."""
+        path = self.folder / "eval.yaml"
+        listed = files.read_official(path, "the speech board's evaluation set")
+        for word in listed.targets:
+            if word not in self.class_of:
+                words = ", ".join(self.class_of)
+                raise InputError(path, "holds", "targets", word, f"a target of the allowed set: {words}")
+        if not any(listed.targets.values()) and not listed.nontargets:
+            raise InputError(path, "lists no clip")
+        return listed
+
+    def read_training(self, selections: Iterable[files.Selection], threads: int) -> files.Clips:
+        """Read the clips that any of the selections lists."""
+        return files.read_clips(self.folder / "train_embeddings", files.wanted_clips(selections), None, threads)
+
+    def read_evaluation(self, dimension: int | None, threads: int) -> tuple[np.ndarray, np.ndarray]:
+        """The evaluation clips' vectors ``(m, d)`` float32, any ``d`` if None, and classes ``(m,)`` uint8."""
+        clips = files.read_clips(
+            self.folder / "eval_embeddings", files.wanted_clips([self.evaluation]), dimension, threads
+        )
+        classes = np.zeros(len(clips.features), np.uint8)
+        for word, ids in self.evaluation.targets.items():
+            classes[[clips.row_of[clip] for clip in ids]] = self.class_of[word]
+        return clips.features, classes
+
+
+def training_set(
+    selection: files.Selection, clips: files.Clips, class_of: dict[str, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows ``(n,)`` int32 and classes ``(n,)`` uint8 of a submission, in the reference's order, which lbfgs depends on.
+
+    Words as the submission has them, each in its file's order; then nontargets, grouped by word of first appearance.
+    """
+    rows: list[int] = []
+    classes: list[int] = []
+    for word, ids in selection.targets.items():
+        rows += sorted(clips.row_of[clip] for clip in ids)
+        classes += [class_of[word]] * len(ids)
+    for ids in files.by_word(selection.nontargets).values():
+        rows += [clips.row_of[clip] for clip in ids]
+        classes += [0] * len(ids)
+    return np.array(rows, np.int32), np.array(classes, np.uint8)
+
+
+def _sort_out(
+    found: list[files.SubmissionFile], folders: dict[str, Path], engine: Engine
+) -> tuple[list[files.SubmissionFile], list[Record]]:
+    """Set aside submissions of a language that the data lacks, and a second one of the same name."""
+    usable: dict[tuple[str, str], files.SubmissionFile] = {}
+    refused = []
+    for file in found:
+        if file.language not in folders:
+            error = InputError(
+                file.path, "is for language", "", file.language, f"{' or '.join(folders)}, which the data holds"
+            )
+            refused.append(_invalid(file, error, engine))
+        elif (file.task, file.name) in usable:
+            first = usable[file.task, file.name].path
+            refused.append(
+                _invalid(file, InputError(file.path, f"has the same board and folder name as {first}"), engine)
+            )
+        else:
+            usable[file.task, file.name] = file
+    for size in sorted({file.size for file in usable.values()} - set(files.BOARD_SIZES)):
+        larger = [board for board in files.BOARD_SIZES if board > size]
+        fate = f"a picture compares it on that of {larger[0]}" if larger else "none takes so many"
+        first = next(file.path for file in usable.values() if file.size == size)
+        warnings.warn(f"{first}: there is no board of {size} clips: {fate}", stacklevel=2)
+    return list(usable.values()), refused
+
+
+def _evaluate_language(
+    folder: Path, found: list[files.SubmissionFile], engine: Engine, options: Options
+) -> list[Record]:
+    """Score a language's submissions; what is wrong with its own files is said for all that are valid so far."""
+    selections: dict[files.SubmissionFile, files.Selection] = {}
+    records = []
+    try:
+        board = Language(folder)
+        for file in found:
+            try:
+                selections[file] = files.read_submission(file, board.allowed, board.allowed_ids)
+            except InputError as error:
+                records.append(_invalid(file, error, engine))
+            else:
+                _warn_of_missing_words(file, selections[file], board)
+        if not selections:
+            return records
+        clips, refused = _read_training(board, selections, engine)
+        records += refused
+        if clips is None:
+            return records
+        evaluation = board.read_evaluation(clips.features.shape[1], engine.backend.threads)
+    except InputError as error:
+        return records + [_invalid(file, error, engine) for file in selections or found]
+    if not options.train:
+        return records + [BOARD.pending(file.task, file.name, engine) for file in selections]
+    sets = {file: training_set(selection, clips, board.class_of) for file, selection in selections.items()}
+    return records + score_submissions(Pool(clips.features, *evaluation), sets, engine)
+
+
+def _read_training(
+    board: Language, selections: dict[files.SubmissionFile, files.Selection], engine: Engine
+) -> tuple[files.Clips | None, list[Record]]:
+    """Read the clips of all submissions; those whose clips cannot be read are taken out, each with a record."""
+    threads = engine.backend.threads
+    try:
+        return board.read_training(selections.values(), threads), []
+    except InputError:
+        refused = []
+        for file, selection in list(selections.items()):
+            try:
+                board.read_training([selection], threads)
+            except InputError as error:
+                refused.append(_invalid(file, error, engine))
+                del selections[file]
+        return (board.read_training(selections.values(), threads) if selections else None), refused
+
+
+def _warn_of_missing_words(file: files.SubmissionFile, selection: files.Selection, board: Language) -> None:
+    missing = [word for word in board.class_of if not selection.targets.get(word)]
+    missing += [] if selection.nontargets else ["nontargets"]
+    if missing:
+        warnings.warn(f"{file.path}: has no clip of {', '.join(missing)}, which is then never predicted", stacklevel=2)
+
+
+def score_submissions(
+    pool: Pool, sets: dict[files.SubmissionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
+) -> list[Record]:
+    """Score training sets (rows of the pool, classes) that share a pool: ten retrains each, all in one plan."""
+    if engine.backend.is_reference:
+        return _score_by_reference(pool, sets, engine)
+    started = clock.now()
+    rows = [part for part, _ in sets.values() for _ in SEEDS]
+    labels = [part for _, part in sets.values() for _ in SEEDS]
+    outcomes = engine.run(Plan(pool, Voting(), labels, rows, np.tile(SEEDS, len(sets))))
+    seconds = (clock.now() - started) / len(sets)
+    records = []
+    for number, (file, (of_file, _)) in enumerate(sets.items()):
+        part = outcomes.values[number * len(SEEDS) : (number + 1) * len(SEEDS)]
+        record = _record(file, part["f1"], len(of_file), seconds, engine)
+        record.details["settled_rows"] = int(part["settled"][0])
+        record.rechecked = int((part["settled"] > 0).sum())
+        records.append(record)
+    return records
+
+
+def _score_by_reference(
+    pool: Pool, sets: dict[files.SubmissionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
+) -> list[Record]:
+    """The same by scikit-learn's VotingClassifier, a fit a seed."""
+    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    engine.progress.planned(len(sets) * len(SEEDS))
+    fits = ((pool.features[rows], labels, int(seed)) for rows, labels in sets.values() for seed in SEEDS)
+    scored = pipeline.each("score", fits, (pool.evaluation_features, pool.evaluation_labels))
+    records = []
+    for file, (rows, _) in sets.items():
+        started = clock.now()
+        scores = []
+        for score in islice(scored, len(SEEDS)):
+            scores.append(score)
+            engine.progress.done(1)
+        records.append(_record(file, np.array(scores), len(rows), clock.now() - started, engine))
+    return records
+
+
+def _record(file: files.SubmissionFile, scores: np.ndarray, clips: int, seconds: float, engine: Engine) -> Record:
+    details: dict[str, Any] = {
+        "clips": clips,
+        "limit": file.size,
+        "spread": float(np.std(scores)),
+        "scores": {str(seed): float(score) for seed, score in zip(SEEDS, scores, strict=True)},
+    }
+    return BOARD.record(
+        file.task, file.name, float(np.mean(scores)), engine,
+        details=details, retrains=len(SEEDS), distinct=len(SEEDS), seconds=seconds,
+    )  # fmt: skip
+
+
+def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
+    return BOARD.invalid(file.task, file.name, error, engine)
+
+
+class Speech(Benchmark):
+    """The board: training sets by language and size, each ranked by itself."""
+
+    name, metric, higher_is_better = "speech", "macro_f1", True
+    ranks_tasks = True
+    has_reference = True
+
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[TaskResult]:
+        """Score submissions, all of a language's in one plan; without ``submissions`` those in ``data``."""
+        folders = files.find_languages(data)
+        found, stray = find_each([data] if submissions is None else submissions, files.find_submissions)
+        usable, refused = _sort_out(found, folders, engine)
+        refused += [BOARD.invalid("", path.name, error, engine) for path, error in stray]
+        if refused:
+            yield TaskResult("", refused)
+        for language, folder in folders.items():
+            of_language = [file for file in usable if file.language == language]
+            if of_language:
+                engine.progress.begin(language)
+                records = _evaluate_language(folder, of_language, engine, options)
+                for task in dict.fromkeys(file.task for file in of_language):
+                    yield TaskResult(task, [record for record in records if record.task == task])
+
+    def tasks(self, data: Path) -> list[str]:
+        """Language and size of each board."""
+        return [f"{language}_{size}" for language in files.find_languages(data) for size in files.BOARD_SIZES]
+
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """The languages' allowed sets and evaluation clips."""
+        threads = engine.backend.threads
+        return [
+            partial(lambda folder: Language(folder).read_evaluation(None, threads), folder)
+            for folder in files.find_languages(data).values()
+        ]
+
+    def version(self, model: str | None) -> str:
+        """The frozen model's."""
+        return Voting().version
+
+    def inputs(self, data: Path) -> list[Path]:
+        """The languages' folders."""
+        return list(files.find_languages(data).values())
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """The allowed training clips, for a selection of as many as the board allows."""
+        return [
+            Challenge(
+                f"{language}_{size}",
+                {name: folder / name for name in ("allowed_training_set.yaml", "train_embeddings")},
+                "train.json",
+                f"{language}_{size}_train.json",
+                {"clips": size},
+            )
+            for language, folder in files.find_languages(data).items()
+            for size in files.BOARD_SIZES
+        ]
+
+    def without_cuda(self, model: str | None) -> str:
+        """All of it runs on a GPU."""
+        return ""
+
+    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        from dataperf_fast.boards.speech import picture as speech_picture
+
+        return speech_picture.draw(folder, result)
+
+
+BOARD = Speech()

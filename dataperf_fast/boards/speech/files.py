@@ -1,0 +1,300 @@
+"""The speech board's files: folders a language, submissions, clip vectors; selections stand in ``selection.py``.
+
+Source: harvard-edge/dataperf-speech-example, ``eval.py`` and ``selection/``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from dataperf_fast.boards.speech.selection import Selection, read_selection, show_place, word_of, write_selection
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.paths import whole_file
+from dataperf_fast.files.vectors import read_row_count, read_table, text_column, vector_column
+
+__all__ = [
+    "BOARD_SIZES",
+    "LANGUAGES",
+    "AllowedIds",
+    "Clips",
+    "Selection",
+    "SubmissionFile",
+    "allowed_ids",
+    "by_word",
+    "class_numbers",
+    "find_languages",
+    "find_submissions",
+    "read_clips",
+    "read_official",
+    "read_selection",
+    "read_submission",
+    "wanted_clips",
+    "word_of",
+    "write_clips",
+    "write_selection",
+]
+
+_MOST_CLASSES = 255  # they are kept in a byte
+LANGUAGES = ("en", "id", "pt")
+BOARD_SIZES = (25, 60)
+
+_LANGUAGE_FOLDER = re.compile(r"dataperf_([a-z]{2,3})_data")
+_SUBMISSION_NAME = re.compile(r"([a-z]{2,3})_([0-9]{1,6})_train\.json", re.ASCII)
+_NAMED = "files named {language}_{size}_train.json"
+_ID, _VECTOR = "clip_id", "mswc_embedding_vector"
+
+
+@dataclass(frozen=True)
+class SubmissionFile:
+    """A file ``{language}_{size}_train.json`` in the folder ``name``; ``size`` is its limit of ids."""
+
+    language: str
+    size: int
+    name: str
+    path: Path
+
+    @property
+    def task(self) -> str:
+        """The board's name, as ``en_25``."""
+        return f"{self.language}_{self.size}"
+
+
+@dataclass(frozen=True)
+class AllowedIds:
+    """An allowed set's ids as sets."""
+
+    targets: dict[str, frozenset[str]]
+    nontargets: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Vectors of clips ``(n, d)`` float32 in the order read, and each clip id's row."""
+
+    features: np.ndarray
+    row_of: dict[str, int]
+
+
+def find_languages(data: Path) -> dict[str, Path]:
+    """Find the folders ``dataperf_{language}_data`` in ``data``, sorted by language; ``data`` may be one itself."""
+    what = "a folder that holds dataperf_{language}_data, or is one"
+    if not data.is_dir():
+        raise InputError(data, "is not a folder" if data.exists() else "no such folder", expected=what)
+    if own := _LANGUAGE_FOLDER.fullmatch(data.resolve().name):
+        return {own[1]: data}
+    folders = sorted(path for path in data.iterdir() if path.is_dir())
+    found = {match[1]: path for path in folders if (match := _LANGUAGE_FOLDER.fullmatch(path.name))}
+    if not found:
+        raise InputError(data, "holds no language's folder", expected=what)
+    return found
+
+
+def find_submissions(paths: Sequence[Path]) -> list[SubmissionFile]:
+    """List the submissions among files and in folders, which are searched to the bottom in sorted order.
+
+    Passed over in folders: other files, what starts with a dot, and the languages' data folders. A submission's name is
+    its folder's path below the folder given, or the name of the folder itself. Raises ``InputError`` for a path that is
+    missing, a file with another name and a folder that holds no submission.
+    """
+    found: dict[str, SubmissionFile] = {}
+    for path in paths:
+        if path.is_dir():
+            files = list(_search(path))
+        elif path.exists():
+            files = [_submission_file(path, path.absolute().parent.resolve().name)]
+        else:
+            raise InputError(path, "no such file or folder", expected=f"submissions, {_NAMED}")
+        if not files:
+            raise InputError(path, "holds no submission", expected=_NAMED)
+        for file in files:
+            found.setdefault(os.path.abspath(file.path), file)
+    return list(found.values())
+
+
+def _search(folder: Path) -> Iterator[SubmissionFile]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not _LANGUAGE_FOLDER.fullmatch(name)
+        )
+        below = Path(place).relative_to(folder).as_posix()
+        name = folder.resolve().name if below == "." else below
+        named = sorted(file for file in files if _SUBMISSION_NAME.fullmatch(file))
+        yield from (_submission_file(Path(place, file), name) for file in named)
+
+
+def _submission_file(path: Path, name: str) -> SubmissionFile:
+    match = _SUBMISSION_NAME.fullmatch(path.name)
+    if not match:
+        raise InputError(path, "is not named as a submission", expected=_NAMED)
+    return SubmissionFile(match[1], int(match[2]), name, path)
+
+
+def allowed_ids(allowed: Selection) -> AllowedIds:
+    """Make the sets that every submission to a language is looked up in."""
+    targets = {word: frozenset(ids) for word, ids in allowed.targets.items()}
+    return AllowedIds(targets, frozenset(allowed.nontargets))
+
+
+def read_official(path: Path, what: str) -> Selection:
+    """Read an allowed or an evaluation set: a selection that lists no clip twice."""
+    selection = read_selection(path, what)
+    place_of: dict[str, str] = {}
+    lists = [(("targets", word), ids) for word, ids in selection.targets.items()]
+    for location, ids in [*lists, (("nontargets",), selection.nontargets)]:
+        for row, clip_id in enumerate(ids):
+            first = place_of.setdefault(clip_id, place := show_place((*location, row)))
+            if first != place:
+                raise InputError(path, f"repeats {first}:", place, clip_id, "each clip once")
+    return selection
+
+
+def by_word(clip_ids: Collection[str]) -> dict[str, list[str]]:
+    """Group clips by their word, in order of first appearance."""
+    groups: dict[str, list[str]] = {}
+    for clip_id in clip_ids:
+        groups.setdefault(word_of(clip_id), []).append(clip_id)
+    return groups
+
+
+def wanted_clips(selections: Iterable[Selection]) -> dict[str, set[str]]:
+    """The clips of each word's file that any of the selections lists, as ``read_clips`` wants them."""
+    wanted: dict[str, set[str]] = {}
+    for selection in selections:
+        for word, ids in [*selection.targets.items(), *by_word(selection.nontargets).items()]:
+            if ids:
+                wanted.setdefault(word, set()).update(ids)
+    return wanted
+
+
+def class_numbers(path: Path, words: Collection[str]) -> dict[str, int]:
+    """Number the classes of an allowed set: its words in sorted order from 1; nontarget is 0."""
+    if not 0 < len(words) < _MOST_CLASSES:
+        raise InputError(path, f"lists {len(words)} words", "targets", expected=f"1 to {_MOST_CLASSES - 1}")
+    return {word: number + 1 for number, word in enumerate(sorted(words))}
+
+
+def read_submission(file: SubmissionFile, allowed: Selection, allowed_ids: AllowedIds) -> Selection:
+    """Read a submission and check it against the rules: allowed words and ids, none twice, few enough, two classes."""
+    chosen = read_selection(file.path, f"a submission to {file.task}: targets and nontargets")
+    for word in chosen.targets:
+        if word not in allowed_ids.targets:
+            raise InputError(
+                file.path, "is not a target word:", "targets", word, f"one of {', '.join(sorted(allowed.targets))}"
+            )
+    count = sum(map(len, chosen.targets.values())) + len(chosen.nontargets)
+    if count > file.size:
+        raise InputError(file.path, f"lists {count} clips", expected=f"at most {file.size}, as the file's name says")
+    place_of: dict[str, str] = {}
+    lists = [(("targets", word), ids, allowed_ids.targets[word]) for word, ids in chosen.targets.items()]
+    for location, ids, allowed_here in [*lists, (("nontargets",), chosen.nontargets, allowed_ids.nontargets)]:
+        for row, clip_id in enumerate(ids):
+            place = show_place((*location, row))
+            if clip_id not in allowed_here:
+                expected = f"a clip of {show_place(location)} in the allowed training set"
+                raise InputError(file.path, "is not allowed here:", place, clip_id, expected)
+            if clip_id in place_of:
+                raise InputError(file.path, f"repeats {place_of[clip_id]}:", place, clip_id, "each clip once")
+            place_of[clip_id] = place
+    classes = sum(map(bool, [*chosen.targets.values(), chosen.nontargets]))
+    if classes < 2:
+        raise InputError(
+            file.path, f"has clips of {classes} classes", expected="at least 2, or no model can be trained"
+        )
+    return chosen
+
+
+def read_clips(
+    folder: Path, wanted: Mapping[str, Collection[str] | None], dimension: int | None, threads: int = 1
+) -> Clips:
+    """Read the vectors of clips from ``{word}.parquet`` in ``folder``, word after word in the order of ``wanted``.
+
+    ``wanted`` names each word's clips, or None for every one; a word's rows stay in its file's order. Every vector in
+    the files must be finite and ``dimension`` long (None: as the first one). Raises ``InputError`` for a file or clip
+    that is missing, broken or there twice. Holds one matrix, and one file's table a thread.
+    """
+    keep = {word: None if ids is None else frozenset(ids) for word, ids in wanted.items()}
+    counts = [_row_count(_clip_path(folder, word)) if ids is None else len(ids) for word, ids in keep.items()]
+    starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).tolist()
+    width = _dimension(folder, keep) if dimension is None else dimension
+    features = np.empty((starts[-1], width), dtype=np.float32)
+
+    def read(number: int, word: str) -> list[str]:
+        return _read_word(_clip_path(folder, word), keep[word], features[starts[number] : starts[number + 1]])
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        parts = list(pool.map(read, range(len(keep)), keep))
+    names = [name for part in parts for name in part]
+    row_of = dict(zip(names, range(len(names)), strict=True))
+    if len(row_of) != len(names):
+        row = next(row for row, name in enumerate(names) if row_of[name] != row)
+        words = list(keep)
+        first, last = (words[int(np.searchsorted(starts, at, side="right")) - 1] for at in (row, row_of[names[row]]))
+        raise InputError(_clip_path(folder, last), f"shares with {first}.parquet the clip", value=names[row])
+    return Clips(features, row_of)
+
+
+def write_clips(path: Path, ids: Sequence[str], features: np.ndarray) -> None:
+    """Write one word's clips: ids, and vectors ``(n, d)`` as lists of float32; equal input gives equal bytes."""
+    rows, dimension = features.shape
+    flat = pa.array(np.ascontiguousarray(features, dtype=np.float32).ravel())
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * np.int32(dimension))
+    columns = {_ID: pa.array(ids, type=pa.string()), _VECTOR: pa.ListArray.from_arrays(offsets, flat)}
+    with whole_file(path) as aside:
+        parquet.write_table(pa.table(columns), aside)
+
+
+def _clip_path(folder: Path, word: str) -> Path:
+    return folder / f"{word}.parquet"
+
+
+def _row_count(path: Path) -> int:
+    return read_row_count(path, _what(path))
+
+
+def _read_table(path: Path) -> pa.Table:
+    return read_table(path, [_ID, _VECTOR], _what(path))
+
+
+def _what(path: Path) -> str:
+    return f"the clips of the word {path.stem}"
+
+
+def _dimension(folder: Path, words: Collection[str]) -> int:
+    """The length of the first vector that there is."""
+    for word in words:
+        path = _clip_path(folder, word)
+        table = _read_table(path)
+        if len(table):
+            return int(vector_column(table, _VECTOR, path, None).shape[1])
+    return 0
+
+
+def _read_word(path: Path, keep: frozenset[str] | None, out: np.ndarray) -> list[str]:
+    """Read a word's clips into ``out`` (rows kept, d), which is overwritten; returns their ids."""
+    table = _read_table(path)
+    ids = text_column(table, _ID, path)
+    known = set(ids)
+    if len(known) != len(ids):
+        first: dict[str, int] = {}
+        row = next(row for row, clip_id in enumerate(ids) if first.setdefault(clip_id, row) != row)
+        raise InputError(path, f"repeats row {first[ids[row]]}'s {_ID}", f"row {row}", ids[row], "each clip once")
+    features = vector_column(table, _VECTOR, path, out.shape[1])
+    if keep is None or keep == known:
+        if len(ids) != len(out):
+            raise InputError(path, "changed while it was read")
+        out[:] = features
+        return ids
+    if missing := keep - known:
+        raise InputError(path, f"holds no {_ID}", value=min(missing), expected=f"{len(keep)} clips that are listed")
+    rows = [row for row, clip_id in enumerate(ids) if clip_id in keep]
+    np.take(features, rows, axis=0, out=out)
+    return [ids[row] for row in rows]

@@ -1,0 +1,276 @@
+"""Vision: which images to train a concept's classifier on, out of a pool of hundreds of thousands.
+
+Logistic regression is trained on a submission's images, once a concept, and scored on the concept's test set. The score
+is F1, as in the paper's table; accuracy, recall, precision and average precision stand beside it. Higher is better.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataperf_fast.boards.board import Benchmark, Challenge, Options, find_folders
+from dataperf_fast.boards.vision import files
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import clock
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.engine.plan import Plan, Pool
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.records import Record, decimal
+from dataperf_fast.models.logistic import LogisticRegression
+
+METRICS = ("accuracy", "recall", "precision", "f1", "average_precision")
+COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+_Key = tuple[str, str]  # submission, task
+
+
+@dataclass
+class TaskResult:
+    """A scored concept, or at the end the means; the official files, one a submission, are written with the last."""
+
+    task: str
+    records: list[Record]
+    scores: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # submission -> task -> metric
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``{submission}/result_UTC-{time}.json``, if anything was scored."""
+        now = datetime.now(UTC)
+        return [files.write_result(folder / name, tasks, now) for name, tasks in self.scores.items()]
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The vectors of all images that some submission names: ``features (n, d)`` float32."""
+
+    row_of: dict[str, int]
+    features: np.ndarray
+
+
+def _find(
+    root: Path, setup: files.Setup, paths: Sequence[Path] | None, engine: Engine
+) -> tuple[list[files.Submission], list[Record]]:
+    """List submissions, each name once, and the records of what is none."""
+    if paths is None:
+        named = {task: root / of_task.train for task, of_task in setup.tasks.items()}
+        folder = next(iter(named.values())).parent
+        return [files.Submission(folder.resolve().name, folder, named)], []
+    return find_folders(paths, lambda some: files.find_submissions(some, list(setup.tasks)), BOARD, engine)
+
+
+def _read_training_sets(
+    found: Sequence[files.Submission], tasks: Sequence[str], engine: Engine
+) -> tuple[dict[_Key, tuple[Path, files.TrainingSet]], dict[_Key, Record]]:
+    sets: dict[_Key, tuple[Path, files.TrainingSet]] = {}
+    invalid: dict[_Key, Record] = {}
+    for submission in found:
+        for task in tasks:
+            try:
+                if task not in submission.files:
+                    raise InputError(submission.path, f"holds no {task}.csv", expected="a training csv a task")
+                path = submission.files[task]
+                sets[submission.name, task] = path, files.read_training_set(path)
+            except InputError as error:
+                invalid[submission.name, task] = BOARD.invalid(task, submission.name, error, engine)
+    return sets, invalid
+
+
+def _read_pool(
+    root: Path,
+    setup: files.Setup,
+    sets: dict[_Key, tuple[Path, files.TrainingSet]],
+    invalid: dict[_Key, Record],
+    engine: Engine,
+) -> Pooled:
+    """Read the vectors of all images named; training sets with an image that the pool lacks become invalid."""
+    wanted = dict.fromkeys(name for _, chosen in sets.values() for name in chosen.ids)
+    path = root / setup.emb_file
+    row_of, features = files.read_embeddings(path, wanted, setup.dim, engine.backend.threads)
+    for (submission, task), (csv, chosen) in list(sets.items()):
+        for name, line in zip(chosen.ids, chosen.lines, strict=True):
+            if name not in row_of:
+                error = InputError(csv, "names an unknown image", f"line {line}", name, f"an ImageID of {path.name}")
+                invalid[submission, task] = BOARD.invalid(task, submission, error, engine)
+                del sets[submission, task]
+                break
+    return Pooled(row_of, features)
+
+
+def _evaluate_task(
+    task: str,
+    path: Path,
+    dimension: int,
+    sets: dict[str, tuple[Path, files.TrainingSet]],
+    pooled: Pooled,
+    engine: Engine,
+    options: Options,
+) -> list[Record]:
+    try:
+        test = files.read_test_set(path, dimension)
+    except InputError as error:
+        return [BOARD.invalid(task, name, error, engine) for name in sets]
+    if not options.train:
+        return [BOARD.pending(task, name, engine) for name in sets]
+    pool = Pool(pooled.features, test.features, test.labels)
+    chosen = {
+        name: (np.array([pooled.row_of[image] for image in of.ids], np.int32), of.labels)
+        for name, (_, of) in sets.items()
+    }
+    if engine.backend.is_reference:
+        return _score_by_reference(task, pool, chosen, engine)
+    return score_task(task, pool, chosen, engine)
+
+
+def score_task(task: str, pool: Pool, sets: dict[str, tuple[np.ndarray, np.ndarray]], engine: Engine) -> list[Record]:
+    """Score training sets (rows of the pool, labels) by submission: one retrain each, all in one plan."""
+    started = clock.now()
+    rows, labels = [part for part, _ in sets.values()], [part for _, part in sets.values()]
+    outcomes = engine.run(Plan(pool, LogisticRegression(), labels, rows))
+    seconds = (clock.now() - started) / len(sets)
+    return [
+        _record(task, name, _found(outcome, len(pool.evaluation_labels)), len(part), seconds, engine)
+        for (name, (part, _)), outcome in zip(sets.items(), outcomes.values, strict=True)
+    ]
+
+
+def figures(of: Mapping[str, Any]) -> dict[str, Fraction]:
+    """The board's metrics, exactly, from a retrain's counts and its average precision; a share of none is 0."""
+    right, claimed_wrongly, missed, passed_over = (of[name] for name in COUNTS)
+    wrong = claimed_wrongly + missed
+    return {
+        "accuracy": Fraction(right + passed_over, right + passed_over + wrong),
+        "recall": Fraction(right, max(1, right + missed)),
+        "precision": Fraction(right, max(1, right + claimed_wrongly)),
+        "f1": Fraction(2 * right, max(1, 2 * right + wrong)),
+        "average_precision": decimal(of["average_precision"]),
+    }
+
+
+def _found(outcome: np.void, rows: int) -> dict[str, float]:
+    """The metrics and the counts of a retrain on ``rows`` test images."""
+    counts = {name: int(outcome[name]) for name in COUNTS[:3]}
+    counts["true_negatives"] = rows - sum(counts.values())
+    exact = figures(counts | {"average_precision": float(outcome["average_precision"])})
+    return {metric: float(value) for metric, value in exact.items()} | counts
+
+
+def _score_by_reference(
+    task: str, pool: Pool, sets: dict[str, tuple[np.ndarray, np.ndarray]], engine: Engine
+) -> list[Record]:
+    """The same by plain scikit-learn."""
+    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    engine.progress.planned(len(sets))
+    fits = ((pool.features[rows], labels) for rows, labels in sets.values())
+    scored = pipeline.each("evaluate", fits, (pool.evaluation_features, pool.evaluation_labels))
+    records = []
+    started = clock.now()
+    for (name, (rows, _)), found in zip(sets.items(), scored, strict=True):
+        records.append(_record(task, name, found, len(rows), clock.now() - started, engine))
+        started = clock.now()
+        engine.progress.done(1)
+    return records
+
+
+def _record(task: str, name: str, found: dict[str, float], images: int, seconds: float, engine: Engine) -> Record:
+    return BOARD.record(
+        task, name, found["f1"], engine,
+        details={**found, "images": images}, retrains=1, distinct=1, seconds=seconds,
+    )  # fmt: skip
+
+
+def _mean(records: list[Record], tasks: int, engine: Engine) -> Record:
+    mean = BOARD.mean(records, tasks, engine)
+    if mean.status == "ok":
+        exact = [figures(record.details) for record in records]
+        mean.details |= {metric: float(statistics.mean(of[metric] for of in exact)) for metric in METRICS}
+    return mean
+
+
+class Vision(Benchmark):
+    """The board: a training set a concept, ranked by the mean over the concepts."""
+
+    name, metric, higher_is_better = "vision", "f1", True
+    has_reference = True
+
+    def evaluate(
+        self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
+    ) -> Iterator[TaskResult]:
+        """Score submissions concept by concept; without ``submissions`` the training sets that the set-up names."""
+        root, setup = files.open_setup(data)
+        found, refused = _find(root, setup, submissions, engine)
+        if refused:
+            yield TaskResult("", refused)
+        engine.progress.begin("reading images")
+        sets, invalid = _read_training_sets(found, list(setup.tasks), engine)
+        pooled = _read_pool(root, setup, sets, invalid, engine)
+        records: dict[str, list[Record]] = {submission.name: [] for submission in found}
+        scores: dict[str, dict[str, dict[str, float]]] = {}
+        for task in setup.tasks:
+            engine.progress.begin(task)
+            of_task = {name: chosen for (name, of), chosen in sets.items() if of == task}
+            result = TaskResult(task, [record for (_, of), record in invalid.items() if of == task])
+            if of_task:
+                result.records += _evaluate_task(
+                    task, root / setup.tasks[task].test, setup.dim, of_task, pooled, engine, options
+                )
+            for record in result.records:
+                records[record.submission].append(record)
+                if record.status == "ok":
+                    scores.setdefault(record.submission, {})[task] = {
+                        metric: record.details[metric] for metric in METRICS
+                    }
+            yield result
+        means = [_mean(of, len(setup.tasks), engine) for of in records.values()] if len(setup.tasks) > 1 else []
+        yield TaskResult("mean", means, scores)
+
+    def tasks(self, data: Path) -> list[str]:
+        """The set-up's concepts."""
+        return list(files.open_setup(data)[1].tasks)
+
+    def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
+        """The pool, less its vectors, and the test sets."""
+        root, setup = files.open_setup(data)
+        tests = [partial(files.read_test_set, root / task.test, setup.dim) for task in setup.tasks.values()]
+        return [partial(files.read_embeddings, root / setup.emb_file, (), setup.dim), *tests]
+
+    def version(self, model: str | None) -> str:
+        """The frozen model's."""
+        return LogisticRegression().version
+
+    def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
+        """F1 of the counts."""
+        return figures(details)["f1"] if set(COUNTS) <= details.keys() else None
+
+    def inputs(self, data: Path) -> list[Path]:
+        """The pool and the test sets."""
+        root, setup = files.open_setup(data)
+        return [root / setup.emb_file, *(root / task.test for task in setup.tasks.values())]
+
+    def challenges(self, data: Path) -> list[Challenge]:
+        """The pool and a concept's example images, for a training set."""
+        root, setup = files.open_setup(data)
+        return [
+            Challenge(
+                task,
+                {"embeddings.parquet": root / setup.emb_file, "examples.csv": files.examples_path(root, task)},
+                "train.csv",
+                f"{task}.csv",
+            )
+            for task in setup.tasks
+        ]
+
+    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+        """Draw a result's pictures; returns the files."""
+        from dataperf_fast.boards.vision import picture as vision_picture
+
+        return vision_picture.draw(folder, result)
+
+
+BOARD = Vision()

@@ -1,0 +1,319 @@
+"""The vision board's files: set-up, submissions, test sets, examples, results; ``embeddings.py`` has the pool's.
+
+Source: CoactiveAI/dataperf-vision-selection, ``main.py``, ``eval.py`` and ``task_setup.yaml``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+from pyarrow import parquet
+from pydantic import BaseModel, Field, create_model
+
+from dataperf_fast.boards.vision.embeddings import (
+    IMAGE_ID,
+    VECTOR,
+    read_embeddings,
+    read_image_ids,
+    vector_lists,
+    write_embedding_blocks,
+    write_embeddings,
+)
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.paths import read_text, require_file, whole_file, write_text
+from dataperf_fast.files.setup_file import read_setup
+from dataperf_fast.files.vectors import binary_labels, read_table, text_column, vector_column
+
+__all__ = [
+    "OfficialKeys",
+    "Setup",
+    "Submission",
+    "SubmissionFile",
+    "TaskFiles",
+    "TestSet",
+    "TrainingSet",
+    "find_submissions",
+    "open_setup",
+    "read_embeddings",
+    "read_examples",
+    "read_image_ids",
+    "read_test_set",
+    "read_training_set",
+    "write_embedding_blocks",
+    "write_embeddings",
+    "write_examples",
+    "write_result",
+    "write_setup",
+    "write_test_set",
+    "write_training_set",
+]
+
+# A file is named after each task: nothing that leaves a folder, hides a file or cannot be seen at a name's end.
+TaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._+ -]*[A-Za-z0-9_+-])?$")]
+
+_LABEL = "Confidence"
+_LABELS = {"0": 0, "1": 1}
+_LARGEST_TABLE = 64 << 20  # bytes of a csv: some three million images
+
+
+@dataclass(frozen=True)
+class TaskFiles:
+    """Where a task's training csv and test parquet are, relative to the data root."""
+
+    train: Path
+    test: Path
+
+
+class OfficialKeys(BaseModel):
+    """The keys of ``task_setup.yaml`` that are there whatever the tasks; others are passed over."""
+
+    data_dir: Path
+    emb_file: Path
+    dim: Annotated[int, Field(gt=0, le=65_536, strict=True)]
+    eval_tasks: Annotated[list[TaskName], Field(min_length=1)]
+    results_dir: Path = Path("results")
+
+
+class Setup(OfficialKeys):
+    """What ``task_setup.yaml`` says; ``tasks`` holds the files of each of ``eval_tasks``, in that order."""
+
+    tasks: dict[str, TaskFiles]
+
+
+@dataclass(frozen=True)
+class SubmissionFile:
+    """A training csv for ``task``, of the submission ``name``."""
+
+    name: str
+    task: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A folder of training csvs, ``{task}.csv``; ``files`` holds those that there are."""
+
+    name: str
+    path: Path
+    files: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A training csv's image ids, labels ``(n,)`` uint8 in 0, 1, and the line of each in the file."""
+
+    ids: list[str]
+    labels: np.ndarray
+    lines: list[int]
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """A test file's image ids, features ``(m, d)`` float32 and labels ``(m,)`` uint8."""
+
+    ids: list[str]
+    features: np.ndarray
+    labels: np.ndarray
+
+
+def open_setup(data: Path) -> tuple[Path, Setup]:
+    """Find and read the set-up in a folder, or a set-up file; returns the data root and the set-up.
+
+    Raises ``InputError`` where the file or a key is missing or does not fit, with the key's line.
+    """
+    what = "the vision board's task_setup.yaml"
+    if data.is_dir():
+        found = [path for name in ("task_setup.yaml", "task_setup.yml") if (path := data / name).is_file()]
+        if not found:
+            raise InputError(data, "holds no task_setup.yaml", expected=what)
+        data = found[0]
+    keys = read_setup(data, OfficialKeys, what)
+    for index, task in enumerate(keys.eval_tasks):
+        if task in keys.eval_tasks[:index]:
+            raise InputError(data, "is listed twice:", f"eval_tasks.{index}", task, "each task once")
+    # Tasks are keys beside the others: only a schema made of their names finds the lines of what is wrong.
+    fields: dict[str, Any] = {f"task{n}": (tuple[str, str], Field(alias=t)) for n, t in enumerate(keys.eval_tasks)}
+    pairs = read_setup(data, create_model("Tasks", **fields), f"{what}: each task's [train csv, test parquet]")
+    tasks = {
+        task: TaskFiles(*map(Path, getattr(pairs, f"task{number}"))) for number, task in enumerate(keys.eval_tasks)
+    }
+    return data.parent / keys.data_dir, Setup(**dict(keys), tasks=tasks)
+
+
+def find_submissions(paths: Sequence[Path], tasks: Sequence[str]) -> list[Submission]:
+    """List submissions: folders with a ``{task}.csv``, folders of such folders (sorted), and single csv files.
+
+    A submission is named after its folder; files given singly are of one submission where they share the folder. Hidden
+    folders and those without a task's csv are passed over. Raises ``InputError`` for a path that is missing or holds no
+    submission, and for a file that is not named after a task.
+    """
+    found: dict[str, Submission] = {}
+    for path in paths:
+        for file in _submission_files(path, tasks):
+            folder = file.path.parent
+            submission = found.setdefault(os.path.abspath(folder), Submission(file.name, folder, {}))
+            submission.files.setdefault(file.task, file.path)
+    return list(found.values())
+
+
+def _submission_files(path: Path, tasks: Sequence[str]) -> list[SubmissionFile]:
+    named = f"files named {{task}}.csv, tasks {', '.join(tasks)}"
+    if not path.exists():
+        raise InputError(path, "no such file or folder", expected=f"submissions: folders of {named}")
+    if not path.is_dir():
+        if path.suffix != ".csv" or path.stem not in tasks:
+            raise InputError(path, "is named after no task", expected=named)
+        return [SubmissionFile(path.absolute().parent.name, path.stem, path)]
+    below = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    for folders in ([path], below):
+        files = [(folder.resolve().name, task, folder / f"{task}.csv") for folder in folders for task in tasks]
+        if found := [SubmissionFile(*file) for file in files if file[2].is_file()]:
+            return found
+    raise InputError(path, "holds no submission", expected=f"{named}, or folders of them")
+
+
+def read_training_set(path: Path) -> TrainingSet:
+    """Read a training csv with the columns ImageID and Confidence, 0 or 1; other columns are passed over.
+
+    Raises ``InputError`` with the line for a file that is too large, no csv or empty, a missing column, a row of too
+    many or too few fields, an id that is empty or there twice, another label, and a file of one label only.
+    """
+    what = f"a csv with the columns {IMAGE_ID} and {_LABEL}, 0 or 1"
+    ids, labels, lines = [], [], []
+    for line, row in _read_rows(path, (IMAGE_ID, _LABEL), what):
+        if row[_LABEL] not in _LABELS:
+            raise InputError(path, f"{_LABEL} holds", f"line {line}", row[_LABEL], "0 or 1")
+        ids.append(row[IMAGE_ID])
+        labels.append(_LABELS[row[_LABEL]])
+        lines.append(line)
+    if len(set(labels)) == 1:
+        raise InputError(path, "holds only the label", value=labels[0], expected="rows of both labels, 0 and 1")
+    return TrainingSet(ids, np.array(labels, dtype=np.uint8), lines)
+
+
+def read_examples(folder: Path, task: str) -> list[str]:
+    """Read the ids of a task's positive examples, in the data root's ``examples``.
+
+    Rows that a column Confidence, which may be missing, labels 0 are passed over. Raises ``InputError`` as
+    ``read_training_set`` does.
+    """
+    path = examples_path(folder, task)
+    rows = [row for _, row in _read_rows(path, (IMAGE_ID,), f"a csv with the column {IMAGE_ID}: examples of {task}")]
+    return [row[IMAGE_ID] for row in rows if row.get(_LABEL) != "0"]
+
+
+def examples_path(folder: Path, task: str) -> Path:
+    """The csv file of a concept's example images."""
+    return folder / "examples" / f"alpha_example_set_{task}.csv"
+
+
+def _read_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row with its line; values have no spaces around them, and no ImageID is empty or comes twice."""
+    require_file(path, what)
+    if path.stat().st_size > _LARGEST_TABLE:
+        raise InputError(path, f"is too large ({path.stat().st_size} bytes)", expected=f"at most {_LARGEST_TABLE}")
+    text = read_text(path, what)
+    if "\0" in text:
+        raise InputError(path, "holds a NUL byte", f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}", None, what)
+    line_of: dict[str, int] = {}
+    for line, row in _parse_rows(path, text, columns, what):
+        name = row[IMAGE_ID]
+        if not name:
+            raise InputError(path, f"holds no {IMAGE_ID}", f"line {line}", expected="an image's id")
+        if (first := line_of.setdefault(name, line)) != line:
+            raise InputError(path, f"repeats line {first}'s {IMAGE_ID}", f"line {line}", name, "each image once")
+        yield line, row
+    if not line_of:
+        raise InputError(path, "holds no rows", expected=what)
+
+
+def _parse_rows(path: Path, text: str, columns: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] = []
+    line = 1
+    try:
+        for fields in reader:
+            row = [field.strip() for field in fields]
+            if not header:
+                header = row or [""]
+                if wrong := next((column for column in columns if header.count(column) != 1), None):
+                    problem = "has more than one column" if wrong in header else "has no column"
+                    raise InputError(path, problem, "line 1", wrong, what)
+            elif row and len(row) != len(header):
+                raise InputError(path, f"holds {len(row)} fields", f"line {line}", expected=f"{len(header)}, as line 1")
+            elif row:  # blank lines are no rows
+                yield line, dict(zip(header, row, strict=True))
+            line = reader.line_num + 1  # a quoted field may hold a line's end
+    except csv.Error as error:
+        raise InputError(path, f"is not a csv file ({error})", f"line {line}", expected=what) from error
+
+
+def read_test_set(path: Path, dimension: int) -> TestSet:
+    """Read a test parquet with the columns ImageID, Confidence (0 or 1, a string or a number) and embedding.
+
+    Raises ``InputError`` with the row for another label or a vector that does not fit, and for a file without rows.
+    """
+    what = f"a test set: a parquet file with the columns {IMAGE_ID}, {_LABEL} and {VECTOR}"
+    table = read_table(path, [IMAGE_ID, _LABEL, VECTOR], what)
+    if not len(table):
+        raise InputError(path, "holds no rows", expected=what)
+    values = [_LABELS.get(value, value) if isinstance(value, str) else value for value in table[_LABEL].to_pylist()]
+    labels = binary_labels(values, path, f"column {_LABEL}", lambda row: f"row {row}")
+    return TestSet(text_column(table, IMAGE_ID, path), vector_column(table, VECTOR, path, dimension), labels)
+
+
+def write_setup(folder: Path, setup: Setup) -> Path:
+    """Write ``task_setup.yaml``."""
+    keys = setup.model_dump(mode="json", exclude={"tasks"})
+    pairs = {task: [files.train.as_posix(), files.test.as_posix()] for task, files in setup.tasks.items()}
+    path = folder / "task_setup.yaml"
+    write_text(path, yaml.safe_dump({**keys, **pairs}, sort_keys=False))
+    return path
+
+
+def write_training_set(path: Path, ids: Sequence[str], labels: np.ndarray) -> None:
+    """Write a training csv of ids and labels ``(n,)`` in 0, 1."""
+    rows = io.StringIO(newline="")
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow((IMAGE_ID, _LABEL))
+    writer.writerows(zip(ids, labels.tolist(), strict=True))
+    write_text(path, rows.getvalue())
+
+
+def write_examples(folder: Path, task: str, ids: Sequence[str]) -> Path:
+    """Write a task's positive examples to the data root's ``examples``."""
+    path = examples_path(folder, task)
+    write_training_set(path, ids, np.ones(len(ids), dtype=np.uint8))
+    return path
+
+
+def write_test_set(path: Path, ids: Sequence[str], labels: np.ndarray, features: np.ndarray) -> None:
+    """Write a test parquet of ids, labels ``(m,)`` and vectors ``(m, d)``; labels are strings, as officially."""
+    texts = {IMAGE_ID: ids, _LABEL: [str(label) for label in labels.tolist()]}
+    columns = {name: pa.array(values, type=pa.string()) for name, values in texts.items()}
+    columns[VECTOR] = vector_lists(features)
+    with whole_file(path) as aside:
+        parquet.write_table(pa.table(columns), aside)
+
+
+def write_result(folder: Path, scores: dict[str, dict[str, float]], when: datetime) -> Path:
+    """Write each task's metrics to ``result_UTC-{time}.json`` as the reference does; a naive ``when`` is in UTC.
+
+    A result that is there already stays: the new one has the next second that is free.
+    """
+    moment = when.astimezone(UTC) if when.tzinfo else when
+    while (path := folder / f"result_UTC-{moment:%Y-%m-%d-%H-%M-%S}.json").exists():
+        moment += timedelta(seconds=1)
+    write_text(path, json.dumps(scores, indent=4))
+    return path

@@ -1,0 +1,39 @@
+"""The vision board's picture: every submission's F1 and the metrics beside it, a concept a picture, best first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from dataperf_fast.files.records import Record
+from dataperf_fast.report import dots
+
+# The best of the baselines in the paper's table (arXiv 2207.10062), pseudo labels: on its own data, so a landmark.
+PAPER = {"Cupcake": 0.667, "Hawk": 0.82, "Sushi": 0.777}
+_BESIDE = {
+    "accuracy": "accuracy",
+    "recall": "recall",
+    "precision": "precision",
+    "average_precision": "average precision",
+}
+
+
+class Scored(Protocol):
+    """What is drawn of a concept: ``benchmarks.vision.TaskResult``."""
+
+    task: str
+    records: list[Record]
+
+
+def draw(folder: Path, scored: Scored) -> list[Path]:
+    """Draw the best forty submissions for a concept as ``{task}_scores.png``; nothing where nothing was scored."""
+    if scored.task == "mean":
+        return []
+    rows = [
+        dots.Row(record.submission, record.score, {name: [record.details[key]] for key, name in _BESIDE.items()})
+        for record in scored.records
+        if record.score is not None
+    ]
+    landmark = (PAPER[scored.task], "the paper's pseudo labels, on its own data") if scored.task in PAPER else None
+    chart = dots.Chart(scored.task, "on the concept's test set", landmark, "F1")
+    return dots.draw(folder / f"{scored.task}_scores.png", chart, rows)

@@ -1,0 +1,169 @@
+"""Opening a database by its SQLAlchemy URL: to write, or to read, which makes no file and no table."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sql
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from dataperf_fast.files.errors import InputError
+
+TAKES_TABLES_BACK = ("sqlite", "postgresql")  # where a transaction that is rolled back leaves no table
+_ATTEMPTS_AT_WAL = 100
+_HEADER = b"SQLite format 3\0"
+
+
+def shown(url: str) -> str:
+    """A URL without its password."""
+    try:
+        return sql.make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return re.sub(":[^/@]*@", ":***@", url)
+
+
+def resolved(url: str, folder: Path) -> str:
+    """A URL whose file, if SQLite's and relative, lies in a folder."""
+    if file_of(url) is None or Path(sql.make_url(url).database or "").is_absolute():
+        return url
+    scheme, _, name = url.partition(":///")
+    return f"{scheme}:///{folder / name}"
+
+
+def stays_in_memory(url: str) -> bool:
+    """Whether a URL is that of a SQLite database without a file."""
+    try:
+        parsed = sql.make_url(url)
+    except ArgumentError:
+        return False
+    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+
+
+def file_of(url: str) -> Path | None:
+    """The file behind a SQLite URL; None for servers, for what stays in memory, and for what is no URL."""
+    try:
+        parsed = sql.make_url(url)
+    except ArgumentError:
+        return None
+    name = parsed.database or ""
+    is_file = parsed.get_backend_name() == "sqlite" and name not in ("", ":memory:") and not name.startswith("file:")
+    return Path(name).absolute() if is_file else None
+
+
+def engine(url: str, named: str, writes: bool) -> sql.Engine:
+    """An engine that is not connected yet; ``named`` is what errors call the database.
+
+    One that ``writes`` makes SQLite's file when it connects, if need be. Raises ``InputError`` for what is no URL, for
+    a driver that is missing, and where SQLite could not write.
+    """
+    path = file_of(url)
+    if path is not None and writes:
+        _require_writable(path, named)
+    try:
+        parsed = sql.make_url(url)
+        if path is not None and not writes:
+            parsed = parsed.set(database=f"file:{quote(str(path))}", query={"uri": "true", **_way_to_read(path)})
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"connect_args": {"timeout": 60}} if is_sqlite else {"pool_pre_ping": True}
+        made = sql.create_engine(parsed, **options)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise InputError(named, f"cannot be opened ({_reason(error)})", expected=_meant(url)) from error
+    if is_sqlite:
+        _take_turns(made, writes)
+    return made
+
+
+@contextmanager
+def refusals(named: str) -> Iterator[None]:
+    """What a database says as it is opened, as an ``InputError``."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise InputError(named, f"cannot be opened ({_reason(error)})") from error
+
+
+def holds_tables(path: Path, names: Collection[str]) -> bool:
+    """Whether a file is SQLite's and holds tables of all these names; nothing is written, not even a lock."""
+    if not path.is_file():  # a pipe never ends
+        return False
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_HEADER)) != _HEADER:
+                return False
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as connection:
+            found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except (OSError, sqlite3.Error):
+        return False
+    return set(names) <= {name for (name,) in found}
+
+
+def _require_writable(path: Path, named: str) -> None:
+    problem = ""
+    if path.is_dir():
+        problem = "is a folder"
+    elif not path.parent.is_dir():
+        problem = f"no such folder: {path.parent}"
+    elif not os.access(path.parent, os.W_OK):
+        problem = f"{path.parent} may not be written"
+    elif path.exists() and not os.access(path, os.W_OK):
+        problem = "it may not be written"
+    if problem:
+        raise InputError(named, f"cannot be opened ({problem})", expected="a file, or a place for one")
+
+
+def _way_to_read(path: Path) -> dict[str, str]:
+    """SQLite's words for it. Beside a file that others may write it wants one of locks; without a right to make that
+    the file is read as it lies, unless a writer's log, which holds what is newest, lies beside it.
+    """
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return {"mode": "rw"}
+    return {"mode": "ro"} if Path(f"{path}-wal").exists() else {"mode": "ro", "immutable": "1"}
+
+
+def _take_turns(database: sql.Engine, writes: bool) -> None:
+    """SQLite: writers wait for each other from the start, or one that has read and then writes is refused at once.
+
+    Readers wait for nobody: they see the store as it was when they began.
+    """
+
+    def connected(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver begins no transaction of its own
+        if not writes:
+            return
+        for left in reversed(range(_ATTEMPTS_AT_WAL)):
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError:  # another is at it: for this alone SQLite does not wait
+                if not left:
+                    raise
+                time.sleep(0.05)
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    def begins(connection: sql.Connection) -> None:
+        immediate = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    sql.event.listen(database, "connect", connected)
+    sql.event.listen(database, "begin", begins)
+
+
+def _meant(url: str) -> str:
+    """What was expected, as near to what was given as can be guessed."""
+    scheme, _, rest = shown(url).rpartition("://")
+    if not scheme or scheme == "sqlite":
+        return f"a SQLAlchemy URL, sqlite:///{rest} for that file"
+    return "a SQLAlchemy URL whose driver is installed, sqlite:///store.sqlite for instance"
+
+
+def _reason(error: Exception) -> str:
+    """The driver's own words, the first line of them."""
+    return (str(getattr(error, "orig", None) or error).splitlines() or [""])[0]

@@ -1,0 +1,162 @@
+"""The manifest: what a contest scores, where its submissions lie, what an algorithm may use. One YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dataperf_fast import boards
+from dataperf_fast.boards.board import Benchmark
+from dataperf_fast.contest import databases
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.setup_file import place, read_setup
+from dataperf_fast.sandbox import Limits
+
+WHAT = "an organizer's manifest"
+_NAME = r"^[^\x00-\x1f/]{1,200}$"
+
+Name = Annotated[str, Field(pattern=_NAME)]
+Count = Annotated[int, Field(gt=0, strict=True)]
+Location = tuple[int | str, ...]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TaskSet(_Part):
+    """A folder of tasks in the board's official format; ``hidden`` ones make the posted score."""
+
+    name: Name
+    data: Path
+    hidden: bool = True
+
+
+class AlgorithmLimits(_Part):
+    """What an algorithm may use a task; see ``sandbox.Limits``."""
+
+    seconds: Annotated[float, Field(gt=0, le=30 * 86_400)] = 3600.0
+    memory_mib: Count = 4096
+    processes: Count = 64
+    output_mib: Count = 64
+    log_kib: Count = 1024
+
+    def limits(self) -> Limits:
+        """The same in bytes."""
+        return Limits(self.seconds, self.memory_mib << 20, self.processes, self.output_mib << 20, self.log_kib << 10)
+
+
+class Board(_Part):
+    """A board of the contest.
+
+    ``submissions`` and ``algorithms`` are folders that hold one folder a participant: of official files, or of an
+    ``algorithm.yaml`` that says what is run on each task. ``baselines`` names those among them that are none;
+    ``dynabench`` gives participants' model ids on that platform.
+    """
+
+    board: str
+    title: str = ""
+    model: str | None = None
+    tasks: Annotated[list[TaskSet], Field(min_length=1)]
+    submissions: list[Path] = []
+    algorithms: list[Path] = []
+    baselines: list[str] = []
+    curves: bool = False
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
+    limits: AlgorithmLimits = AlgorithmLimits()
+    mounts: list[Path] = []
+    largest_submission_mib: Count = 64
+    dynabench: dict[str, Annotated[int, Field(strict=True)]] = {}
+
+
+class Manifest(_Part):
+    """The whole contest. ``store`` is a SQLAlchemy URL; ``work`` keeps the answers of algorithms."""
+
+    contest: Name
+    store: str = "sqlite:///store.sqlite"
+    work: Path = Path("work")
+    boards: Annotated[list[Board], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A manifest, read and checked, with its paths made absolute."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        """The contest's."""
+        return self.manifest.contest
+
+    @property
+    def store(self) -> str:
+        """The store's URL; a relative SQLite file lies beside the manifest."""
+        return databases.resolved(self.manifest.store, self.path.parent)
+
+    @property
+    def store_named(self) -> str:
+        """What errors call the store: where the manifest says so, and what, less a password."""
+        return f"{self.path}: {place(self.path, ('store',))} {databases.shown(self.manifest.store)!r}"
+
+    @property
+    def work(self) -> Path:
+        """The folder of algorithms' answers."""
+        return self.path.parent / self.manifest.work
+
+
+def read(path: Path) -> Contest:
+    """Read a manifest and check what it names; raises ``InputError`` with the line of the first thing that is wrong."""
+    manifest = read_setup(path, Manifest, WHAT)
+    if databases.stays_in_memory(manifest.store):
+        raise _wrong(path, ("store",), "is forgotten when a command ends:", manifest.store, "sqlite:///store.sqlite")
+    seen = set()
+    for number, part in enumerate(manifest.boards):
+        _check_board(path, ("boards", number), part)
+        if (part.board, part.model) in seen:  # their submissions' scores would share their places
+            raise _wrong(path, ("boards", number), "is there twice:", f"{part.board}, {part.model}", "each once")
+        seen.add((part.board, part.model))
+    return Contest(path.absolute(), manifest)
+
+
+def _check_board(path: Path, at: Location, part: Board) -> None:
+    """Make a board's paths absolute, and raise ``InputError`` where it or what it names cannot be used."""
+    try:
+        board = boards.load(part.board)
+    except InputError as error:
+        raise _wrong(path, (*at, "board"), "is", part.board, " or ".join(boards.names())) from error
+    if part.model is not None and part.model not in board.models:
+        expected = " or ".join(board.models) or "no model: the board has its own"
+        raise _wrong(path, (*at, "model"), "is", part.model, expected)
+    if not part.submissions and not part.algorithms:
+        raise _wrong(path, at, "has nothing to score", expected="submissions or algorithms, folders of folders")
+    _check_tasks(path, at, part, board)
+    for field in ("submissions", "algorithms", "mounts"):
+        paths = [path.absolute().parent / given for given in getattr(part, field)]
+        for number, given in enumerate(paths):
+            if not given.is_dir():
+                raise _wrong(path, (*at, field, number), "is", str(given), "a folder")
+        setattr(part, field, paths)
+    if part.algorithms and not any(board.challenges(task.data) for task in part.tasks):
+        raise _wrong(path, (*at, "algorithms"), f"are not taken by {part.board}", expected="submissions")
+
+
+def _check_tasks(path: Path, at: Location, part: Board, board: Benchmark) -> None:
+    names: set[str] = set()
+    for number, task in enumerate(part.tasks):
+        if task.name in names:
+            raise _wrong(path, (*at, "tasks", number, "name"), "is named twice:", task.name, "each set of tasks once")
+        names.add(task.name)
+        task.data = path.absolute().parent / task.data
+        try:
+            board.tasks(task.data)
+        except InputError as error:
+            raise _wrong(path, (*at, "tasks", number, "data"), f"cannot be used: {error.line}") from error
+
+
+def _wrong(path: Path, at: Location, problem: str, value: object = None, expected: str = "") -> InputError:
+    return InputError(path, problem, place(path, at), value, expected)

@@ -1,0 +1,115 @@
+"""What a contest's files are now: every submission on every set of tasks, and what tells each pair from any other.
+
+A run scores what of it has no score yet; the standings are its scores, and no others that the store may hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from dataperf_fast import boards
+from dataperf_fast.boards.board import Benchmark
+from dataperf_fast.contest import algorithms, submissions
+from dataperf_fast.contest.manifest import Board, Contest, TaskSet
+from dataperf_fast.contest.store import Unit
+from dataperf_fast.contest.submissions import Submission
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.files.errors import InputError, meant
+from dataperf_fast.files.setup_file import place
+
+
+class Watcher(Protocol):
+    """Told how a contest goes; ``report.progress.ContestBar`` shows it."""
+
+    def begin(self, label: str, left: dict[str, int]) -> None:
+        """Name what comes next, and how many of it are left, by board."""
+        ...
+
+    def done(self, board: str, count: int) -> None:
+        """Count what is done of a board."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A submission on a set of tasks: the folder of its files, and what is already known to be wrong, by task."""
+
+    submission: Submission
+    unit: Unit
+    kind: str
+    folder: Path
+    problems: dict[str, str] = field(default_factory=dict)
+    failed: bool = False  # by our doing: to be tried again
+
+
+@dataclass(frozen=True)
+class Work:
+    """A board on a set of tasks, by what ``version`` scores are kept apart, and its entrants."""
+
+    part: Board
+    board: Benchmark
+    tasks: TaskSet
+    version: str
+    entrants: list[Entrant]
+
+    @property
+    def name(self) -> tuple[str, str | None, str]:
+        """What no other work of the contest has in common with it: board, model and set of tasks."""
+        return self.part.board, self.part.model, self.tasks.name
+
+
+def read(contest: Contest, watcher: Watcher, backend: str = "auto") -> list[Work]:
+    """Read every submission and all data of a contest; raises ``InputError`` where data is not there.
+
+    The reference's scores are none of ours. ``backend`` says whose are meant; which one of ours does not matter.
+    """
+    whose = backends.choose(backend if backend.startswith("reference") else "cpu")
+    return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher, whose)]
+
+
+def _of_board(contest: Contest, part: Board, watcher: Watcher, whose: Backend) -> Iterator[Work]:
+    board = boards.load(part.board)
+    largest = part.largest_submission_mib << 20
+    watcher.begin(f"{part.board}: reading submissions", {})
+    found = submissions.find(part.submissions, largest)
+    taken = {one.name for one in found}
+    for one in submissions.find(part.algorithms, largest, algorithms=True):
+        found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)
+    version = board.version_on(part.model, whose)
+    # An algorithm's asks podman for its image: once, whatever the tasks.
+    digests = [algorithms.identity(one, part) if one.is_algorithm else one.digest for one in found]
+    for tasks in part.tasks:
+        watcher.begin(f"{part.board}, {tasks.name}: reading data", {})
+        data = submissions.digest(board.inputs(tasks.data))
+        place = contest.name, part.board, part.model or "", version, tasks.name, data
+        entrants = []
+        for one, of_one in zip(found, digests, strict=True):
+            kind = "baseline" if one.name in part.baselines else "submission"
+            entrants.append(Entrant(one, Unit(*place, one.name, of_one), kind, one.path))
+        yield Work(part, board, tasks, version, entrants)
+
+
+def strangers(contest: Contest, plan: list[Work]) -> list[str]:
+    """A line for each name that the manifest gives as a baseline, or an id on Dynabench, and no submission has."""
+    names: dict[int, set[str]] = {}
+    for work in plan:
+        names.setdefault(id(work.part), set()).update(_names(work))
+    lines = []
+    for number, part in enumerate(contest.manifest.boards):
+        known = names.get(id(part), set())
+        given: list[tuple[str, int | str, str]] = [("baselines", at, name) for at, name in enumerate(part.baselines)]
+        given += [("dynabench", name, name) for name in part.dynabench]
+        for field_name, at, name in given:
+            if name not in known:
+                where = place(contest.path, ("boards", number, field_name, at))
+                error = InputError(contest.path, "no submission is named", where, name, meant(name, known))
+                lines.append(error.line)
+    return lines
+
+
+def _names(work: Work) -> set[str]:
+    return {entrant.submission.name for entrant in work.entrants}

@@ -1,0 +1,55 @@
+"""What is wrong in a contest, each thing once and in the same words, whoever says it: a run, or a check before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dataperf_fast import boards
+from dataperf_fast.contest.planning import Watcher, Work
+from dataperf_fast.contest.run import How
+from dataperf_fast.contest.store import Score
+from dataperf_fast.contest.submissions import text
+from dataperf_fast.files.errors import InputError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong on a board and a set of tasks: with a submission, or, where it has no name, with the data."""
+
+    board: str
+    tasks: str
+    submission: str
+    line: str
+
+
+def of_scores(scores: Iterable[Score]) -> list[Problem]:
+    """Those of scores that are none."""
+    bad = [score for score in scores if score.status not in ("ok", "pending")]
+    return [Problem(score.board, score.dataset, score.submission, score.error or score.status) for score in bad]
+
+
+def of_data(plan: list[Work], how: How, watcher: Watcher) -> Iterator[Problem]:
+    """Those of the data, which is read as for a score, whether or not there is a submission."""
+    for work in plan:
+        part, data = work.part, work.tasks.data
+        lacking = work.board.without_cuda(part.model)
+        with boards.open_engine(how.backend, how.jobs, how.cache, None, lacking) as engine:
+            readings = work.board.readings(data, part.model, engine)
+            watcher.begin(f"{part.board}, {work.tasks.name}: checking data", {part.board: len(readings)})
+            for read in readings:
+                try:
+                    read()
+                except Exception as error:  # as in a run: what nobody had thought of stops nothing else
+                    failed = f"{data}: failed: {type(error).__name__}: {error}"
+                    line = error.line if isinstance(error, InputError) else failed
+                    yield Problem(part.board, work.tasks.name, "", text(line))
+                watcher.done(part.board, 1)
+
+
+def lines(problems: Iterable[Problem]) -> list[str]:
+    """A line for each thing that is wrong, with the sets of tasks on which it is."""
+    sets: dict[tuple[str, str], set[str]] = {}
+    for one in problems:
+        sets.setdefault((one.board, one.line), set()).add(one.tasks)
+    return sorted(f"{board}, {', '.join(sorted(tasks))}: {line}" for (board, line), tasks in sets.items())

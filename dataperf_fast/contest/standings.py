@@ -1,0 +1,196 @@
+"""Where a contest stands: the store's scores as the leaderboard's settings and entries."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from statistics import mean, pstdev
+from typing import Any
+
+from dataperf_fast.boards.board import Benchmark
+from dataperf_fast.contest.manifest import Board, Contest, TaskSet
+from dataperf_fast.contest.planning import Work
+from dataperf_fast.contest.store import Score, Store
+from dataperf_fast.files.paths import write_text
+from dataperf_fast.files.records import decimal
+from dataperf_fast.report.leaderboard import Entry, Setting
+
+# Table 2 to 5 of arXiv 2207.10062, measured on the paper's own data; debugging's are shares of the items inspected.
+PAPER: dict[str, dict[str, dict[str, float]]] = {
+    "speech en_25": {"baseline of the paper": {"en_25": 0.31}},
+    "speech en_60": {"baseline of the paper": {"en_60": 0.41}},
+    "speech pt_25": {"baseline of the paper": {"pt_25": 0.44}},
+    "speech pt_60": {"baseline of the paper": {"pt_60": 0.52}},
+    "speech id_25": {"baseline of the paper": {"id_25": 0.36}},
+    "speech id_60": {"baseline of the paper": {"id_60": 0.43}},
+    "vision": {
+        "k-means": {"Cupcake": 0.616, "Hawk": 0.741, "Sushi": 0.673},
+        "random forest": {"Cupcake": 0.662, "Hawk": 0.818, "Sushi": 0.644},
+        "pseudo label": {"Cupcake": 0.667, "Hawk": 0.82, "Sushi": 0.777},
+    },
+    "debugging": {
+        "consecutive": {"mean of the tasks": 0.535},
+        "random": {"mean of the tasks": 0.5175},
+        "DataScope": {"mean of the tasks": 0.1554},
+    },
+    "acquisition": {
+        "UNIFORM": {"0": 0.732, "1": 0.757, "2": 0.771, "3": 0.754, "4": 0.742},
+        "RSS": {"0": 0.705, "1": 0.732, "2": 0.73, "3": 0.721, "4": 0.679},
+        "FSS": {"0": 0.727, "1": 0.719, "2": 0.735, "3": 0.699, "4": 0.678},
+    },
+}
+_NAMED = 3  # of submissions without a score
+_LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}
+_CURVES = {"debugging": ("test accuracy", "rows inspected")}
+
+
+def current(plan: list[Work], store: Store) -> list[Score]:
+    """The scores of what is there now, in the order of their arrival.
+
+    Not those of files, data and versions that were replaced, nor of a participant who has left.
+    """
+    units = {entrant.unit for work in plan for entrant in work.entrants}
+    contests = {unit.contest for unit in units}
+    return [score for name in contests for score in store.scores(name) if score.unit in units]
+
+
+def without_score(plan: list[Work], store: Store) -> list[str]:
+    """A line for each board and set of tasks on which some submission, as it is now, has no score."""
+    contests = {entrant.unit.contest for work in plan for entrant in work.entrants}
+    stored = {unit for name in contests for unit in store.units(name)}
+    lines = []
+    for work in plan:
+        lacking = [entrant for entrant in work.entrants if entrant.unit not in stored]
+        if not lacking:
+            continue
+        names = ", ".join(entrant.submission.name for entrant in lacking[:_NAMED])
+        more = ", .." if len(lacking) > _NAMED else ""
+        units = {entrant.unit for entrant in lacking}
+        others = {unit.version for unit in stored if replace(unit, version=work.version) in units}
+        had = f" (but by {'; '.join(sorted(others))})" if others else ""
+        place = ", ".join(filter(None, (work.part.board, work.part.model, work.tasks.name)))
+        lines.append(
+            f"{place}: {len(lacking)} of {len(work.entrants)} submissions have no score by {work.version}{had}: {names}"
+            f"{more}; `organize run` by the same backend makes them"
+        )
+    return lines
+
+
+def settings(contest: Contest, plan: list[Work], scores: list[Score]) -> list[Setting]:
+    """A setting a board, or a task where the board ranks its tasks apart, of the ``current`` scores."""
+    folder = f"{contest.path.parent}/"  # of no interest to a page's readers
+    scores = [replace(score, error=score.error and score.error.replace(folder, "")) for score in scores]
+    works: dict[int, list[Work]] = {}
+    for work in plan:
+        works.setdefault(id(work.part), []).append(work)
+    found = []
+    for of_part in works.values():
+        part, board = of_part[0].part, of_part[0].board
+        of_board = [score for score in scores if (score.board, score.model) == (part.board, part.model or "")]
+        if not board.ranks_tasks:
+            found.append(_setting(part, board, part.tasks, of_board, ""))
+            continue
+        holding: dict[str, list[TaskSet]] = {}  # the sets that hold a task: not each holds all
+        for work in of_part:
+            for task in board.tasks(work.tasks.data):
+                holding.setdefault(task, []).append(work.tasks)
+        for task, sets in holding.items():
+            there = {tasks.name for tasks in sets}
+            of_task = [score for score in of_board if score.dataset in there and score.task in (task, "")]
+            entered = {score.submission for score in of_task if score.task == task}
+            # A folder that no board could open stands on each of them, one that enters other tasks does not.
+            others = {score.submission for score in of_board if score.task} - entered
+            found.append(_setting(part, board, sets, [s for s in of_task if s.submission not in others], task))
+    return found
+
+
+def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Score], task: str) -> Setting:
+    by_submission: dict[str, list[tuple[Score, Fraction | None]]] = {}
+    for score, exact in zip(scores, board.exact(scores), strict=True):
+        by_submission.setdefault(score.submission, []).append((score, exact))
+    hidden = {tasks.name for tasks in sets if tasks.hidden} or {tasks.name for tasks in sets}
+    entries = [_entry(name, of, hidden, len(sets) > 1, part) for name, of in by_submission.items()]
+    details = [next((s.details for s, _ in of if s.dataset in hidden), {}) for of in by_submission.values()]
+    entries = [replace(entry, details=notes) for entry, notes in zip(entries, board.beside(task, details), strict=True)]
+    key = f"{part.board} {task}".strip()
+    if part.model in (None, *board.models[:1]):
+        for name, tasks in PAPER.get(key, {}).items():
+            exact = mean(map(decimal, tasks.values()))
+            entries.append(Entry(name, "paper", float(exact), tasks=tasks, exact=exact))
+    title = part.title or part.board.capitalize()
+    if task:
+        language, _, size = task.partition("_")
+        title += f", {_LANGUAGES[language]}, up to {size} clips" if language in _LANGUAGES else f", {task}"
+    if part.model:
+        title += f", {part.model}"
+    kind = "hidden" if any(tasks.hidden for tasks in sets) else "public"
+    description = f"The score is the mean over the {kind} tasks." if not task else ""
+    metric = next((score.metric for score in scores if score.task), board.metric)
+    slug = re.sub("[^a-z0-9]+", "-", f"{key} {part.model or ''}".lower()).strip("-")
+    return Setting(
+        slug, title, metric.replace("_", " "), board.higher_is_better, description,
+        *_CURVES.get(part.board, ("", "")), entries,
+    )  # fmt: skip
+
+
+def _entry(
+    name: str, scored: list[tuple[Score, Fraction | None]], hidden: set[str], several: bool, part: Board
+) -> Entry:
+    """One submission's line: the mean over the hidden tasks, if every one of them has a score."""
+    scores = [score for score, _ in scored]
+    counting = [score for score in scores if score.dataset in hidden]
+    expected = hidden - {score.dataset for score in counting}
+    bad = next((score for score in counting if score.status != "ok"), None)
+    status = bad.status if bad else "pending" if expected else "ok"
+    values = [exact for score, exact in scored if score.dataset in hidden and exact is not None]
+    exact = mean(values) if status == "ok" and len(values) == len(counting) else None
+    by_task = {_place(score, several): None if of is None else float(of) for score, of in scored if score.task}
+    spread = scores[0].details.get("spread") if len(scores) == 1 else float(pstdev(values)) if len(values) > 1 else None
+    kind = "baseline" if name in part.baselines else "submission"
+    return Entry(
+        name, kind,
+        None if exact is None else float(exact), status, spread,
+        max(score.finished for score in scores),
+        sum(score.seconds for score in scores),
+        sum(score.retrains for score in scores),
+        by_task,
+        {_place(s, several): s.details["curve"] for s in scores if s.details.get("curve")},
+        (bad.error or "") if bad else f"not yet scored on {', '.join(sorted(expected))}" if expected else "",
+        exact=exact,
+    )  # fmt: skip
+
+
+def _place(score: Score, several: bool) -> str:
+    return f"{score.dataset}, {score.task}" if several else score.task
+
+
+def write_dynabench(folder: Path, contest: Contest, scores: list[Score]) -> list[Path]:
+    """Write what ``POST /post_dataperf_response`` of Dynabench takes, a file a score of a submission with a model id.
+
+    The endpoint (mlcommons/dynabench, ``evaluate_dataperf_decentralized``) reads one data set a request and one key,
+    ``fraction_fixes``, whatever the board.
+    """
+    ids = {(part.board, part.model or ""): part.dynabench for part in contest.manifest.boards}
+    written = []
+    for score in scores:
+        of_board = ids.get((score.board, score.model), {})
+        if score.score is not None and score.submission in of_board:
+            model = of_board[score.submission]
+            path = (
+                folder / f"{_safe(score.board + score.model)}-{_safe(score.dataset)}-{_safe(score.task)}-{model}.json"
+            )
+            write_text(path, json.dumps(_response(score, model), indent=1) + "\n")
+            written.append(path)
+    return written
+
+
+def _response(score: Score, model: int) -> dict[str, Any]:
+    results = {score.task: {"auc_score": {str(model): {"fraction_fixes": score.score}}}}
+    return {"response": {"model_id": model, "results": results}}
+
+
+def _safe(name: str) -> str:
+    return re.sub("[^A-Za-z0-9.]+", "_", name)

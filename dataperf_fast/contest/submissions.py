@@ -1,0 +1,127 @@
+"""Participants' folders: found, checked for what no board should open, and told apart by their contents."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataperf_fast.files.errors import InputError
+
+_MOST_FILES = 10_000
+_LONGEST = 160  # characters of a name
+_DEEPEST = 20  # levels of folders
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A participant's folder: its name as text, a digest of its contents, and why it cannot be scored, if so.
+
+    ``is_algorithm``: it holds something to run, not files to score.
+    """
+
+    name: str
+    path: Path
+    digest: str
+    problem: str = ""
+    is_algorithm: bool = False
+
+
+def find(folders: Sequence[Path], largest: int, algorithms: bool = False) -> list[Submission]:
+    """List the participants in ``folders``, one a folder, sorted by name; ``largest`` bytes in all may each have.
+
+    Nothing but plain files is let through, those of ``algorithms`` in folders as well: a link could show a hidden file,
+    a pipe or a device never ends. Whoever brings such has a ``problem``.
+    """
+    found: dict[str, Submission] = {}
+    for folder in folders:
+        for path in _entries(folder):
+            if path.name.startswith("."):
+                continue
+            name = _short(text(path.name))
+            try:
+                if name in found:
+                    raise InputError(path, f"has the same folder name as {found[name].path}")
+                digest = hashlib.sha256(b"".join(_digests(path, largest, algorithms))).hexdigest()
+                found[name] = Submission(name, path, digest, is_algorithm=algorithms)
+            except (InputError, OSError) as problem:
+                error = problem if isinstance(problem, InputError) else _unreadable(path, problem)
+                key = name if name not in found else f"{name} in {text(folder.name)[:60]}"
+                line = text(error.line)
+                found[key] = Submission(key, path, hashlib.sha256(line.encode()).hexdigest(), line, algorithms)
+    return sorted(found.values(), key=lambda submission: submission.name)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _short(name: str) -> str:
+    """A name that databases take: a long one is cut, and told apart by a digest."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def text(name: str) -> str:
+    """A name as text that can be stored and shown: what is no UTF-8, and what moves a cursor, stands as an escape."""
+    decoded = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
+
+
+def digest(paths: Sequence[Path]) -> str:
+    """A digest of files and folders with all that is in them: names and contents."""
+    whole = hashlib.sha256()
+    for path in paths:
+        for file in [path] if not path.is_dir() else sorted(path.rglob("*")):
+            if file.is_file():
+                name = file.relative_to(path.parent)
+                try:
+                    with file.open("rb") as opened:
+                        content = hashlib.file_digest(opened, "sha256").digest()
+                except OSError as error:
+                    raise _unreadable(file, error) from error
+                whole.update(os.fsencode(name) + b"\0" + content)
+            elif not file.is_dir():
+                raise InputError(file, "no such file", expected="a file that scores depend on")
+    return whole.hexdigest()
+
+
+def _digests(folder: Path, largest: int, nested: bool) -> Iterator[bytes]:
+    """A digest a file, of its name and contents."""
+    if not stat.S_ISDIR(folder.lstat().st_mode):
+        raise InputError(folder, f"is {_kind(folder)}", expected="a folder, one a submission")
+    left = largest
+    for number, path in enumerate(_files(folder, nested, _DEEPEST)):
+        left -= path.lstat().st_size
+        if left < 0 or number >= _MOST_FILES:
+            raise InputError(folder, "holds more than is allowed", expected=f"{largest >> 20} MiB, {_MOST_FILES} files")
+        with path.open("rb") as opened:
+            content = hashlib.file_digest(opened, "sha256").digest()
+        runs = b"x" if nested and path.lstat().st_mode & 0o111 else b""  # what can be run matters to algorithms
+        yield hashlib.sha256(os.fsencode(path.relative_to(folder)) + b"\0" + runs + content).digest()
+
+
+def _files(folder: Path, nested: bool, deepest: int) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            yield path
+        elif stat.S_ISDIR(mode) and nested and deepest:
+            yield from _files(path, nested, deepest - 1)
+        else:
+            raise InputError(path, f"is {_kind(path)}", expected="plain files")
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(error.filename or path, f"cannot be read ({error.strerror})")
+
+
+def _kind(path: Path) -> str:
+    mode = path.lstat().st_mode
+    kinds = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a file" if stat.S_ISREG(mode) else "a device")

@@ -1,0 +1,70 @@
+"""Writing whole files or nothing, reading small text files with errors that name them, and the cache's folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dataperf_fast.files.errors import InputError
+
+StrPath = str | os.PathLike[str]  # what every public function takes for a path
+
+
+@contextmanager
+def whole_file(path: StrPath) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it is renamed to ``path``, on any error removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        umask = os.umask(0)
+        os.umask(umask)
+        aside.chmod(0o666 & ~umask)  # mkstemp makes private files
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_text(path: StrPath, text: str) -> None:
+    """Write ``text`` to ``path``, whole or not at all."""
+    with whole_file(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read a UTF-8 file, or raise an ``InputError`` that says which ``what`` is missing or broken."""
+    require_file(path, what)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(path, "is not UTF-8 text", f"byte {error.start}", expected=what) from error
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", expected=what) from error
+
+
+def require_file(path: Path, what: str) -> None:
+    """Raise an ``InputError`` unless ``path`` is a file."""
+    if not path.is_file():
+        raise InputError(path, "is a folder" if path.is_dir() else "no such file", expected=what)
+
+
+def has_place(folder: Path) -> bool:
+    """Whether a folder is there and may be written, or can be made."""
+    try:
+        nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        return nearest.is_dir() and os.access(nearest, os.W_OK)
+    except OSError:  # a name too long, a parent that may not be looked into
+        return False
+
+
+def cache_folder() -> Path:
+    """The folder of what saves time and may be deleted: ``$DATAPERF_FAST_CACHE``, or one in the user's cache."""
+    if folder := os.environ.get("DATAPERF_FAST_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dataperf-fast"

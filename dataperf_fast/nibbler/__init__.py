@@ -1,1 +1,0 @@
-"""Adversarial Nibbler: from raters' answers and prompts to who fools models, and how variously."""

@@ -1,0 +1,339 @@
+"""Fast against reference, and backend against backend, on a user's own files: the parity ladder as a report.
+
+The rungs of a retrain, lowest first: the loss on its training set, decision values, predictions, and the outcome that a
+score is made of. Two numbers count as equal within the model's ``TOLERANCE``; a prediction may differ only where its
+own decision value is within it; outcomes and scores are equal or they are not.
+
+The debugging board's net is compared with the reference's in float32, as its script runs it, and in float64. On large
+noisy pools its training is chaotic and the two disagree: there the reference is no oracle, which is counted apart. A
+difference is one only where both agree with each other and not with us: a prediction differs where its decision value
+is also farther from the boundary than the two are from each other, an outcome where no such prediction is part of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dataperf_fast import boards
+from dataperf_fast.boards.board import Options
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import clock
+from dataperf_fast.engine.engine import Engine, Outcomes, Progress
+from dataperf_fast.engine.plan import Answers, Plan, Pool
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.paths import StrPath
+from dataperf_fast.files.records import Record
+from dataperf_fast.parity.comparison import Ladder, Report, Rung, ScoreCheck
+
+PRECISIONS = ("float32", "float64")  # of the reference's net, its own first
+LADDER = 10  # retrains that are compared rung by rung where all scores are compared too
+# How far decision values may be apart, as a part of their root mean square. The reference itself rounds: PyTorch's net
+# and the logistic regression of ``voting`` are float32, and its own optima end where their tolerances let them.
+# docs/parity.md has what was measured.
+TOLERANCE = {
+    "linear-net": 5e-4,
+    "logistic-optimum": 1e-7,
+    "svc": 1e-5,
+    "voting": 1e-6,
+    "logistic": 1e-12,
+    "rf": 1e-12,
+    "knn": 0.0,
+    "knn-votes": 1e-12,
+    "xgb": 0.0,
+}
+_OWN_WORDS = {"settled_rows"}  # details of ours that the reference has no counterpart of
+
+
+class _Recorder(Engine):
+    """An engine that remembers the plans it ran, and how many retrains were rechecked."""
+
+    def __init__(self, backend: backends.Backend, progress: Progress | None):
+        super().__init__(backend, None, progress)
+        self.ran: list[tuple[Plan, Outcomes]] = []
+
+    def run(self, plan: Plan, matters: Callable[[np.ndarray], np.ndarray] | None = None) -> Outcomes:
+        outcomes = super().run(plan, matters)
+        self.ran.append((plan, outcomes))
+        return outcomes
+
+
+def verify(
+    benchmark: str,
+    data: StrPath,
+    submissions: StrPath | Sequence[StrPath] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    model: str | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Compare backends ``names``, the first with each of the others; by default every one that is here.
+
+    Without ``sample`` every score is compared, and some retrains rung by rung. With it, scores of fast backends and so
+    many retrains, drawn by ``seed``, are compared, and the reference scores nothing in full. Nothing is taken from or
+    put into the cache of finished retrains.
+    """
+    started = clock.now()
+    first, *others = _choose(benchmark, model, names, jobs)
+    board, report = boards.load(benchmark), Report(benchmark)
+    paths = boards.paths(submissions)
+    if others[-1].is_reference and benchmark in boards.TRAINING:
+        report.reference = backends.reference_pipeline(benchmark, others[-1]).departure
+
+    def score(engine: Engine, precision: str = PRECISIONS[0]) -> list[Record]:
+        options = Options(curve=False, model=model, precision=precision)
+        return [record for result in board.evaluate(Path(data), paths, engine, options) for record in result.records]
+
+    engine = _Recorder(first, progress)
+    records = score(engine)
+    bad = [record for record in records if record.score is None and record.status != "pending"]
+    report.invalid = list(dict.fromkeys(record.error or record.status for record in bad))
+    for other in others:
+        names_of = first.name, other.name
+        if sample is None or not other.is_reference:
+            precisions = _precisions(benchmark, model, other)
+            theirs = [score(Engine(other, None, progress), precision) for precision in precisions]
+            report.scores += _compare(records, theirs, names_of)
+        else:  # what cannot be read is said whether scores are compared or not
+            report.scores += [_checked(one, None, names_of, [], []) for one in records if one.score is None]
+        report.ladders += climb(benchmark, model, engine, other, sample or LADDER, seed)
+    report.seconds = clock.now() - started
+    return report
+
+
+def _choose(benchmark: str, model: str | None, names: Sequence[str] | None, jobs: int | None) -> list[backends.Backend]:
+    """The backends of those names, the reference last; at least two, and one of them fast."""
+    lacking = boards.load(benchmark).without_cuda(model)
+    if names is None:
+        fast = backends.choose("auto", jobs, lacking)
+        names = ["cpu", "cuda", "reference"] if fast.name == "cuda" else ["cpu", "reference"]
+    chosen = [backends.choose(name, jobs, lacking) for name in names]
+    chosen.sort(key=lambda backend: backend.is_reference)
+    if len({backend.name for backend in chosen}) < max(2, len(chosen)) or chosen[0].is_reference:
+        raise InputError("--backends", "holds", value=",".join(names), expected="two or more, one of them cpu or cuda")
+    return chosen
+
+
+def _precisions(benchmark: str, model: str | None, other: backends.Backend) -> tuple[str, ...]:
+    """The precisions to run a backend in: the reference's net in both."""
+    net = benchmark == "debugging" and model in (None, "linear-net")
+    return PRECISIONS if net and other.is_reference else PRECISIONS[:1]
+
+
+def _compare(ours: list[Record], theirs: Sequence[list[Record]], names: tuple[str, str]) -> Iterator[ScoreCheck]:
+    """Compare records with those of another backend, by each of its precisions; what one of them lacks differs."""
+    mine, *others = (_numbered(records) for records in (ours, *theirs))
+    for place in dict.fromkeys(place for of in (mine, *others) for place in of):
+        record, found = mine.get(place), [of[place] for of in others if place in of]
+        if record is None or len(found) < len(others):
+            scores = record.score if record else None, found[0].score if found else None
+            yield ScoreCheck(place[0], place[1], names, scores, 0, ["record"])
+            continue
+        disagrees = list(dict.fromkeys(name for other in found[1:] for name in _unequal(found[0], other)))
+        differs = [name for name in _unequal(record, found[0]) if name not in disagrees]
+        yield _checked(record, found[0].score, names, differs, disagrees)
+
+
+def _checked(
+    record: Record, other: float | None, names: tuple[str, str], differs: list[str], disagrees: list[str]
+) -> ScoreCheck:
+    return ScoreCheck(
+        record.task, record.submission, names, (record.score, other), record.rechecked, differs, disagrees,
+        record.status, record.error,
+    )  # fmt: skip
+
+
+def _numbered(records: list[Record]) -> dict[tuple[str, str, int], Record]:
+    """Records by task, submission, and which of the two's it is: a name that was handed in twice has two."""
+    seen: Counter[tuple[str, str]] = Counter()
+    found = {}
+    for record in records:
+        place = record.task, record.submission
+        found[*place, seen[place]] = record
+        seen[place] += 1
+    return found
+
+
+def _unequal(one: Record, other: Record) -> list[str]:
+    """The names of what two records do not have in common."""
+    found = [name for name in ("status", "score", "error") if getattr(one, name) != getattr(other, name)]
+    keys = dict.fromkeys([*one.details, *other.details])
+    missing = object()
+    return found + [
+        key
+        for key in keys
+        if key not in _OWN_WORDS and one.details.get(key, missing) != other.details.get(key, missing)
+    ]
+
+
+def climb(
+    benchmark: str, model: str | None, engine: _Recorder, other: backends.Backend, sample: int, seed: int
+) -> list[Ladder]:
+    """Compare a sample of the different retrains that the engine ran with another backend's, model by model."""
+    distinct = {key: (plan, at, outcomes) for plan, outcomes in engine.ran for at, key in enumerate(outcomes.identity)}
+    places = list(distinct.values())
+    ladders: dict[str, Ladder] = {}
+    for plan, at, outcomes in places:
+        name = plan.model.name
+        ladder = ladders.setdefault(name, _new_ladder(name, (engine.backend.name, other.name)))
+        ladder.retrains += 1
+        ladder.rechecked += int(outcomes.rechecked[at])
+    drawn = [places[at] for at in np.sort(np.random.default_rng(seed).permutation(len(places))[:sample])]
+    engine.progress.begin("retrains, rung by rung")
+    engine.progress.planned(len(drawn))
+    for _, of_pool in groupby(drawn, lambda place: id(place[0].pool)):
+        retrains = list(of_pool)
+        answers = _answers(benchmark, model, other, [place[:2] for place in retrains])
+        for (plan, at, outcomes), theirs in zip(retrains, answers, strict=True):
+            _check(engine, plan, at, outcomes.values[at], theirs, ladders[plan.model.name])
+            engine.progress.done(1)
+    return list(ladders.values())
+
+
+def _new_ladder(model: str, names: tuple[str, str]) -> Ladder:
+    tolerance = TOLERANCE[model]
+    rungs = [
+        Rung("loss on the training set", tolerance=tolerance),
+        Rung("decision values", tolerance=tolerance),
+        Rung("predictions"),
+        Rung("outcome"),
+    ]
+    return Ladder(model, names, 0, 0, 0, rungs)
+
+
+class _Answered(NamedTuple):
+    """What a retrain answers to its training set and to the evaluation set."""
+
+    training: Answers
+    evaluation: Answers
+
+
+def _check(engine: Engine, plan: Plan, at: int, outcome: np.void, theirs: Sequence[_Answered], ladder: Ladder) -> None:
+    """Train one retrain, and compare with the other backend's answers, by each of its precisions."""
+    rows, labels, seed = plan.rows_of(at), plan.labels[at], plan.seed_of(at)
+    features, truth = plan.pool.features[rows], plan.pool.evaluation_labels
+    loss, values, predictions, outcomes = ladder.rungs
+    ladder.checked += 1
+    own = Pool(features, features, labels)
+    trained = plan.model.bind(own, engine.backend).answer(own.every_row, labels, seed)
+    given = [of.training for of in theirs]
+    losses = [_loss(of, labels) for of in given]
+    loss.add([abs(_loss(trained, labels) - of) for of in losses], max(abs(losses[0] - losses[-1]), _spread(given)))
+    ours, answers = engine.trainer(plan).answer(rows, labels, seed), [of.evaluation for of in theirs]
+    near, blurred = np.zeros((2, len(truth)), np.bool_)
+    if ours.decisions is not None and answers[0].decisions is not None:
+        scale, spread = _scale(answers[0].decisions), _spread(answers)
+        values.add([_apart(ours, of) / scale for of in answers], spread)
+        margins = np.abs(ours.decisions)
+        if ours.decisions.ndim == 2:
+            second, best = np.sort(ours.decisions, axis=1)[:, -2:].T
+            margins = best - second
+        near, blurred = margins <= TOLERANCE[plan.model.name] * scale, margins <= spread * scale
+        ladder.smallest_margin = min(ladder.smallest_margin, float(margins.min()))
+    flipped = ours.classes != answers[0].classes
+    disagreeing = (answers[0].classes != answers[-1].classes) | (flipped & blurred & ~near)
+    predictions.compared += len(truth)
+    predictions.disagreeing += int(disagreeing.sum())
+    predictions.excused += int((flipped & ~disagreeing & near).sum())
+    predictions.differing += int((flipped & ~disagreeing & ~near).sum())
+    found = [_outcome_of(plan.model.name, of.classes, truth) for of in answers]
+    outcomes.compared += 1
+    if _outcome(plan, outcome) != found[0] or found[0] != found[-1]:
+        apart = found[0] != found[-1] or bool((flipped & disagreeing).any())
+        outcomes.disagreeing += apart
+        outcomes.differing += not apart
+
+
+def _spread(answers: Sequence[Answers]) -> float:
+    """How far the decision values of a reference's precisions are apart, as a part of their root mean square."""
+    first = answers[0].decisions
+    return 0.0 if first is None or len(answers) == 1 else _apart(answers[0], answers[-1]) / _scale(first)
+
+
+def _scale(decisions: np.ndarray) -> float:
+    return float(np.sqrt((decisions**2).mean())) or 1.0
+
+
+def _apart(one: Answers, other: Answers) -> float:
+    """The largest difference of decision values."""
+    assert one.decisions is not None
+    assert other.decisions is not None
+    return float(np.abs(one.decisions - other.decisions).max())
+
+
+def _answers(
+    benchmark: str, model: str | None, backend: backends.Backend, retrains: list[tuple[Plan, int]]
+) -> Iterator[list[_Answered]]:
+    """What a backend answers when it trains retrains of one pool from nothing: of each, by its precisions."""
+    plans = [plan for plan, _ in retrains]
+    training = [plan.pool.features[plan.rows_of(at)] for plan, at in retrains]
+    labels, seeds = [plan.labels[at] for plan, at in retrains], [plan.seed_of(at) for plan, at in retrains]
+    evaluation = plans[0].pool.evaluation_features
+    if not backend.is_reference:
+        for plan, features, given, seed in zip(plans, training, labels, seeds, strict=True):
+            pools = [Pool(features, queries, np.zeros(len(queries), given.dtype)) for queries in (features, evaluation)]
+            yield [_Answered(*(plan.model.bind(of, backend).answer(of.every_row, given, seed) for of in pools))]
+        return
+    pipeline = backends.reference_pipeline(benchmark, backend)
+    precisions = _precisions(benchmark, model, backend)
+    calls = [
+        _call(benchmark, model, precision, *retrain)
+        for retrain in zip(training, labels, seeds, strict=True)
+        for precision in precisions
+    ]
+    each = [features for features in training for _ in precisions]
+    of_training = pipeline.each("answer", [(*call, of) for call, of in zip(calls, each, strict=True)])
+    of_evaluation = pipeline.each("answer", calls, (evaluation,))
+    for _ in retrains:
+        pairs = islice(zip(of_training, of_evaluation, strict=True), len(precisions))
+        yield [_Answered(Answers(*one), Answers(*other)) for one, other in pairs]
+
+
+def _call(
+    benchmark: str, model: str | None, precision: str, features: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[Any, ...]:
+    """The arguments of a reference's ``answer``, but for what is asked."""
+    if benchmark == "speech":
+        return features, labels, seed
+    if benchmark == "vision":
+        return features, labels
+    if benchmark == "acquisition":
+        return model or "lr", features, labels
+    return model or "linear-net", precision, features, labels
+
+
+def _loss(answers: Answers, labels: np.ndarray) -> float:
+    """The mean logistic loss of decision values or probabilities; the share of errors where there are none."""
+    decisions = answers.decisions
+    if decisions is None:
+        return float((answers.classes != labels).mean())
+    classes, positions = np.unique(labels, return_inverse=True)
+    if decisions.ndim == 2:
+        return float(-np.log(decisions[np.arange(len(labels)), positions]).mean())
+    return float(np.logaddexp(0.0, np.where(positions == len(classes) - 1, -decisions, decisions)).mean())
+
+
+def _outcome(plan: Plan, outcome: np.void) -> float:
+    """What of ours the score is made of."""
+    if "f1" in (outcome.dtype.names or ()):
+        return float(outcome["f1"])
+    model: Any = plan.model
+    return float(model.accuracy(np.array([outcome]), len(plan.pool.evaluation_labels))[0])
+
+
+def _outcome_of(model: str, classes: np.ndarray, truth: np.ndarray) -> float:
+    """The same by scikit-learn, from the reference's predictions."""
+    from sklearn.metrics import accuracy_score, f1_score
+
+    if model == "voting":
+        return float(f1_score(truth, classes, average="macro"))
+    accuracy = float(accuracy_score(truth, classes))
+    return float(np.round(accuracy, 2)) if model == "linear-net" else accuracy

@@ -1,0 +1,346 @@
+"""Where an evaluation's time goes: stages by the clock, kernels by their threads, against this machine's ceilings.
+
+The engine is the real one; functions of the rooms below are replaced, while the profile is taken, by ones that also
+look at the clock. Seconds of a stage are wall time, less what compiling takes, and add up to the whole; seconds of a
+kernel are those of the threads that called it, together.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dataperf_fast import boards
+from dataperf_fast.boards.board import Options
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import clock
+from dataperf_fast.engine.engine import Engine, Outcomes, Progress
+from dataperf_fast.engine.plan import Plan, Trainer
+from dataperf_fast.files.paths import StrPath
+from dataperf_fast.files.records import Record
+
+STAGES = ("read", "plan", "share", "train", "certify", "score", "write")
+
+
+class Count(NamedTuple):
+    """What a call has to do at least: arithmetic operations, and bytes that it must move to or from where they are.
+
+    ``threads``: how many it works on by itself; ``cached``: whether the bytes stay in a core's own cache.
+    """
+
+    operations: float
+    moved: float
+    threads: int = 1
+    cached: bool = False
+
+
+class Kernel(NamedTuple):
+    """A function to time: its title, the room's module, the name in it, and what a call must do, if that is known."""
+
+    title: str
+    module: str
+    name: str
+    work: Callable[..., Count] | None = None
+
+
+def _linear_net(
+    start: Any, features: np.ndarray, evaluation: np.ndarray, labels: np.ndarray, threads: int, sample: Any = None
+) -> Count:
+    """A step reads W1 twice, M and V once, writes the three; its logits and s are 4 operations a feature and row."""
+    nets, rows = labels.shape
+    width, size = features.shape[1], start.hidden.itemsize
+    steps = 20 * -(-rows // 64)
+    state = 128 * width
+    return Count(
+        nets * (steps * 18.0 * state + 20 * 4.0 * rows * width + 2.0 * (rows + len(evaluation)) * width),
+        nets * steps * 7.0 * state * size,
+        min(threads, nets),
+        cached=True,
+    )
+
+
+def _products(trainer: Any, fits: list[Any]) -> Count:
+    """Dot products of the fits' rows with every evaluation row; at most, since rows already multiplied are kept."""
+    rows, width = trainer._evaluation.shape
+    used = len(np.unique(np.concatenate([fit.rows for fit in fits])))
+    return Count(2.0 * used * rows * width, 4.0 * (rows * width + used * rows), trainer._threads)
+
+
+def _exact_votes(svc: Any, features: np.ndarray, rows: np.ndarray) -> Count:
+    """A difference and a dot product for every pair of rows."""
+    return Count(3.0 * len(rows) * features.size, 8.0 * (features.size + rows.size))
+
+
+def _nearest(features: np.ndarray, queries: np.ndarray, neighbours: int, threads: int = 1) -> Count:
+    return Count(2.0 * len(queries) * features.size, 8.0 * len(queries) * len(features))
+
+
+def _vote(features: np.ndarray, labels: Any, classes: int, evaluation: np.ndarray, neighbours: int) -> Count:
+    return Count(2.0 * len(evaluation) * features.size, 16.0 * len(evaluation) * len(features))
+
+
+def _average(scores: np.ndarray, positive: np.ndarray) -> Count:
+    return Count(len(scores) * np.log2(max(2, len(scores))), 16.0 * len(scores))
+
+
+KERNELS = (
+    Kernel("linear net", "kernels.linear_net", "train", _linear_net),
+    Kernel("thresholds and accuracies", "kernels.decisions", "score"),
+    Kernel("support vectors and sigmoids", "kernels.svc", "fit"),
+    Kernel("multinomial logistic regression", "kernels.logistic", "fit"),
+    Kernel("products with evaluation rows", "models.voting_cpu", "CpuTrainer._ready", _products),
+    Kernel("float32 votes", "kernels.soft_vote", "vote"),
+    Kernel("float64 votes of rows in doubt", "kernels.svc", "predict_proba", _exact_votes),
+    Kernel("macro F1", "kernels.f1", "macro_f1"),
+    Kernel("binary logistic regression", "kernels.binary_logistic", "fit"),
+    Kernel("boosted stumps", "kernels.stumps", "fit"),
+    Kernel("votes of neighbours", "kernels.neighbours", "vote", _vote),
+    Kernel("nearest neighbours", "kernels.knn", "nearest", _nearest),
+    Kernel("logistic regression in the dual", "kernels.dual_logistic", "solve"),
+    Kernel("support vectors, warm", "kernels.smo", "improve"),
+    Kernel("average precision", "kernels.ranking", "average_precision", _average),
+)
+
+
+@dataclass
+class Spent:
+    """A kernel's calls, seconds and counts.
+
+    ``at_the_ceiling``: the seconds that it would take where each call goes as fast as the nearer of its two ceilings.
+    """
+
+    title: str
+    calls: int = 0
+    seconds: float = 0.0
+    operations: float | None = None
+    moved: float | None = None
+    at_the_ceiling: float | None = None
+
+    def add(self, work: Count, limits: dict[str, float]) -> None:
+        """Take in a call's work."""
+        moving = limits["cached bytes a second" if work.cached else "bytes a second"]
+        least = max(work.operations / limits["float32 operations a second"], work.moved / moving) / work.threads
+        self.operations = (self.operations or 0.0) + work.operations
+        self.moved = (self.moved or 0.0) + work.moved
+        self.at_the_ceiling = (self.at_the_ceiling or 0.0) + least
+
+
+@dataclass
+class Profile:
+    """An evaluation's time. ``retrains`` asked for, ``distinct`` among them, ``rechecked``; ``stages`` in seconds.
+
+    ``ceilings``: one thread's operations a second in float32 and float64 products, and bytes a second of copies, within
+    memory and within a core's own cache.
+    """
+
+    benchmark: str
+    backend: str
+    threads: int
+    seconds: float
+    retrains: int
+    distinct: int
+    rechecked: int
+    stages: dict[str, float]
+    kernels: list[Spent]
+    ceilings: dict[str, float]
+    invalid: list[str] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """The backend, and what ran side by side: threads, or the reference's processes."""
+        processes = self.backend.startswith("reference")
+        return f"{self.backend}, {self.threads} {'processes of 1 thread' if processes else 'threads'}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The profile for JSON."""
+        return asdict(self)
+
+
+class _Timed(Engine):
+    """An engine that tells its stages apart."""
+
+    def __init__(self, backend: backends.Backend, progress: Progress | None):
+        super().__init__(backend, None, progress)
+        self.stages = dict.fromkeys(STAGES, 0.0)
+        self.retrains = self.distinct = self.rechecked = 0
+        self._open: list[float] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Book the time within, less that of stages within it."""
+        started, inner = clock.now(), len(self._open)
+        self._open.append(0.0)
+        try:
+            yield
+        finally:
+            seconds = clock.now() - started
+            self.stages[name] += seconds - self._open.pop()
+            if inner:
+                self._open[-1] += seconds
+
+    def run(self, plan: Plan, matters: Callable[[np.ndarray], np.ndarray] | None = None) -> Outcomes:
+        with self.stage("plan"):
+            known = len(set(plan.keys) - set(self._known))
+            outcomes = super().run(plan, matters)
+        self.retrains += len(plan)
+        self.distinct += known
+        self.rechecked += int(outcomes.rechecked.sum())
+        return outcomes
+
+    def _bind(self, plan: Plan) -> Trainer:
+        with self.stage("share"):
+            return super()._bind(plan)
+
+    def _train(self, plan: Plan, places: dict[bytes, int], exact: bool) -> None:
+        with self.stage("certify" if exact else "train"):
+            super()._train(plan, places, exact)
+
+
+def profile(
+    benchmark: str,
+    data: StrPath,
+    submissions: StrPath | Sequence[StrPath] | None = None,
+    *,
+    backend: str = "auto",
+    model: str | None = None,
+    curve: bool = False,
+    jobs: int | None = None,
+    out: StrPath | None = None,
+    progress: Progress | None = None,
+) -> Profile:
+    """Score as ``evaluate`` does, without the cache of finished retrains, and say where the time went.
+
+    Everything is compiled beforehand, by scoring once without looking.
+    """
+    board, options = boards.load(benchmark), Options(curve, model)
+    paths = boards.paths(submissions)
+    chosen = backends.choose(backend, jobs, board.without_cuda(model))
+
+    def score(engine: Engine) -> Iterator[Any]:
+        yield from board.evaluate(Path(data), paths, engine, options)
+
+    list(score(Engine(chosen, None, progress)))
+    engine = _Timed(chosen, progress)
+    records: list[Record] = []
+    limits = ceilings()
+    with _watch_kernels(limits) as spent, _watch_reading(benchmark, engine):
+        started = clock.now()
+        with engine.stage("score"):
+            for result in score(engine):
+                records += result.records
+                if out is not None:
+                    with engine.stage("write"):
+                        result.write(Path(out))
+        seconds = clock.now() - started
+    return Profile(
+        benchmark, chosen.name, chosen.threads, seconds, engine.retrains, engine.distinct, engine.rechecked,
+        engine.stages, [kernel for kernel in spent if kernel.calls], limits,
+        list(dict.fromkeys(record.error or record.status for record in records if record.status != "ok")),
+    )  # fmt: skip
+
+
+@contextmanager
+def _watch_kernels(limits: dict[str, float]) -> Iterator[list[Spent]]:
+    """Time every kernel in ``KERNELS`` while open."""
+    spent, lock = [Spent(kernel.title) for kernel in KERNELS], threading.Lock()
+    undo = []
+    for kernel, of_kernel in zip(KERNELS, spent, strict=True):
+        place: Any = import_module(f"dataperf_fast.{kernel.module}")
+        *owners, name = kernel.name.split(".")
+        for owner in owners:
+            place = getattr(place, owner)
+        function = getattr(place, name)
+        undo.append((place, name, function))
+        setattr(place, name, _timed(function, kernel, of_kernel, limits, lock))
+    try:
+        yield spent
+    finally:
+        for place, name, function in undo:
+            setattr(place, name, function)
+
+
+def _timed(
+    function: Callable[..., Any], kernel: Kernel, spent: Spent, limits: dict[str, float], lock: threading.Lock
+) -> Callable[..., Any]:
+    def timed(*arguments: Any) -> Any:
+        started = clock.now()
+        found = function(*arguments)
+        seconds = clock.now() - started
+        with lock:
+            spent.calls += 1
+            spent.seconds += seconds
+            if kernel.work is not None:
+                spent.add(kernel.work(*arguments), limits)
+        return found
+
+    return timed
+
+
+@contextmanager
+def _watch_reading(benchmark: str, engine: _Timed) -> Iterator[None]:
+    """Book what a board's readers take; readers that call each other count once."""
+    undo = []
+    for name in ("files", "trading") if benchmark == "acquisition" else ("files",):
+        module: Any = import_module(f"dataperf_fast.boards.{benchmark}.{name}")
+        for reader in [of for of in vars(module) if of.startswith(("read_", "open_"))]:
+            function = getattr(module, reader)
+            undo.append((module, reader, function))
+            setattr(module, reader, _booked(function, engine))
+    try:
+        yield
+    finally:
+        for module, reader, function in undo:
+            setattr(module, reader, function)
+
+
+def _booked(function: Callable[..., Any], engine: _Timed) -> Callable[..., Any]:
+    def booked(*arguments: Any, **options: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            return function(*arguments, **options)
+        with engine.stage("read"):
+            return function(*arguments, **options)
+
+    return booked
+
+
+def ceilings() -> dict[str, float]:
+    """What one thread of this machine does at best: the fastest of five products and copies."""
+    from dataperf_fast.kernels import threads
+
+    found = {}
+    with threads.one_for_blas():
+        for dtype in (np.float32, np.float64):
+            square = np.ones((768, 768), dtype)
+            found[f"{np.dtype(dtype).name} operations a second"] = 2 * 768.0**3 / _fastest(partial(_multiply, square))
+    for name, size in (("bytes a second", 1 << 24), ("cached bytes a second", 1 << 14)):
+        source, target = np.ones(size), np.empty(size + 8)[8:]  # not a power of two apart, which caches dislike
+        times = max(1, (1 << 21) // size)
+        found[name] = 2.0 * times * source.nbytes / _fastest(partial(_copy, source, target, times))
+    return found
+
+
+def _multiply(square: np.ndarray) -> None:
+    square @ square
+
+
+def _copy(source: np.ndarray, target: np.ndarray, times: int) -> None:
+    for _ in range(times):
+        np.copyto(target, source)
+
+
+def _fastest(run: Callable[[], Any]) -> float:
+    seconds = []
+    for _ in range(15):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)

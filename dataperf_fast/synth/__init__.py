@@ -1,1 +1,0 @@
-"""Seeded tasks in the official formats: one file a benchmark, and the embedded demo's real images."""

@@ -1,0 +1,255 @@
+"""Every kind of bad input: one line that names file, place, value and expectation; exit 2; the rest is scored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from dataperf_fast import cli
+from dataperf_fast.boards.debugging import files
+from dataperf_fast.files.errors import InputError
+
+TRAIN = "embeddings/synth00-flipped_train_0.3_70.parquet"
+TEST = "embeddings/synth00-flipped_test_60.parquet"
+TRUTH = "data/dataset_synth00-flipped_train.csv"
+RANDOM = "submissions/synth00-flipped_random.txt"
+
+
+def edit_text(name: str, old: str, new: str):
+    def spoil(suite: Path) -> None:
+        path = suite / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return spoil
+
+
+def edit_table(name: str, change):
+    def spoil(suite: Path) -> None:
+        path = suite / name
+        columns = parquet.read_table(path).to_pydict()
+        change(columns)
+        parquet.write_table(pa.table(columns), path)
+
+    return spoil
+
+
+def put(column, row, value):
+    return lambda columns: columns[column].__setitem__(row, value)
+
+
+def put_element(row, at, value):
+    return lambda columns: columns["encoding"][row].__setitem__(at, value)
+
+
+def edit_lines(change):
+    def spoil(suite: Path) -> None:
+        path = suite / RANDOM
+        path.write_text("\n".join(change(path.read_text().split())) + "\n")
+
+    return spoil
+
+
+# What is spoiled, how, and what the line must hold besides the file's name.
+TASK_FAULTS = {
+    "missing file": (TRAIN, lambda s: (s / TRAIN).unlink(), ["no such file", "train embeddings"]),
+    "missing column": (TRAIN, edit_table(TRAIN, lambda c: c.pop("encoding")), ["has no column 'encoding'"]),
+    "missing test labels": (TEST, edit_table(TEST, lambda c: c.pop("label")), ["has no column 'label'"]),
+    "short vector": (TRAIN, edit_table(TRAIN, lambda c: c["encoding"][3].pop()), ["row 3", "length 2047", "2048"]),
+    "no vector": (TRAIN, edit_table(TRAIN, put("encoding", 4, None)), ["row 4", "no vector", "2048"]),
+    "empty vectors": (TEST, edit_table(TEST, lambda c: c.update(encoding=[[0.0]] * 60)), ["row 0", "length 1", "2048"]),
+    "vectors of text": (TEST, edit_table(TEST, lambda c: c.update(encoding=[["a"]] * 60)), [f"lists of {pa.string()}"]),
+    "no list": (
+        TEST,
+        edit_table(TEST, lambda c: c.update(encoding=[1.0] * 60)),
+        [f"holds {pa.float64()}", "list of numbers"],
+    ),
+    "NaN": (TRAIN, edit_table(TRAIN, put_element(5, 7, float("nan"))), ["row 5, element 7", "nan", "finite"]),
+    "infinity": (TEST, edit_table(TEST, put_element(6, 8, float("inf"))), ["row 6, element 8", "inf", "finite"]),
+    "label 2": (TRAIN, edit_table(TRAIN, put("label", 9, 2)), ["label", "row 9", "2", "0 or 1"]),
+    "no label": (TRAIN, edit_table(TRAIN, put("label", 9, None)), ["label", "row 9", "0 or 1"]),
+    "label of text": (TEST, edit_table(TEST, lambda c: c.update(label=["1"] * 60)), ["row 0", "'1'", "0 or 1"]),
+    "no name": (TRAIN, edit_table(TRAIN, put("filename", 2, None)), ["filename", "row 2", "a string"]),
+    "too few rows": (
+        TRAIN,
+        edit_table(TRAIN, lambda c: [v.pop() for v in c.values()]),
+        ["69 rows", "70", "train_size"],
+    ),
+    "truncated parquet": (
+        TRAIN,
+        lambda s: (s / TRAIN).write_bytes((s / TRAIN).read_bytes()[:5000]),
+        ["not a readable parquet"],
+    ),
+    "empty parquet": (TEST, lambda s: (s / TEST).write_bytes(b""), ["not a readable parquet"]),
+    "no ground truth": (TRUTH, lambda s: (s / TRUTH).unlink(), ["no such file", "hv_label"]),
+    "ground truth column": (TRUTH, edit_text(TRUTH, "hv_label", "label"), ["line 1", "no column 'hv_label'"]),
+    "id not in ground truth": (
+        TRUTH,
+        edit_text(TRUTH, "synth00-flipped_000003,", "other,"),
+        ["no ImageID 'synth00-flipped_000003'", "training row 3"],
+    ),
+    "ground truth label": (TRUTH, edit_text(TRUTH, "_000001,", "_000001,7"), ["line 3", "hv_label", "0 or 1"]),
+    "two labels for one id": (
+        TRUTH,
+        edit_text(
+            TRUTH, "ImageID,hv_label\n", "ImageID,hv_label\nsynth00-flipped_000000,0\nsynth00-flipped_000000,1\n"
+        ),
+        ["line 3", "synth00-flipped_000000", "one label"],
+    ),
+    "ground truth not text": (TRUTH, lambda s: (s / TRUTH).write_bytes(b"\xff\xfe\x00"), ["not UTF-8"]),
+}
+
+SUBMISSION_FAULTS = {
+    "duplicate": (edit_lines(lambda rows: [rows[0], rows[0], *rows[2:]]), ["line 2", "line 1's row"]),
+    "negative": (edit_lines(lambda rows: [*rows[:4], "-1", *rows[5:]]), ["line 5", "-1", "0 to 69"]),
+    "too large": (edit_lines(lambda rows: [*rows[:4], "70", *rows[5:]]), ["line 5", "70", "0 to 69"]),
+    "huge": (edit_lines(lambda rows: ["9" * 50_000, *rows]), ["is too large"]),
+    "fraction": (edit_lines(lambda rows: [*rows[:6], "3.5", *rows[7:]]), ["line 7", "no integer", "3.5"]),
+    "word": (edit_lines(lambda rows: ["first", *rows[1:]]), ["line 1", "no integer", "first"]),
+    "code": (edit_lines(lambda rows: ["__import__('os')", *rows[1:]]), ["line 1", "no integer", "__import__"]),
+    "blank line": (edit_lines(lambda rows: [*rows[:2], "", *rows[2:]]), ["line 3", "no row"]),
+    "missing row": (edit_lines(lambda rows: [r for r in rows if r != "17"]), ["69 of 70", "17"]),
+    "extra row": (edit_lines(lambda rows: [*rows, rows[0]]), ["line 71", "line 1's row"]),
+    "empty": (lambda s: (s / RANDOM).write_text(""), ["is empty"]),
+    "not text": (lambda s: (s / RANDOM).write_bytes(b"\x80\x81\n" * 30), ["not UTF-8"]),
+}
+
+
+def run(capsys, *arguments: str) -> tuple[int, list[dict], list[str]]:
+    status = cli.main(["evaluate", "debugging", *arguments, "--format", "json", "--no-cache"])
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return status, [json.loads(line) for line in printed.out.splitlines()], printed.err.splitlines()
+
+
+@pytest.mark.parametrize("fault", TASK_FAULTS)
+def test_a_broken_task(fault, suite, capsys):
+    name, spoil, words = TASK_FAULTS[fault]
+    spoil(suite)
+    status, records, errors = run(capsys, str(suite))
+    assert status == 2
+    of_task = [r for r in records if r["task"] == "synth00-flipped"]
+    assert [r["status"] for r in of_task] == ["invalid", "invalid"]
+    assert [r["status"] for r in records if r["task"] == "synth01"] == ["ok", "ok"]
+    for record in of_task:
+        assert record["score"] is None
+        assert record["error"].startswith(str(suite / name))
+        assert all(word in record["error"] for word in words), record["error"]
+        assert f"dataperf-fast: {record['error']}" in errors
+        assert "\n" not in record["error"]
+
+
+@pytest.mark.parametrize("fault", SUBMISSION_FAULTS)
+def test_a_broken_submission(fault, suite, capsys):
+    spoil, words = SUBMISSION_FAULTS[fault]
+    spoil(suite)
+    status, records, errors = run(capsys, str(suite))
+    assert status == 2
+    by_name = {(r["task"], r["submission"]): r for r in records}
+    broken = by_name["synth00-flipped", "random"]
+    assert broken["status"] == "invalid"
+    assert broken["error"].startswith(str(suite / RANDOM))
+    assert all(word in broken["error"] for word in words), broken["error"]
+    assert f"dataperf-fast: {broken['error']}" in errors
+    assert by_name["synth00-flipped", "consecutive"]["status"] == "ok"
+    assert by_name["synth01", "random"]["status"] == "ok"
+    assert by_name["mean", "consecutive"]["status"] == "ok"
+    assert by_name["mean", "random"]["status"] == "invalid"  # an average over fewer tasks would compare to no other
+
+
+def test_a_file_named_after_no_task(suite, capsys):
+    (suite / "submissions" / "nosuchtask_method.txt").write_text("0\n")
+    (suite / "submissions" / "synth01.txt").write_text("0\n")
+    status, records, _ = run(capsys, str(suite))
+    assert status == 2
+    errors = [r["error"] for r in records if r["status"] == "invalid"]
+    assert len(errors) == 2
+    assert all("named after no task" in error and "synth00-flipped, synth01" in error for error in errors)
+    assert sum(r["status"] == "ok" for r in records) == 6
+
+
+def test_the_same_method_twice(suite, capsys, tmp_path):
+    twin = tmp_path / "synth01_random.txt"
+    twin.write_text((suite / "submissions" / "synth01_random.txt").read_text())
+    status, records, _ = run(capsys, str(suite), "--submissions", str(suite / "submissions"), str(twin))
+    assert status == 2
+    assert next(r["error"] for r in records if r["status"] == "invalid").startswith(
+        f"{twin}: has the same task and method"
+    )
+
+
+SETUP_FAULTS = {
+    "no file": (lambda s: (s / "task_setup.yml").unlink(), ["holds no task_setup.yml"]),
+    "not yaml": (lambda s: (s / "task_setup.yml").write_text("paths: [\n"), ["line 2", "is not YAML"]),
+    "no tasks": (lambda s: (s / "task_setup.yml").write_text("paths: {}\n"), ["line 1", "is missing"]),
+    "size": (
+        edit_text("task_setup.yml", "train_size: 70", "train_size: seventy"),
+        ["train_size", "'seventy'", "line "],
+    ),
+    "zero": (edit_text("task_setup.yml", "test_size: 60", "test_size: 0"), ["test_size", "more than 0"]),
+    "id": (edit_text("task_setup.yml", "data_id: synth01", "data_id: ../../etc"), ["data_id", "'../../etc'"]),
+    "twice": (edit_text("task_setup.yml", "data_id: synth01", "data_id: synth00-flipped"), ["listed twice"]),
+    "code": (
+        lambda s: (s / "task_setup.yml").write_text("paths: !!python/object/apply:os.system [echo]\n"),
+        ["line 1: is not YAML", "the tag 'tag:yaml.org,2002:python/object/apply:os.system' is unknown"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", SETUP_FAULTS)
+def test_a_broken_setup(fault, suite, capsys):
+    spoil, words = SETUP_FAULTS[fault]
+    spoil(suite)
+    status, records, errors = run(capsys, str(suite))
+    assert (status, records, len(errors)) == (2, [], 1)
+    assert all(word in errors[0] for word in words), errors
+
+
+def test_the_line_of_a_field(suite, capsys):
+    text = (suite / "task_setup.yml").read_text().replace("val_size: 10", "val_size: ten", 1)
+    (suite / "task_setup.yml").write_text(text)
+    line = text[: text.index("val_size: ten")].count("\n") + 1
+    assert f"line {line}, tasks.0.val_size" in run(capsys, str(suite))[2][0]
+
+
+def test_what_is_not_there(tmp_path, suite, capsys):
+    assert run(capsys, str(tmp_path / "none"))[0] == 2
+    assert run(capsys, str(suite), "--submissions", str(tmp_path / "none"))[0] == 2
+    (tmp_path / "empty").mkdir()
+    assert "holds no submission" in run(capsys, str(suite), "--submissions", str(tmp_path / "empty"))[2][0]
+
+
+def test_written_files_are_read_back(suite):
+    folder, setup = files.open_setup(suite / "task_setup.yml")
+    task = files.read_task(folder, setup, setup.tasks[0], 2048)
+    path = suite / "again.parquet"
+    files.write_vectors(path, task.train)
+    table = parquet.read_table(path)
+    assert table.schema.equals(parquet.read_table(suite / TRAIN).schema)
+    assert table.schema.field("encoding").type == pa.list_(pa.float32())
+    assert np.array_equal(np.array(table["encoding"].to_pylist(), np.float32), task.train.features)
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.large_list(pa.float32()), pa.list_(pa.float32(), 2048)])
+def test_other_list_types_give_the_same_vectors(kind, suite):
+    folder, setup = files.open_setup(suite)
+    before = files.read_task(folder, setup, setup.tasks[0], 2048)
+    table = parquet.read_table(suite / TRAIN)
+    column = pa.array(table["encoding"].to_pylist(), type=kind)
+    parquet.write_table(table.set_column(1, "encoding", column), suite / TRAIN, row_group_size=7)
+    after = files.read_task(folder, setup, setup.tasks[0], 2048)
+    assert np.array_equal(before.train.features, after.train.features)
+    assert after.train.features.dtype == np.float32
+
+
+def test_a_set_up_file_nested_without_end_is_refused(tmp_path):
+    """libyaml recurses in C: without the check, the process dies."""
+    (tmp_path / "task_setup.yml").write_text("[" * 200_000)
+    with pytest.raises(InputError, match="line 1: is nested too deeply; expected at most 100 levels"):
+        files.open_setup(tmp_path)

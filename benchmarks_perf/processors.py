@@ -35,7 +35,7 @@ _SCORE = """
 import hashlib, json, sys
 from pathlib import Path
 import dataperf_fast as dpf
-from dataperf_fast.reference import definition
+from dataperf_fast.engine import definition
 
 definition.KERNELS, data, backend, *boards = sys.argv[1:]  # the reference too takes the kernels asked for
 found = []

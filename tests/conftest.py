@@ -62,7 +62,7 @@ def reference() -> Callable[[str], Processes]:
     """A board's reference by name, in such a process; skips what asks for it where none can be had."""
 
     def opened(board: str) -> Processes:
-        processes = open_processes(f"dataperf_fast.reference.{board}", 1)
+        processes = open_processes(f"dataperf_fast.boards.{board}.reference", 1)
         return pytest.skip(processes.departure) if processes.departure else processes
 
     return opened

@@ -22,14 +22,14 @@ import numpy as np
 from llvmlite import binding
 
 # Numba's index of compiled code keys on the target, so that machines share a cache and never each other's code.
-_INPUTS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")
+_INPUTS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "GLIBC_TUNABLES")
 _NUMPYS = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])  # what it has kernels of its own for here
 _OFF = "NPY_DISABLE_CPU_FEATURES"
 _NUMPY_AVX2 = {_OFF: " ".join(name for name in _NUMPYS if name.startswith(("X86_V4", "AVX512")))}
 _NUMPY_BASELINE = {_OFF: " ".join(_NUMPYS)}
 _NUMBA_HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""}
-# Compiled code then calls the C library's fma, which is exact whether the library has the instruction or not: taking it
-# from the library too made a quarter of an hour into more than two, and tests the library.
+# Compiled code then calls the C library's fma, which is exact by any instructions: it keeps its own there, for without them
+# it takes hours. What else the library gives without them is a machine by itself.
 _WITHOUT_FMA = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
 
 
@@ -59,6 +59,7 @@ MACHINES = {
     "SkylakeX": Machine({"OPENBLAS_CORETYPE": "SkylakeX"}, "avx512f"),
     "numpy-avx2": Machine(_NUMPY_AVX2, "avx512f"),
     "numpy-baseline": Machine(_NUMPY_BASELINE),
+    "libm-baseline": Machine({"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2"}, "fma"),
     "numba-haswell": Machine(_NUMBA_HASWELL, "avx2"),
     "numba-generic": Machine(_WITHOUT_FMA, "sse2", fused=False),
     "oldest": Machine(

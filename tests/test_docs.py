@@ -31,7 +31,7 @@ NEEDS = {
 }
 # What parity.md's readers have as a script of their own: here, one that sees whether its command gives the definition.
 SCRIPT = """
-from dataperf_fast.reference import definition
+from dataperf_fast.engine import definition
 found = definition.find()
 assert found.processor or found.blas == ("openblas Haswell",), found
 """

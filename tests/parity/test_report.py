@@ -247,7 +247,7 @@ def record(score, status="ok", error=None, task="task", **details):
 
 
 def checks(ours, *theirs):
-    return list(ladder._compare(ours, theirs, ("cpu", "reference")))
+    return list(ladders._compare(ours, theirs, ("cpu", "reference")))
 
 
 @pytest.mark.parametrize(

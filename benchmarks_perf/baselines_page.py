@@ -21,25 +21,16 @@ from benchmarks_perf import timing
 from dataperf_fast import boards
 from dataperf_fast.boards.acquisition import demo as acquisition_demo
 from dataperf_fast.boards.acquisition import synth as acquisition
+from dataperf_fast.boards.acquisition.published import PUBLISHED as ACQUISITION
 from dataperf_fast.boards.debugging import demo as debugging_demo
 from dataperf_fast.boards.debugging import synth as debugging
+from dataperf_fast.boards.debugging.published import PUBLISHED as DEBUGGING
 from dataperf_fast.boards.speech import synth as speech
+from dataperf_fast.boards.speech.published import PUBLISHED as SPEECH
 from dataperf_fast.boards.vision import demo as vision_demo
 from dataperf_fast.boards.vision import synth as vision
+from dataperf_fast.boards.vision.published import PUBLISHED as VISION
 
-# The tables of arXiv 2207.10062v2.
-PAPER_DEBUGGING = {"consecutive": 0.5350, "random": 0.5175, "datascope": 0.1554}
-PAPER_SPEECH = {"en_25": 0.31, "en_60": 0.41, "pt_25": 0.44, "pt_60": 0.52, "id_25": 0.36, "id_60": 0.43}
-PAPER_VISION = {
-    "kmeans": {"Cupcake": 0.616, "Hawk": 0.741, "Sushi": 0.673},
-    "forest": {"Cupcake": 0.662, "Hawk": 0.818, "Sushi": 0.644},
-    "pseudo": {"Cupcake": 0.667, "Hawk": 0.820, "Sushi": 0.777},
-}
-PAPER_ACQUISITION = {
-    "uniform": (0.732, 0.757, 0.771, 0.754, 0.742),
-    "rss": (0.705, 0.732, 0.730, 0.721, 0.679),
-    "fss": (0.727, 0.719, 0.735, 0.699, 0.678),
-}
 _MARKET_ROWS = 2_000  # a seller's, of the paper's 30,000: the files would be 24 GB
 
 Scores = dict[tuple[str, str], list[Fraction]]  # (task, method) -> one exact score a seed
@@ -101,7 +92,8 @@ def debugging_part(folder: Path, seeds: int) -> list[str]:
     rows = []
     for method in methods:
         cells = [shown(measured[place][method]) if method in measured[place] else "" for place in ("demo", "paper")]
-        rows.append([method, f"{PAPER_DEBUGGING[method]:.3f}" if method in PAPER_DEBUGGING else "", *cells])
+        paper = [f"{score:.3f}" for score in DEBUGGING[method].scores.values()] if method in DEBUGGING else [""]
+        rows.append([method, *paper, *cells])
     well_under = {
         {"demo": "the demo", "paper": "made-up tasks"}[place]: mean(of["datascope"])
         < Fraction(6, 10) * min(mean(of["random"]), mean(of["consecutive"]))
@@ -126,7 +118,7 @@ def speech_part(folder: Path) -> list[str]:
     found = score("speech", folder, ["random", "crossfold"], [0])
     rows = [
         [task.replace("_", ", "), f"{paper:.2f}", *(shown(found[task, method]) for method in ("random", "crossfold"))]
-        for task, paper in PAPER_SPEECH.items()
+        for task, paper in SPEECH["baseline"].scores.items()
     ]
     above = {
         f"{language}, {method}": found[f"{language}_60", method] > found[f"{language}_25", method]
@@ -146,13 +138,13 @@ def vision_part(folder: Path) -> list[str]:
     """F1 a concept."""
     vision_demo.write(folder / "demo")
     list(vision.write(folder / "paper", vision.SCALES["paper"], 0))
-    methods = ["random", *PAPER_VISION]
+    methods = ["random", *VISION]
     made = score("vision", folder / "paper", methods, [0])
     demo = score("vision", folder / "demo", methods, [0])
-    concepts = list(PAPER_VISION["kmeans"])
+    concepts = list(VISION["kmeans"].scores)
     rows = []
     for method in methods:
-        paper = [f"{PAPER_VISION[method][concept]:.3f}" if method in PAPER_VISION else "" for concept in concepts]
+        paper = [f"{VISION[method].scores[concept]:.3f}" if method in VISION else "" for concept in concepts]
         ours = [shown(made[concept, method]) for concept in concepts]
         both = [f"{p} / {o}" if p else o for p, o in zip(paper, ours, strict=True)]
         rows.append([method, *both, shown(demo["mean", method])])
@@ -163,7 +155,7 @@ def vision_part(folder: Path) -> list[str]:
         *table(["method", *(f"{concept}: paper / ours, made-up" for concept in concepts), "ours, demo: mean"], rows),
         verdict("k-means is below the forest", {"made-up concepts": means["kmeans"] < means["forest"]}),
         verdict("the forest is below pseudo labels", {"made-up concepts": means["forest"] < means["pseudo"]}),
-        verdict("each is above random", {method: means[method] > means["random"] for method in PAPER_VISION}),
+        verdict("each is above random", {method: means[method] > means["random"] for method in VISION}),
         "- Random is ours and not in the paper. In made-up vectors a concept is one cloud in a pool of many others, so",
         "  random images already show the model what the concept is not; choosing them by clusters or confidence takes",
         "  away the variety. Embeddings of real photographs are not so kind to random choice.",
@@ -175,15 +167,12 @@ def acquisition_part(folder: Path) -> list[str]:
     """Accuracy a market."""
     acquisition_demo.write(folder / "demo")
     list(acquisition.write(folder / "paper", replace(acquisition.SCALES["paper"], rows=_MARKET_ROWS), 0))
-    methods = list(PAPER_ACQUISITION)
+    methods = list(ACQUISITION)
     made, demo = (score("acquisition", folder / place, methods, [0]) for place in ("paper", "demo"))
     markets = [str(number) for number in range(5)]
     rows = []
     for method in methods:
-        cells = [
-            f"{paper:.3f} / {shown(made[market, method])}"
-            for paper, market in zip(PAPER_ACQUISITION[method], markets, strict=True)
-        ]
+        cells = [f"{ACQUISITION[method].scores[market]:.3f} / {shown(made[market, method])}" for market in markets]
         rows.append(
             [method.upper(), *cells, shown([mean(v for (_, m), of in demo.items() if m == method for v in of)])]
         )

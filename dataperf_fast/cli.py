@@ -16,7 +16,7 @@ from dataperf_fast.engine import clock
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, INTERRUPTED, OK, complain, show_warning
 
 if TYPE_CHECKING:
-    from dataperf_fast.boards.board import Options
+    from dataperf_fast.boards.board import Benchmark, Options
     from dataperf_fast.files.errors import InputError
     from dataperf_fast.files.records import Record
 
@@ -151,15 +151,15 @@ def _run(
             if out is not None:
                 written += result.write(out)
                 written += board.draw(out, result)
-    _finish(records, written, out, output)
+    _finish(board, records, written, out, output)
     return OK if all(record.status in ("ok", "pending") for record in records) else BAD_INPUT
 
 
-def _finish(records: list[Record], written: list[Path], out: Path | None, output: str) -> None:
+def _finish(board: Benchmark, records: list[Record], written: list[Path], out: Path | None, output: str) -> None:
     from dataperf_fast.report import tables
 
     if output == "table":
-        tables.print_records(records, sys.stdout)
+        tables.print_records(records, board.columns, sys.stdout)
     if out is not None:
         tables.write_csv(out / "scores.csv", records)
         written.append(out / "scores.csv")

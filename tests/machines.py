@@ -28,7 +28,7 @@ _OFF = "NPY_DISABLE_CPU_FEATURES"
 _NUMPY_AVX2 = {_OFF: " ".join(name for name in _NUMPYS if name.startswith(("X86_V4", "AVX512")))}
 _NUMPY_BASELINE = {_OFF: " ".join(_NUMPYS)}
 _NUMBA_HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""}
-# Compiled code then calls the C library's fma, which is exact by any instructions. It keeps its own there: without them it
+# Compiled code then calls the C library's fma, which is exact by any instructions. It keeps its own: without them this
 # takes hours, and what else the library gives without them is a machine by itself.
 _WITHOUT_FMA = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
 

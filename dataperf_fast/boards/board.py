@@ -102,6 +102,14 @@ class Challenge:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Published:
+    """What is published of a method: its name, and its scores by task."""
+
+    name: str
+    scores: Mapping[str, float]
+
+
 class Benchmark(ABC):
     """A board: how official files become scores. Found by its name among the entry points ``dataperf_fast.benchmarks``.
 
@@ -116,6 +124,9 @@ class Benchmark(ABC):
     models: ClassVar[tuple[str, ...]] = ()  # what --model takes, the board's own first
     ranks_tasks: ClassVar[bool] = False
     has_reference: ClassVar[bool] = False
+    columns: ClassVar[Mapping[str, str]] = {}  # details that a table shows, and their headers
+    curve_labels: ClassVar[tuple[str, str]] = ("", "")  # of a score's curve: what goes up, and what goes across
+    published: ClassVar[Mapping[str, Published]] = {}  # by the baselines' names, where they are ours too
 
     @abstractmethod
     def evaluate(

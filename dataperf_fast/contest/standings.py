@@ -18,33 +18,8 @@ from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import decimal
 from dataperf_fast.report.leaderboard import Entry, Setting
 
-# Table 2 to 5 of arXiv 2207.10062, measured on the paper's own data; debugging's are shares of the items inspected.
-PAPER: dict[str, dict[str, dict[str, float]]] = {
-    "speech en_25": {"baseline of the paper": {"en_25": 0.31}},
-    "speech en_60": {"baseline of the paper": {"en_60": 0.41}},
-    "speech pt_25": {"baseline of the paper": {"pt_25": 0.44}},
-    "speech pt_60": {"baseline of the paper": {"pt_60": 0.52}},
-    "speech id_25": {"baseline of the paper": {"id_25": 0.36}},
-    "speech id_60": {"baseline of the paper": {"id_60": 0.43}},
-    "vision": {
-        "k-means": {"Cupcake": 0.616, "Hawk": 0.741, "Sushi": 0.673},
-        "random forest": {"Cupcake": 0.662, "Hawk": 0.818, "Sushi": 0.644},
-        "pseudo label": {"Cupcake": 0.667, "Hawk": 0.82, "Sushi": 0.777},
-    },
-    "debugging": {
-        "consecutive": {"mean of the tasks": 0.535},
-        "random": {"mean of the tasks": 0.5175},
-        "DataScope": {"mean of the tasks": 0.1554},
-    },
-    "acquisition": {
-        "UNIFORM": {"0": 0.732, "1": 0.757, "2": 0.771, "3": 0.754, "4": 0.742},
-        "RSS": {"0": 0.705, "1": 0.732, "2": 0.73, "3": 0.721, "4": 0.679},
-        "FSS": {"0": 0.727, "1": 0.719, "2": 0.735, "3": 0.699, "4": 0.678},
-    },
-}
 _NAMED = 3  # of submissions without a score
 _LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}
-_CURVES = {"debugging": ("test accuracy", "rows inspected")}
 
 
 def current(plan: list[Work], store: Store) -> list[Score]:
@@ -117,9 +92,11 @@ def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Sc
     entries = [replace(entry, details=notes) for entry, notes in zip(entries, board.beside(task, details), strict=True)]
     key = f"{part.board} {task}".strip()
     if part.model in (None, *board.models[:1]):
-        for name, tasks in PAPER.get(key, {}).items():
-            exact = mean(map(decimal, tasks.values()))
-            entries.append(Entry(name, "paper", float(exact), tasks=tasks, exact=exact))
+        for method in board.published.values():
+            tasks = {name: score for name, score in method.scores.items() if task in ("", name)}
+            if tasks:
+                exact = mean(map(decimal, tasks.values()))
+                entries.append(Entry(method.name, "paper", float(exact), tasks=tasks, exact=exact))
     title = part.title or part.board.capitalize()
     if task:
         language, _, size = task.partition("_")
@@ -132,7 +109,7 @@ def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Sc
     slug = re.sub("[^a-z0-9]+", "-", f"{key} {part.model or ''}".lower()).strip("-")
     return Setting(
         slug, title, metric.replace("_", " "), board.higher_is_better, description,
-        *_CURVES.get(part.board, ("", "")), entries,
+        *board.curve_labels, entries,
     )  # fmt: skip
 
 

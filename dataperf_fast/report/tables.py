@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
@@ -16,34 +16,13 @@ from dataperf_fast.report.leaderboard import Setting, ranking
 
 _LONGEST_TABLE = 50
 _COUNTS = ("retrains", "distinct", "rechecked")
-_SHOWN_DETAILS = {
-    "speech": {"clips": "clips", "spread": "spread"},
-    "vision": {
-        "images": "images",
-        "accuracy": "accuracy",
-        "recall": "recall",
-        "precision": "precision",
-        "average_precision": "average precision",
-    },
-    "acquisition": {"model": "model", "rows": "rows", "cost": "cost", "budget": "budget", "spread": "spread"},
-    "nibbler": {
-        "pairs": "pairs",
-        "validated": "validated",
-        "share": "share that fools",
-        "distinct": "without repeats",
-        "fooling": "fooling",
-    },
-    "debugging": {
-        "inspections": "inspections",
-        "accuracy_before": "before",
-        "target": "target",
-        "accuracy_cleaned": "cleaned",
-    },
-}
 
 
-def print_records(records: Sequence[Record], stream: IO[str]) -> None:
-    """Print records that are scored, or pending, as a table; others are reported as errors elsewhere."""
+def print_records(records: Sequence[Record], columns: Mapping[str, str], stream: IO[str]) -> None:
+    """Print records that are scored, or pending, as a table; others are reported as errors elsewhere.
+
+    ``columns`` are details that are shown, with their headers.
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -55,8 +34,7 @@ def print_records(records: Sequence[Record], stream: IO[str]) -> None:
             by_metric.setdefault(record.metric, []).append(record)
     for metric, scored in by_metric.items():
         first = scored[0]
-        shown = _SHOWN_DETAILS.get(first.benchmark, {})
-        shown = {name: header for name, header in shown.items() if any(name in record.details for record in scored)}
+        shown = {name: header for name, header in columns.items() if any(name in record.details for record in scored)}
         better = "higher" if first.higher_is_better else "lower"
         table = Table(title=f"{first.benchmark}: {metric} ({better} is better)", title_justify="left")
         table.add_column("task")

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dataperf_fast.boards.acquisition import files, trading
+from dataperf_fast.boards.acquisition.published import PUBLISHED
 from dataperf_fast.boards.board import Benchmark, Challenge, Options, find_folders
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
@@ -173,6 +174,8 @@ class Acquisition(Benchmark):
     """The board: a plan of purchase a market, ranked by the mean over the markets."""
 
     name, metric, higher_is_better = "acquisition", "accuracy", True
+    columns: ClassVar = {"model": "model", "rows": "rows", "cost": "cost", "budget": "budget", "spread": "spread"}
+    published = PUBLISHED
     models = tuple(MODELS)
     has_reference = True
 

@@ -11,17 +11,17 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from dataperf_fast.boards.acquisition.published import PUBLISHED
 from dataperf_fast.files.paths import whole_file
 from dataperf_fast.files.records import Record
 from dataperf_fast.report import dots
 
-# UNIFORM in the paper's table of baselines (arXiv 2207.10062): on its own markets, so a landmark.
-PAPER = {"0": 0.732, "1": 0.757, "2": 0.771, "3": 0.754, "4": 0.742}
+_UNIFORM = PUBLISHED["uniform"].scores
 _STRATEGIES = {"uniform": "rows of every seller", "single": "rows of one seller"}
 
 
 class Scored(Protocol):
-    """What is drawn of a market: ``benchmarks.acquisition.TaskResult``."""
+    """What is drawn of a market: ``board.TaskResult``."""
 
     task: str
     records: list[Record]
@@ -36,7 +36,7 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
         for record in scored.records
         if record.score is not None
     ]
-    landmark = (PAPER[scored.task], "the paper's UNIFORM on its own market") if scored.task in PAPER else None
+    landmark = (_UNIFORM[scored.task], "the paper's UNIFORM on its own market") if scored.task in _UNIFORM else None
     chart = dots.Chart(f"market {scored.task}", "accuracy: mean (diamond) and each of ten trials", landmark)
     return dots.draw(folder / f"market_{scored.task}_accuracy.png", chart, rows)
 

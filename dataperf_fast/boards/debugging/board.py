@@ -15,13 +15,14 @@ from fractions import Fraction
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from dataperf_fast.boards.board import Benchmark, Challenge, Options
 from dataperf_fast.boards.debugging import files
 from dataperf_fast.boards.debugging.inspections import Inspection, book_seconds, hand_out, label_states, next_states
+from dataperf_fast.boards.debugging.published import PUBLISHED
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.backend import Backend
@@ -310,6 +311,14 @@ class Debugging(Benchmark):
     """The board: orders of inspection, ranked by the mean over the tasks."""
 
     name, metric, higher_is_better = "debugging", "fraction_fixes", False
+    columns: ClassVar = {
+        "inspections": "inspections",
+        "accuracy_before": "before",
+        "target": "target",
+        "accuracy_cleaned": "cleaned",
+    }
+    curve_labels = ("test accuracy", "rows inspected")
+    published = PUBLISHED
     models = tuple(MODELS)
     has_reference = True
 

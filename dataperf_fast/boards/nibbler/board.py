@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -75,6 +75,13 @@ class Nibbler(Benchmark):
     """The board: two rankings of participants."""
 
     name, metric, higher_is_better = "nibbler", "score", True
+    columns: ClassVar = {
+        "pairs": "pairs",
+        "validated": "validated",
+        "share": "share that fools",
+        "distinct": "without repeats",
+        "fooling": "fooling",
+    }
     ranks_tasks = True
     models = METHODS  # of who is right where raters differ
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dataperf_fast.boards.board import Benchmark, Challenge, Options, find_each
 from dataperf_fast.boards.speech import files
+from dataperf_fast.boards.speech.published import PUBLISHED
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
@@ -248,6 +249,8 @@ class Speech(Benchmark):
     """The board: training sets by language and size, each ranked by itself."""
 
     name, metric, higher_is_better = "speech", "macro_f1", True
+    columns: ClassVar = {"clips": "clips", "spread": "spread"}
+    published = PUBLISHED
     ranks_tasks = True
     has_reference = True
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from dataperf_fast.boards.speech.published import PUBLISHED
 from dataperf_fast.files.records import Record
 from dataperf_fast.report import dots
 
-# Table of baselines in the paper (arXiv 2207.10062): on its own data, so a landmark and no measurement of this run.
-PAPER = {"en_25": 0.31, "en_60": 0.41, "pt_25": 0.44, "pt_60": 0.52, "id_25": 0.36, "id_60": 0.43}
+_BASELINE = PUBLISHED["baseline"].scores
 
 
 class Scored(Protocol):
-    """What is drawn of a board: ``benchmarks.speech.TaskResult``."""
+    """What is drawn of a board: ``board.TaskResult``."""
 
     task: str
     records: list[Record]
@@ -26,6 +26,6 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
         for record in scored.records
         if record.score is not None
     ]
-    landmark = (PAPER[scored.task], "the paper's baseline on its own data") if scored.task in PAPER else None
+    landmark = (_BASELINE[scored.task], "the paper's baseline on its own data") if scored.task in _BASELINE else None
     chart = dots.Chart(scored.task, "macro F1: mean (diamond) and each of ten seeds", landmark)
     return dots.draw(folder / f"{scored.task}_scores.png", chart, rows)

@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dataperf_fast.boards.board import Benchmark, Challenge, Options, find_folders
 from dataperf_fast.boards.vision import files
+from dataperf_fast.boards.vision.published import PUBLISHED
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
@@ -197,6 +198,14 @@ class Vision(Benchmark):
     """The board: a training set a concept, ranked by the mean over the concepts."""
 
     name, metric, higher_is_better = "vision", "f1", True
+    columns: ClassVar = {
+        "images": "images",
+        "accuracy": "accuracy",
+        "recall": "recall",
+        "precision": "precision",
+        "average_precision": "average precision",
+    }
+    published = PUBLISHED
     has_reference = True
 
     def evaluate(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from dataperf_fast.boards.vision.published import PUBLISHED
 from dataperf_fast.files.records import Record
 from dataperf_fast.report import dots
 
-# The best of the baselines in the paper's table (arXiv 2207.10062), pseudo labels: on its own data, so a landmark.
-PAPER = {"Cupcake": 0.667, "Hawk": 0.82, "Sushi": 0.777}
+_PSEUDO = PUBLISHED["pseudo"].scores  # the best of the paper's baselines
 _BESIDE = {
     "accuracy": "accuracy",
     "recall": "recall",
@@ -19,7 +19,7 @@ _BESIDE = {
 
 
 class Scored(Protocol):
-    """What is drawn of a concept: ``benchmarks.vision.TaskResult``."""
+    """What is drawn of a concept: ``board.TaskResult``."""
 
     task: str
     records: list[Record]
@@ -34,6 +34,6 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
         for record in scored.records
         if record.score is not None
     ]
-    landmark = (PAPER[scored.task], "the paper's pseudo labels, on its own data") if scored.task in PAPER else None
+    landmark = (_PSEUDO[scored.task], "the paper's pseudo labels, on its own data") if scored.task in _PSEUDO else None
     chart = dots.Chart(scored.task, "on the concept's test set", landmark, "F1")
     return dots.draw(folder / f"{scored.task}_scores.png", chart, rows)

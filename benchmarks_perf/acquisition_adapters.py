@@ -10,7 +10,7 @@ from pyarrow import csv
 
 from benchmarks_perf import defined, timing
 from dataperf_fast.boards.acquisition import board, files
-from dataperf_fast.boards.board import Options
+from dataperf_fast.boards.options import Options
 from dataperf_fast.engine import backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool

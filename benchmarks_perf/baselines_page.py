@@ -19,6 +19,7 @@ from statistics import mean
 import dataperf_fast as dpf
 from benchmarks_perf import timing
 from dataperf_fast import boards
+from dataperf_fast.boards import evaluation
 from dataperf_fast.boards.acquisition import demo as acquisition_demo
 from dataperf_fast.boards.acquisition import synth as acquisition
 from dataperf_fast.boards.acquisition.published import PUBLISHED as ACQUISITION
@@ -41,7 +42,7 @@ def score(board: str, data: Path, methods: Sequence[str], seeds: Iterable[int]) 
     found: Scores = {}
     module = import_module(f"dataperf_fast.boards.{board}.baselines")
     for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder, boards.open_engine(cache=False) as engine:
+        with tempfile.TemporaryDirectory() as folder, evaluation.open_engine(cache=False) as engine:
             module.write(data, Path(folder), list(methods), seed, engine)
             places: list[Path] = [Path(folder)]
             if board in ("vision", "acquisition"):

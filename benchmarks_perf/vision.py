@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks_perf import defined, timing
-from dataperf_fast.boards.board import Options
+from dataperf_fast.boards.options import Options
 from dataperf_fast.boards.vision import board, files, synth
 from dataperf_fast.engine import backend
 from dataperf_fast.engine.engine import Engine

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dataperf_fast.boards import evaluate
     from dataperf_fast.boards.acquisition.market import Market, open_market
+    from dataperf_fast.boards.evaluation import evaluate
     from dataperf_fast.files.errors import InputError
     from dataperf_fast.files.records import Record
 
@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 __all__ = ["InputError", "Market", "Record", "__version__", "evaluate", "open_market"]
 
 _HOMES = {
-    "evaluate": "boards",
+    "evaluate": "boards.evaluation",
     "InputError": "files.errors",
     "Market": "boards.acquisition.market",
     "open_market": "boards.acquisition.market",

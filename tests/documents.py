@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dataperf_fast import boards, cli
-from dataperf_fast.arguments import parser
 from dataperf_fast.boards.debugging import synth
+from dataperf_fast.cli import parser
 from dataperf_fast.files.errors import InputError
 
 ROOT = Path(__file__).parents[1]

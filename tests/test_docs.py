@@ -14,9 +14,9 @@ from sklearn.svm import SVC
 
 import dataperf_fast as dpf
 from dataperf_fast import sandbox
-from dataperf_fast.arguments import parser
 from dataperf_fast.boards.nibbler.creativity import WEIGHTS
 from dataperf_fast.boards.nibbler.generation import http
+from dataperf_fast.cli import parser
 from dataperf_fast.contest import algorithms
 from dataperf_fast.contest.manifest import Manifest
 from dataperf_fast.files.setup_file import read_setup

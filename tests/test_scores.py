@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dataperf_fast import boards
-from dataperf_fast.boards.board import Options
+from dataperf_fast.boards.options import Options
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 
@@ -39,7 +39,7 @@ def score(shared_data, record_property):
     """Records of every number of threads and size of batch, which are the same."""
 
     def score(board: str, model: str | None = None) -> list[dict[str, Any]]:
-        options = Options(curve=board == "debugging", model=model)
+        options = Options(model, whole=board == "debugging")
         first, *others = (records_of(board, shared_data, options, *run) for run in RUNS)
         assert others == [first] * (len(RUNS) - 1)
         digest = hashlib.sha256(json.dumps(first).encode()).hexdigest()

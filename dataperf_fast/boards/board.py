@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
+from dataperf_fast.boards.options import Option, Options
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import machine
 from dataperf_fast.engine.backend import Backend
@@ -58,25 +59,6 @@ Found = TypeVar("Found")
 Folder = TypeVar("Folder", bound=SubmissionFolder)
 
 
-@dataclass(frozen=True)
-class Options:
-    """Choices that only some boards have: whole curves (debugging), one of a board's models (it and acquisition).
-
-    ``by_folder`` names submissions after their folders on boards that else name them after their files (debugging);
-    ``embedding`` makes vectors ``(n, d)`` of n texts, ``show_prompts`` lets pages and records have some (nibbler).
-    ``precision``, float32 or float64, is that of the reference's net (debugging). Every board heeds ``train``: without
-    it all is read and checked as for a score, and what could have one becomes a pending record.
-    """
-
-    curve: bool = False
-    model: str | None = None
-    by_folder: bool = False
-    embedding: Callable[[Sequence[str]], np.ndarray] | None = None
-    show_prompts: bool = False
-    precision: str = "float32"
-    train: bool = True
-
-
 class Result(Protocol):
     """What a board yields, task by task: its records, and what it can write of them."""
 
@@ -114,16 +96,19 @@ class Benchmark(ABC):
     """A board: how official files become scores. Found by its name among the entry points ``dataperf_fast.benchmarks``.
 
     ``ranks_tasks``: each task has a leaderboard of its own, and a submission need not enter all (speech's six boards);
-    otherwise a submission is ranked by its mean over the tasks. ``has_reference``: ``--backend reference`` runs the
-    board's own pipeline.
+    otherwise a submission is ranked by its mean over the tasks.
     """
 
     name: ClassVar[str]
     metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
     models: ClassVar[tuple[str, ...]] = ()  # what --model takes, the board's own first
+    options: ClassVar[tuple[Option, ...]] = ()  # of scoring, which ``Options.own`` holds
+    synth_options: ClassVar[tuple[Option, ...]] = ()  # of ``synth``, beside a scale and a seed
+    demo_methods: ClassVar[tuple[str, ...] | None] = None  # of the baselines that the demo scores; None: the default
     ranks_tasks: ClassVar[bool] = False
-    has_reference: ClassVar[bool] = False
+    private: ClassVar[bool] = False  # an error of ours may quote what nobody is to see
+    reference: ClassVar[str] = ""  # the module of the published pipeline, which ``--backend reference`` runs
     columns: ClassVar[Mapping[str, str]] = {}  # details that a table shows, and their headers
     curve_labels: ClassVar[tuple[str, str]] = ("", "")  # of a score's curve: what goes up, and what goes across
     published: ClassVar[Mapping[str, Published]] = {}  # by the baselines' names, where they are ours too
@@ -147,8 +132,8 @@ class Benchmark(ABC):
 
     def decided_by(self, model: str | None, backend: Backend) -> str:
         """What decides scores by ``model``, for their records: our arithmetic, or libraries and the machine."""
-        if backend.is_reference and self.has_reference:
-            return backends.reference_made_with(self.name, backend, model or next(iter(self.models), ""))
+        if backend.is_reference and self.reference:
+            return backends.reference_made_with(self.reference, backend, model or next(iter(self.models), ""))
         return OURS
 
     def version_on(self, model: str | None, backend: Backend) -> str:
@@ -170,9 +155,37 @@ class Benchmark(ABC):
         """What scoring reads of ``data`` whoever submits, a call a piece; what is broken raises ``InputError``."""
         return []
 
+    def reference_variants(self, model: str | None) -> tuple[str, ...]:
+        """The ways to run the reference that ``verify`` compares with, its own first: the precisions of a net's."""
+        return ("",)
+
+    def reference_arguments(
+        self, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
+    ) -> tuple[Any, ...]:
+        """What the reference's ``answer`` takes, before the rows to answer, to train on ``features`` and ``labels``."""
+        return features, labels
+
     def without_cuda(self, model: str | None) -> str:
         """What of the board has no CUDA path, by name; nothing if it has one."""
         return self.name
+
+    @property
+    def has_baselines(self) -> bool:
+        """Whether there is anything that the board is compared with."""
+        return type(self).write_baselines is not Benchmark.write_baselines
+
+    def write_baselines(
+        self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
+    ) -> list[Path]:
+        """Write submissions by the methods that the board is compared with, and what is drawn of them."""
+        raise InputError("baselines", f"are not had by {self.name}", expected="a board of which the paper has some")
+
+    def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
+        """Write made-up data in the official formats, and yield a line about each task; a scale is small or paper."""
+        raise InputError("synth", f"has no made-up data for {self.name}")
+
+    def write_demo(self, folder: Path) -> None:  # noqa: B027 nothing is what a board does unless it has some
+        """Write the demo's data; nothing where the board has none."""
 
     def draw(self, folder: Path, result: Any) -> list[Path]:
         """Draw a result's pictures; returns the files."""

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataperf_fast import boards
-from dataperf_fast.boards.board import Benchmark, Options
+from dataperf_fast.boards import evaluation
+from dataperf_fast.boards.board import Benchmark
+from dataperf_fast.boards.options import Options
 from dataperf_fast.contest.submissions import text
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.files.errors import InputError
@@ -52,7 +54,7 @@ def score(batch: Batch) -> dict[Path, list[Record]]:
         if not path.exists():
             raise InputError(path, f"is not there on {socket.gethostname()}", expected="what this run's machine has")
     lacking = board.without_cuda(batch.model)
-    with boards.open_engine(batch.backend, batch.jobs, batch.cache, None, lacking) as engine:
+    with evaluation.open_engine(batch.backend, batch.jobs, batch.cache, None, lacking) as engine:
         if (version := board.version_on(batch.model, engine.backend)) != batch.version:
             here = f"{socket.gethostname()}: {batch.board}"
             raise InputError(
@@ -73,11 +75,11 @@ def refusals(board: Benchmark, data: Path, name: str, status: Status, error: str
 
 def _score(board: Benchmark, batch: Batch, folders: Sequence[Path], engine: Engine) -> dict[Path, list[Record]]:
     """Score folders together; where one stops them all, halves by themselves, down to the one that does."""
-    options = Options(batch.curves, batch.model, by_folder=True, train=batch.train)
+    options = Options(batch.model, whole=batch.curves, by_folder=True, train=batch.train)
     by_name: dict[str, list[Record]] = {folder.name: [] for folder in folders}
     try:
-        for result in board.evaluate(batch.data, folders, engine, options):
-            for record in result.records:
+        for evaluated in evaluation.results(board, batch.data, folders, engine, options):
+            for record in evaluated.records:
                 if not record.submission:  # nobody's doing, a rating in the data for instance
                     warnings.warn(text(record.error or ""), stacklevel=1)
                 elif record.task != "mean":  # over these tasks only: the contest's is over all

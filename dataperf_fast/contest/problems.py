@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dataperf_fast import boards
+from dataperf_fast.boards import evaluation
 from dataperf_fast.contest.planning import Watcher, Work
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Score
@@ -34,7 +34,7 @@ def of_data(plan: list[Work], how: How, watcher: Watcher) -> Iterator[Problem]:
     for work in plan:
         part, data = work.part, work.tasks.data
         lacking = work.board.without_cuda(part.model)
-        with boards.open_engine(how.backend, how.jobs, how.cache, None, lacking) as engine:
+        with evaluation.open_engine(how.backend, how.jobs, how.cache, None, lacking) as engine:
             readings = work.board.readings(data, part.model, engine)
             watcher.begin(f"{part.board}, {work.tasks.name}: checking data", {part.board: len(readings)})
             for read in readings:

@@ -121,14 +121,13 @@ def _require_cuml() -> None:
         )  # fmt: skip
 
 
-def reference_pipeline(benchmark: str, backend: Backend) -> Processes:
-    """The processes of a benchmark's reference, one for each of the backend's threads; or what must be installed.
+def reference_pipeline(module: str, backend: Backend) -> Processes:
+    """The processes of a reference's module, one for each of the backend's threads; or what must be installed.
 
     Warns, once, where they do not run the reference as it is defined.
     """
     from dataperf_fast.engine.processes import open_processes
 
-    module = f"dataperf_fast.boards.{benchmark}.reference"
     accelerated = backend.name == "reference-cuml"
     pipeline = open_processes(module, 1 if accelerated else backend.threads, accelerated)
     try:
@@ -141,9 +140,9 @@ def reference_pipeline(benchmark: str, backend: Backend) -> Processes:
     return pipeline
 
 
-def reference_made_with(benchmark: str, backend: Backend, model: str = "") -> str:
-    """What a score by a benchmark's reference hangs on: its definition's version, libraries, and the machine."""
-    made = reference_pipeline(benchmark, backend).made_with(model)
+def reference_made_with(module: str, backend: Backend, model: str = "") -> str:
+    """What a score by a reference hangs on: its definition's version, libraries, and the machine."""
+    made = reference_pipeline(module, backend).made_with(model)
     device = find_device() if backend.name == "reference-cuml" else ""
     return f"{made}, {device.name}" if isinstance(device, Device) else made
 

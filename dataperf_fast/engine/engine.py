@@ -7,9 +7,10 @@ to the memory budget and to about half a second, so that progress shows and a st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.plan import Answers, Plan, Pool, Trainer
 
 _SECONDS_PER_BATCH = 0.5
+Read = TypeVar("Read")
 
 
 class Cache(Protocol):
@@ -79,6 +81,16 @@ class Engine:
         # The last pool's, for callers that come back to it.
         self._bound: tuple[Pool, tuple[str, str], Trainer] | None = None
         self._pace: dict[bool, float] = {}  # seconds a retrain, as last measured, exact or not
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What callers do beside training, reading and writing for instance, for an engine that tells stages apart."""
+        yield
+
+    def read(self, reader: Callable[..., Read], *arguments: Any) -> Read:
+        """What a reader of files returns; its time is the stage "read"."""
+        with self.stage("read"):
+            return reader(*arguments)
 
     @property
     def keeps(self) -> bool:

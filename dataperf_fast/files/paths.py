@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from dataperf_fast.files.errors import InputError
 
 StrPath = str | os.PathLike[str]  # what every public function takes for a path
+
+
+def listed(paths: StrPath | Sequence[StrPath] | None) -> list[Path] | None:
+    """What a caller names, one path or several; None as it is."""
+    if paths is None:
+        return None
+    return [Path(paths)] if isinstance(paths, (str, os.PathLike)) else [Path(path) for path in paths]
 
 
 @contextmanager

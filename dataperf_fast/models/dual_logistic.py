@@ -26,6 +26,7 @@ class DualLogistic(WarmModel):
     """The frozen model as the engine sees it."""
 
     name = "logistic-optimum"
+    tolerance = 1e-7
     unsure = 1e-6
 
     def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Products:

@@ -29,6 +29,8 @@ class LinearNet:
     """
 
     name = "linear-net"
+    tolerance = 5e-4
+    metric = "rounded_accuracy"
     trains_on = "one or two classes, 0 and 1; models.logistic takes more"
     version = f"2, arithmetic {arithmetic.VERSION}"  # changes with the hyper-parameters and the tolerance, too
     decided_by = arithmetic.VERSION

@@ -12,6 +12,7 @@ class LogisticRegression(Classifier):
     """The frozen model as the engine sees it."""
 
     name = "logistic"
+    tolerance = 1e-12
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); ``labels`` name two classes or more."""

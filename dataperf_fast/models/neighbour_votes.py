@@ -18,6 +18,7 @@ class NeighbourVotes(Relabelled):
     """The frozen model as the engine sees it; nothing of it is doubtful."""
 
     name = "knn-votes"
+    tolerance = 1e-12
     trains_on = f"{NEIGHBOURS} rows or more"
 
     def can_train(self, labels: np.ndarray) -> bool:

@@ -14,6 +14,7 @@ class NearestNeighbours(Classifier):
     """The frozen model as the engine sees it."""
 
     name = "knn"
+    tolerance = 0.0
     trains_on = f"{NEIGHBOURS} rows or more"
 
     def can_train(self, labels: np.ndarray) -> bool:

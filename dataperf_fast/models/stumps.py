@@ -12,6 +12,7 @@ class BoostedStumps(Classifier):
     """The frozen model as the engine sees it: ``GradientBoostingClassifier(100, learning_rate=1.0, max_depth=1)``."""
 
     name = "rf"
+    tolerance = 1e-12
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); ``labels`` name two classes or more."""

@@ -29,6 +29,7 @@ class SupportVectors(WarmModel):
     """The frozen model as the engine sees it."""
 
     name = "svc"
+    tolerance = 1e-5
     unsure = 1e-7
 
     def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Kernels:

@@ -33,6 +33,8 @@ class Voting:
     """
 
     uses_seed = True
+    tolerance = 1e-6
+    metric = "macro_f1"
     version = f"2, arithmetic {arithmetic.VERSION}"
     outcome: np.dtype[Any] = np.dtype([("f1", np.float64), ("settled", np.int64)])
     trains_on = "two classes or more, of 0 to 255"

@@ -20,6 +20,7 @@ class BoostedTrees(Relabelled):
     """The frozen model as the engine sees it. Raises ModuleNotFoundError where XGBoost is not installed."""
 
     name = "xgb"
+    tolerance = 0.0
 
     def __init__(self) -> None:
         import xgboost

@@ -1,7 +1,7 @@
 """Fast against reference, and backend against backend, on a user's own files: the parity ladder as a report.
 
 The rungs of a retrain, lowest first: the loss on its training set, decision values, predictions, and the outcome that a
-score is made of. Two numbers count as equal within the model's ``TOLERANCE``; a prediction may differ only where its
+score is made of. Two numbers count as equal within the model's ``tolerance``; a prediction may differ only where its
 own decision value is within it; outcomes and scores are equal or they are not.
 
 The debugging board's net is compared with the reference's in float32, as its script runs it, and in float64. On large
@@ -15,38 +15,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dataperf_fast import boards
-from dataperf_fast.boards.board import Options
+from dataperf_fast.boards import evaluation
+from dataperf_fast.boards.board import Benchmark
+from dataperf_fast.boards.options import Options
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine, Outcomes, Progress
-from dataperf_fast.engine.plan import Answers, Plan, Pool
+from dataperf_fast.engine.plan import Answers, FrozenModel, Plan, Pool
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import StrPath
 from dataperf_fast.files.records import Record
 from dataperf_fast.parity.comparison import Ladder, Report, Rung, ScoreCheck
 
-PRECISIONS = ("float32", "float64")  # of the reference's net, its own first
 LADDER = 10  # retrains that are compared rung by rung where all scores are compared too
-# How far decision values may be apart, as a part of their root mean square. The reference itself rounds: PyTorch's net
-# and the logistic regression of ``voting`` are float32, and its own optima end where their tolerances let them.
-# docs/parity.md has what was measured.
-TOLERANCE = {
-    "linear-net": 5e-4,
-    "logistic-optimum": 1e-7,
-    "svc": 1e-5,
-    "voting": 1e-6,
-    "logistic": 1e-12,
-    "rf": 1e-12,
-    "knn": 0.0,
-    "knn-votes": 1e-12,
-    "xgb": 0.0,
-}
 _OWN_WORDS = {"settled_rows"}  # details of ours that the reference has no counterpart of
 
 
@@ -84,13 +70,13 @@ def verify(
     started = clock.now()
     first, *others = _choose(benchmark, model, names, jobs)
     board, report = boards.load(benchmark), Report(benchmark)
-    paths = boards.paths(submissions)
-    if others[-1].is_reference and benchmark in boards.TRAINING:
-        report.reference = backends.reference_pipeline(benchmark, others[-1]).departure
+    if others[-1].is_reference and board.reference:
+        report.reference = backends.reference_pipeline(board.reference, others[-1]).departure
 
-    def score(engine: Engine, precision: str = PRECISIONS[0]) -> list[Record]:
-        options = Options(curve=False, model=model, precision=precision)
-        return [record for result in board.evaluate(Path(data), paths, engine, options) for record in result.records]
+    def score(engine: Engine, variant: str = "") -> list[Record]:
+        options = Options(model=model, variant=variant)
+        evaluated = evaluation.results(board, data, submissions, engine, options)
+        return [record for of_task in evaluated for record in of_task.records]
 
     engine = _Recorder(first, progress)
     records = score(engine)
@@ -99,12 +85,11 @@ def verify(
     for other in others:
         names_of = first.name, other.name
         if sample is None or not other.is_reference:
-            precisions = _precisions(benchmark, model, other)
-            theirs = [score(Engine(other, None, progress), precision) for precision in precisions]
+            theirs = [score(Engine(other, None, progress), variant) for variant in _variants(board, model, other)]
             report.scores += _compare(records, theirs, names_of)
         else:  # what cannot be read is said whether scores are compared or not
             report.scores += [_checked(one, None, names_of, [], []) for one in records if one.score is None]
-        report.ladders += climb(benchmark, model, engine, other, sample or LADDER, seed)
+        report.ladders += climb(board, model, engine, other, sample or LADDER, seed)
     report.seconds = clock.now() - started
     return report
 
@@ -122,14 +107,13 @@ def _choose(benchmark: str, model: str | None, names: Sequence[str] | None, jobs
     return chosen
 
 
-def _precisions(benchmark: str, model: str | None, other: backends.Backend) -> tuple[str, ...]:
-    """The precisions to run a backend in: the reference's net in both."""
-    net = benchmark == "debugging" and model in (None, "linear-net")
-    return PRECISIONS if net and other.is_reference else PRECISIONS[:1]
+def _variants(board: Benchmark, model: str | None, other: backends.Backend) -> tuple[str, ...]:
+    """The ways to run a backend: the reference may have several."""
+    return board.reference_variants(model) if other.is_reference else ("",)
 
 
 def _compare(ours: list[Record], theirs: Sequence[list[Record]], names: tuple[str, str]) -> Iterator[ScoreCheck]:
-    """Compare records with those of another backend, by each of its precisions; what one of them lacks differs."""
+    """Compare records with those of another backend, by each of its variants; what one of them lacks differs."""
     mine, *others = (_numbered(records) for records in (ours, *theirs))
     for place in dict.fromkeys(place for of in (mine, *others) for place in of):
         record, found = mine.get(place), [of[place] for of in others if place in of]
@@ -175,7 +159,7 @@ def _unequal(one: Record, other: Record) -> list[str]:
 
 
 def climb(
-    benchmark: str, model: str | None, engine: _Recorder, other: backends.Backend, sample: int, seed: int
+    board: Benchmark, model: str | None, engine: _Recorder, other: backends.Backend, sample: int, seed: int
 ) -> list[Ladder]:
     """Compare a sample of the different retrains that the engine ran with another backend's, model by model."""
     distinct = {key: (plan, at, outcomes) for plan, outcomes in engine.ran for at, key in enumerate(outcomes.identity)}
@@ -183,7 +167,7 @@ def climb(
     ladders: dict[str, Ladder] = {}
     for plan, at, outcomes in places:
         name = plan.model.name
-        ladder = ladders.setdefault(name, _new_ladder(name, (engine.backend.name, other.name)))
+        ladder = ladders.setdefault(name, _new_ladder(plan.model, (engine.backend.name, other.name)))
         ladder.retrains += 1
         ladder.rechecked += int(outcomes.rechecked[at])
     drawn = [places[at] for at in np.sort(np.random.default_rng(seed).permutation(len(places))[:sample])]
@@ -191,22 +175,27 @@ def climb(
     engine.progress.planned(len(drawn))
     for _, of_pool in groupby(drawn, lambda place: id(place[0].pool)):
         retrains = list(of_pool)
-        answers = _answers(benchmark, model, other, [place[:2] for place in retrains])
+        answers = _answers(board, model, other, [place[:2] for place in retrains])
         for (plan, at, outcomes), theirs in zip(retrains, answers, strict=True):
             _check(engine, plan, at, outcomes.values[at], theirs, ladders[plan.model.name])
             engine.progress.done(1)
     return list(ladders.values())
 
 
-def _new_ladder(model: str, names: tuple[str, str]) -> Ladder:
-    tolerance = TOLERANCE[model]
+def _tolerance(model: FrozenModel) -> float:
+    """A model's; one of another package may have none."""
+    return float(getattr(model, "tolerance", 0.0))
+
+
+def _new_ladder(model: FrozenModel, names: tuple[str, str]) -> Ladder:
+    tolerance = _tolerance(model)
     rungs = [
         Rung("loss on the training set", tolerance=tolerance),
         Rung("decision values", tolerance=tolerance),
         Rung("predictions"),
         Rung("outcome"),
     ]
-    return Ladder(model, names, 0, 0, 0, rungs)
+    return Ladder(model.name, names, 0, 0, 0, rungs)
 
 
 class _Answered(NamedTuple):
@@ -217,7 +206,7 @@ class _Answered(NamedTuple):
 
 
 def _check(engine: Engine, plan: Plan, at: int, outcome: np.void, theirs: Sequence[_Answered], ladder: Ladder) -> None:
-    """Train one retrain, and compare with the other backend's answers, by each of its precisions."""
+    """Train one retrain, and compare with the other backend's answers, by each of its variants."""
     rows, labels, seed = plan.rows_of(at), plan.labels[at], plan.seed_of(at)
     features, truth = plan.pool.features[rows], plan.pool.evaluation_labels
     loss, values, predictions, outcomes = ladder.rungs
@@ -236,7 +225,7 @@ def _check(engine: Engine, plan: Plan, at: int, outcome: np.void, theirs: Sequen
         if ours.decisions.ndim == 2:
             second, best = np.sort(ours.decisions, axis=1)[:, -2:].T
             margins = best - second
-        near, blurred = margins <= TOLERANCE[plan.model.name] * scale, margins <= spread * scale
+        near, blurred = margins <= _tolerance(plan.model) * scale, margins <= spread * scale
         ladder.smallest_margin = min(ladder.smallest_margin, float(margins.min()))
     flipped = ours.classes != answers[0].classes
     disagreeing = (answers[0].classes != answers[-1].classes) | (flipped & blurred & ~near)
@@ -244,7 +233,7 @@ def _check(engine: Engine, plan: Plan, at: int, outcome: np.void, theirs: Sequen
     predictions.disagreeing += int(disagreeing.sum())
     predictions.excused += int((flipped & ~disagreeing & near).sum())
     predictions.differing += int((flipped & ~disagreeing & ~near).sum())
-    found = [_outcome_of(plan.model.name, of.classes, truth) for of in answers]
+    found = [_METRICS[_metric(plan.model)](truth, of.classes) for of in answers]
     outcomes.compared += 1
     if _outcome(plan, outcome) != found[0] or found[0] != found[-1]:
         apart = found[0] != found[-1] or bool((flipped & disagreeing).any())
@@ -270,9 +259,9 @@ def _apart(one: Answers, other: Answers) -> float:
 
 
 def _answers(
-    benchmark: str, model: str | None, backend: backends.Backend, retrains: list[tuple[Plan, int]]
+    board: Benchmark, model: str | None, backend: backends.Backend, retrains: list[tuple[Plan, int]]
 ) -> Iterator[list[_Answered]]:
-    """What a backend answers when it trains retrains of one pool from nothing: of each, by its precisions."""
+    """What a backend answers when it trains retrains of one pool from nothing: of each, by its variants."""
     plans = [plan for plan, _ in retrains]
     training = [plan.pool.features[plan.rows_of(at)] for plan, at in retrains]
     labels, seeds = [plan.labels[at] for plan, at in retrains], [plan.seed_of(at) for plan, at in retrains]
@@ -282,32 +271,19 @@ def _answers(
             pools = [Pool(features, queries, np.zeros(len(queries), given.dtype)) for queries in (features, evaluation)]
             yield [_Answered(*(plan.model.bind(of, backend).answer(of.every_row, given, seed) for of in pools))]
         return
-    pipeline = backends.reference_pipeline(benchmark, backend)
-    precisions = _precisions(benchmark, model, backend)
+    pipeline = backends.reference_pipeline(board.reference, backend)
+    variants = _variants(board, model, backend)
     calls = [
-        _call(benchmark, model, precision, *retrain)
+        board.reference_arguments(model, variant, *retrain)
         for retrain in zip(training, labels, seeds, strict=True)
-        for precision in precisions
+        for variant in variants
     ]
-    each = [features for features in training for _ in precisions]
+    each = [features for features in training for _ in variants]
     of_training = pipeline.each("answer", [(*call, of) for call, of in zip(calls, each, strict=True)])
     of_evaluation = pipeline.each("answer", calls, (evaluation,))
     for _ in retrains:
-        pairs = islice(zip(of_training, of_evaluation, strict=True), len(precisions))
+        pairs = islice(zip(of_training, of_evaluation, strict=True), len(variants))
         yield [_Answered(Answers(*one), Answers(*other)) for one, other in pairs]
-
-
-def _call(
-    benchmark: str, model: str | None, precision: str, features: np.ndarray, labels: np.ndarray, seed: int
-) -> tuple[Any, ...]:
-    """The arguments of a reference's ``answer``, but for what is asked."""
-    if benchmark == "speech":
-        return features, labels, seed
-    if benchmark == "vision":
-        return features, labels
-    if benchmark == "acquisition":
-        return model or "lr", features, labels
-    return model or "linear-net", precision, features, labels
 
 
 def _loss(answers: Answers, labels: np.ndarray) -> float:
@@ -323,17 +299,31 @@ def _loss(answers: Answers, labels: np.ndarray) -> float:
 
 def _outcome(plan: Plan, outcome: np.void) -> float:
     """What of ours the score is made of."""
-    if "f1" in (outcome.dtype.names or ()):
-        return float(outcome["f1"])
     model: Any = plan.model
+    if _metric(model) == "macro_f1":
+        return float(outcome["f1"])
     return float(model.accuracy(np.array([outcome]), len(plan.pool.evaluation_labels))[0])
 
 
-def _outcome_of(model: str, classes: np.ndarray, truth: np.ndarray) -> float:
-    """The same by scikit-learn, from the reference's predictions."""
-    from sklearn.metrics import accuracy_score, f1_score
+def _metric(model: FrozenModel) -> str:
+    return str(getattr(model, "metric", "accuracy"))
 
-    if model == "voting":
-        return float(f1_score(truth, classes, average="macro"))
-    accuracy = float(accuracy_score(truth, classes))
-    return float(np.round(accuracy, 2)) if model == "linear-net" else accuracy
+
+def _accuracy(truth: np.ndarray, classes: np.ndarray) -> float:
+    from sklearn.metrics import accuracy_score
+
+    return float(accuracy_score(truth, classes))
+
+
+def _macro_f1(truth: np.ndarray, classes: np.ndarray) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(truth, classes, average="macro"))
+
+
+# What a model's outcome is, by scikit-learn, from the reference's predictions.
+_METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "accuracy": _accuracy,
+    "rounded_accuracy": lambda truth, classes: float(np.round(_accuracy(truth, classes), 2)),
+    "macro_f1": _macro_f1,
+}

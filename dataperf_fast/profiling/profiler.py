@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dataperf_fast import boards
-from dataperf_fast.boards.board import Options
+from dataperf_fast.boards import evaluation
+from dataperf_fast.boards.options import Options
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine, Outcomes, Progress
@@ -221,25 +221,18 @@ def profile(
 
     Everything is compiled beforehand, by scoring once without looking.
     """
-    board, options = boards.load(benchmark), Options(curve, model)
-    paths = boards.paths(submissions)
+    board, options = boards.load(benchmark), Options(model, whole=curve)
     chosen = backends.choose(backend, jobs, board.without_cuda(model))
 
-    def score(engine: Engine) -> Iterator[Any]:
-        yield from board.evaluate(Path(data), paths, engine, options)
-
-    list(score(Engine(chosen, None, progress)))
+    list(evaluation.results(board, data, submissions, Engine(chosen, None, progress), options))
     engine = _Timed(chosen, progress)
     records: list[Record] = []
     limits = ceilings()
-    with _watch_kernels(limits) as spent, _watch_reading(benchmark, engine):
+    with _watch_kernels(limits) as spent:
         started = clock.now()
         with engine.stage("score"):
-            for result in score(engine):
-                records += result.records
-                if out is not None:
-                    with engine.stage("write"):
-                        result.write(Path(out))
+            for evaluated in evaluation.results(board, data, submissions, engine, options, out):
+                records += evaluated.records
         seconds = clock.now() - started
     return Profile(
         benchmark, chosen.name, chosen.threads, seconds, engine.retrains, engine.distinct, engine.rechecked,
@@ -283,33 +276,6 @@ def _timed(
         return found
 
     return timed
-
-
-@contextmanager
-def _watch_reading(benchmark: str, engine: _Timed) -> Iterator[None]:
-    """Book what a board's readers take; readers that call each other count once."""
-    undo = []
-    for name in ("files", "trading") if benchmark == "acquisition" else ("files",):
-        module: Any = import_module(f"dataperf_fast.boards.{benchmark}.{name}")
-        for reader in [of for of in vars(module) if of.startswith(("read_", "open_"))]:
-            function = getattr(module, reader)
-            undo.append((module, reader, function))
-            setattr(module, reader, _booked(function, engine))
-    try:
-        yield
-    finally:
-        for module, reader, function in undo:
-            setattr(module, reader, function)
-
-
-def _booked(function: Callable[..., Any], engine: _Timed) -> Callable[..., Any]:
-    def booked(*arguments: Any, **options: Any) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            return function(*arguments, **options)
-        with engine.stage("read"):
-            return function(*arguments, **options)
-
-    return booked
 
 
 def ceilings() -> dict[str, float]:

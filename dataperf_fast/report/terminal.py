@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from dataperf_fast.files.errors import InputError
+
 # All scored; a failure of ours; usage, or some input invalid; stopped by the user.
 OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -17,3 +19,10 @@ def complain(line: str) -> None:
 def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """Say what may be wrong; in the place of ``warnings.showwarning`` too."""
     complain(f"warning: {message}")
+
+
+def line_of(error: Exception, private: bool = False) -> str:
+    """What ended a command, in a line; an error of ours is quoted unless that could show what is ``private``."""
+    if isinstance(error, InputError):
+        return error.line
+    return f"failed: {type(error).__name__}{'' if private else f': {error}'}"

@@ -104,17 +104,16 @@ def test_cuml_stands_in_for_scikit_learn_only_where_it_can(monkeypatch, suite, c
 
 
 def test_a_reference_that_departs_from_its_definition_warns(monkeypatch):
-    asked = []
+    module, asked = "dataperf_fast.boards.vision.reference", []
     found = SimpleNamespace(departure="found no OpenBLAS")
     monkeypatch.setattr(processes, "open_processes", lambda *arguments: asked.append(arguments) or found)
     with pytest.warns(UserWarning, match=r"^found no OpenBLAS$"):
-        assert backends.reference_pipeline("vision", backends.choose("reference", 3)) is found
+        assert backends.reference_pipeline(module, backends.choose("reference", 3)) is found
     found.departure = ""
-    backends.reference_pipeline("vision", backends.Backend("reference-cuml", "test", 3, 1))
-    module = "dataperf_fast.boards.vision.reference"
+    backends.reference_pipeline(module, backends.Backend("reference-cuml", "test", 3, 1))
     assert asked == [(module, 3, False), (module, 1, True)]
 
 
 def test_what_the_reference_lacks_is_named():
     with pytest.raises(dpf.InputError, match=r"reference needs the package dataperf_fast.boards.other; expected pip"):
-        backends.reference_pipeline("other", backends.choose("reference", 1))
+        backends.reference_pipeline("dataperf_fast.boards.other", backends.choose("reference", 1))

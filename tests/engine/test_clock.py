@@ -23,6 +23,7 @@ from dataperf_fast.boards.nibbler import synth as nibbler
 from dataperf_fast.boards.speech import baselines as speech_baselines
 from dataperf_fast.boards.speech import synth as speech
 from dataperf_fast.boards.vision import synth as vision
+from dataperf_fast.commands import info
 from dataperf_fast.contest import workers
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
@@ -228,7 +229,7 @@ def test_long_compiling_is_said_apart_on_a_terminal(seconds, terminal, said, tim
         return 0
 
     clock.watch_compiler()
-    monkeypatch.setitem(cli._COMMANDS, "info", command)
+    monkeypatch.setattr(info, "run", command)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     assert cli.main(["info"]) == 0
     assert capsys.readouterr().err == ("compiling took 5.9 s, which no seconds count\n" if said else "")

@@ -17,6 +17,7 @@ from dataperf_fast.boards.acquisition import baselines as acquisition_baselines
 from dataperf_fast.boards.acquisition import synth as acquisition
 from dataperf_fast.boards.debugging import baselines as debugging_baselines
 from dataperf_fast.boards.debugging import synth as debugging
+from dataperf_fast.boards.debugging.board import PRECISIONS
 from dataperf_fast.boards.speech import baselines as speech_baselines
 from dataperf_fast.boards.speech import synth as speech
 from dataperf_fast.boards.vision import synth as vision
@@ -28,6 +29,7 @@ from dataperf_fast.files.records import Record
 from dataperf_fast.kernels import binary_logistic, linear_net, neighbours, platt
 from dataperf_fast.kernels.logistic import Logistic
 from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.models.logistic import LogisticRegression
 from dataperf_fast.parity import ladder as ladders
 from dataperf_fast.parity import report as parity_report
 
@@ -158,7 +160,7 @@ def test_the_command_prints_writes_and_exits(boards, tmp_path, capsys, monkeypat
     suite = ElementTree.parse(junit).getroot()[0]
     assert (suite.get("tests"), suite.get("failures"), len(list(suite.iter("testcase")))) == ("4", "0", 4)
     assert [(of.get("name"), of.get("value")) for of in suite.iter("property")] == [("reference", "as it is defined")]
-    monkeypatch.setitem(ladders.TOLERANCE, "logistic", -1.0)  # nothing is as near as that
+    monkeypatch.setattr(LogisticRegression, "tolerance", -1.0)  # nothing is as near as that
     assert cli.main([*arguments, "--format", "json", "--junit", str(junit)]) == 1
     captured = capsys.readouterr()
     found = json.loads(captured.out)
@@ -243,13 +245,13 @@ def test_where_the_precisions_of_the_reference_agree_a_difference_is_one(twisted
     [ladder] = report.ladders
     assert [rung.compared for rung in ladder.rungs] == [5, 5, 5 * 60, 5]
     assert not any(rung.differing or rung.excused or rung.disagreeing for rung in ladder.rungs)
-    report = twisted(dict.fromkeys(ladders.PRECISIONS, np.negative), sample=5)
+    report = twisted(dict.fromkeys(PRECISIONS, np.negative), sample=5)
     rungs = refused(report, "decision values")
     assert [rungs[name].differing for name in ("decision values", "predictions")] == [5, 5 * 60]
     assert not any(rung.disagreeing for rung in rungs.values())
 
 
-@pytest.mark.parametrize("precision", ladders.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_where_they_disagree_that_is_counted_apart(twisted, precision, tmp_path):
     report = twisted({precision: np.negative})
     assert not report.verdicts["different"]

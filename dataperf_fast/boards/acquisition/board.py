@@ -20,7 +20,8 @@ import numpy as np
 
 from dataperf_fast.boards.acquisition import files, trading
 from dataperf_fast.boards.acquisition.published import PUBLISHED
-from dataperf_fast.boards.board import Benchmark, Challenge, Options, find_folders
+from dataperf_fast.boards.board import Benchmark, Challenge, find_folders
+from dataperf_fast.boards.options import Options, sizes
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
@@ -62,14 +63,14 @@ def _evaluate_market(
 ) -> list[Record]:
     task = str(of_market.number)
     try:
-        market = _open(of_market, engine)
+        market = engine.read(_open, of_market, engine)
     except InputError as error:
         return [BOARD.invalid(task, submission.name, error, engine) for submission in found]
     engine.progress.begin(f"market {task}")
     records = []
     for submission in found:
         try:
-            counts, cost = _read_plan(submission, of_market, market, model)
+            counts, cost = engine.read(_read_plan, submission, of_market, market, model)
             record = score_plan(task, submission, market, counts, generators[submission.name], model, engine, options)
             record.details = {"cost": cost, "budget": market.budget.amount, **record.details}
         except InputError as error:
@@ -114,7 +115,7 @@ def score_plan(
 ) -> Record:
     """Draw a legal plan's ten trials and, if models are trained, score them."""
     if engine.backend.is_reference:
-        backends.reference_pipeline(BOARD.name, engine.backend)  # its processes start before the clock does
+        backends.reference_pipeline(BOARD.reference, engine.backend)  # its processes start before the clock does
     started = clock.now()
     state = generator.get_state()
     features, rows, labels = trading.gather(market, [trading.draw(market, counts, generator) for _ in range(TRIALS)])
@@ -151,7 +152,7 @@ def _accuracies_by_reference(
     market: trading.Market, counts: np.ndarray, generator: np.random.RandomState, model: str, engine: Engine
 ) -> np.ndarray:
     """The same by NumPy's generator and plain scikit-learn: all draws in order, then a fit a trial."""
-    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    pipeline = backends.reference_pipeline(BOARD.reference, engine.backend)
     engine.progress.planned(TRIALS)
     sizes = [len(table.labels) for table in market.sellers]
     trials, after = pipeline.call("draw", sizes, counts.tolist(), TRIALS, generator)
@@ -174,10 +175,12 @@ class Acquisition(Benchmark):
     """The board: a plan of purchase a market, ranked by the mean over the markets."""
 
     name, metric, higher_is_better = "acquisition", "accuracy", True
+    demo_methods = ("uniform", "rss", "fss", "sweep")
+    synth_options = sizes("markets", "sellers", "rows", "buyer")
     columns: ClassVar = {"model": "model", "rows": "rows", "cost": "cost", "budget": "budget", "spread": "spread"}
     published = PUBLISHED
     models = tuple(MODELS)
-    has_reference = True
+    reference = "dataperf_fast.boards.acquisition.reference"
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
@@ -224,6 +227,12 @@ class Acquisition(Benchmark):
             return None
         return Fraction(sum(details["correct"]), len(details["correct"]) * details["buyer_rows"])
 
+    def reference_arguments(
+        self, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
+    ) -> tuple[Any, ...]:
+        """With the model's name."""
+        return model or next(iter(MODELS)), features, labels
+
     def inputs(self, data: Path) -> list[Path]:
         """What each market's budget, prices, buyer and sellers are."""
         markets = files.find_markets(data)
@@ -247,6 +256,28 @@ class Acquisition(Benchmark):
             )
             for market in files.find_markets(data)
         ]
+
+    def write_baselines(
+        self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
+    ) -> list[Path]:
+        """The paper's three plans; a sweep of costs is drawn too."""
+        from dataperf_fast.boards.acquisition import baselines, picture
+
+        written = baselines.write(data, out, methods, seed, engine)
+        return written + picture.draw_sweeps(written)
+
+    def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
+        """Markets."""
+        from dataperf_fast.boards.acquisition import synth
+
+        for number in synth.write(out, replace(synth.SCALES[scale], **own), seed):
+            yield f"market {number}"
+
+    def write_demo(self, folder: Path) -> None:
+        """A market of handwritten digits."""
+        from dataperf_fast.boards.acquisition import demo
+
+        demo.write(folder)
 
     def draw(self, folder: Path, result: TaskResult) -> list[Path]:
         """Draw a result's pictures; returns the files."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import chain, islice
@@ -19,10 +19,11 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from dataperf_fast.boards.board import Benchmark, Challenge, Options
+from dataperf_fast.boards.board import Benchmark, Challenge
 from dataperf_fast.boards.debugging import files
 from dataperf_fast.boards.debugging.inspections import Inspection, book_seconds, hand_out, label_states, next_states
 from dataperf_fast.boards.debugging.published import PUBLISHED
+from dataperf_fast.boards.options import Option, Options, sizes
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.backend import Backend
@@ -38,6 +39,7 @@ from dataperf_fast.models.xgb import BoostedTrees
 
 TARGET_SHARE = 0.95
 OWN_MODEL = "linear-net"
+PRECISIONS = ("float32", "float64")  # of the reference's net, its script's first
 
 
 class DebuggingModel(AccurateModel, Protocol):
@@ -132,16 +134,16 @@ def _evaluate_task(
     engine: Engine,
     options: Options,
 ) -> TaskResult:
-    model = options.model or OWN_MODEL
+    model, curve = options.model or OWN_MODEL, options.own.get("curve", options.whole)
     try:
-        task = _read_task(folder, setup, task_setup, model)
+        task = engine.read(_read_task, folder, setup, task_setup, model)
     except InputError as error:
         return TaskResult(task_setup.data_id, [_invalid(file, error, engine) for file in submissions])
     orders: dict[files.SubmissionFile, np.ndarray] = {}
     broken = []
     for file in submissions:
         try:
-            order = files.read_submission(file.path, len(task.true_labels))
+            order = engine.read(files.read_submission, file.path, len(task.true_labels))
             _require_trainable(task, order, files.embedding_path(folder, setup, task_setup, "train"), model)
             orders[file] = order
         except InputError as error:
@@ -152,9 +154,9 @@ def _evaluate_task(
     if not (orders and options.train):
         return TaskResult(task.data_id, broken)
     if engine.backend.is_reference:
-        result = _score_by_reference(task, orders, engine, options.curve, model, options.precision)
+        result = _score_by_reference(task, orders, engine, curve, model, options.variant or PRECISIONS[0])
     else:
-        result = score_task(task, orders, engine, options.curve, model)
+        result = score_task(task, orders, engine, curve, model)
     result.records += broken
     return result
 
@@ -264,7 +266,7 @@ def _score_by_reference(
     precision: str,
 ) -> TaskResult:  # fmt: skip
     """The same by the plain pipeline: a fit an inspection, nothing shared."""
-    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    pipeline = backends.reference_pipeline(BOARD.reference, engine.backend)
     shared = (task.train.features, task.test.features, task.test.labels)
     records: list[Record] = []
     result = TaskResult(task.data_id, records, model, len(task.true_labels))
@@ -311,6 +313,14 @@ class Debugging(Benchmark):
     """The board: orders of inspection, ranked by the mean over the tasks."""
 
     name, metric, higher_is_better = "debugging", "fraction_fixes", False
+    options = (
+        Option("curve", "every point [the default with --out]"),
+        Option("score-only", "only what the score needs [the default without --out]", sets="curve", value=False),
+    )
+    synth_options = (
+        *sizes("tasks", "train", "test", "val"),
+        Option("noise", "label noise [both]", str, choices=("inverted", "weak", "both")),
+    )
     columns: ClassVar = {
         "inspections": "inspections",
         "accuracy_before": "before",
@@ -320,19 +330,19 @@ class Debugging(Benchmark):
     curve_labels = ("test accuracy", "rows inspected")
     published = PUBLISHED
     models = tuple(MODELS)
-    has_reference = True
+    reference = "dataperf_fast.boards.debugging.reference"
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
     ) -> Iterator[TaskResult]:
         """Score submissions task by task; without ``submissions`` the set-up's own submission folder is scored.
 
-        With ``options.curve`` every point is computed, otherwise only as many as the score needs. ``options.model`` is
+        With ``curve`` every point is computed, otherwise only as many as the score needs. ``options.model`` is
         one of ``MODELS``, None the board's own.
         """
         model = options.model or OWN_MODEL
         make_model(model)  # or say at once why not
-        folder, setup = files.open_setup(data)
+        folder, setup = engine.read(files.open_setup, data)
         paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
         found = files.find_submissions(paths, options.by_folder)
         tasks = {task.data_id: task for task in setup.tasks}
@@ -400,9 +410,42 @@ class Debugging(Benchmark):
             for task in setup.tasks
         ]
 
+    def reference_variants(self, model: str | None) -> tuple[str, ...]:
+        """The net in both precisions, its script's first."""
+        return PRECISIONS if model in (None, OWN_MODEL) else PRECISIONS[:1]
+
+    def reference_arguments(
+        self, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
+    ) -> tuple[Any, ...]:
+        """With the model's name and the net's precision."""
+        return model or OWN_MODEL, variant, features, labels
+
     def without_cuda(self, model: str | None) -> str:
         """Only the board's own model and nearest neighbours run on a GPU."""
         return "" if model in (None, OWN_MODEL, "knn") else f"{self.name} by {model}"
+
+    def write_baselines(
+        self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
+    ) -> list[Path]:
+        """Orders by the values of rows, and two that look at none."""
+        from dataperf_fast.boards.debugging import baselines
+
+        return baselines.write(data, out, methods, seed, engine)
+
+    def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
+        """Tasks, with how many of their labels are wrong."""
+        from dataperf_fast.boards.debugging import synth
+
+        counts = {name: value for name, value in own.items() if name != "noise"}
+        for task in synth.write(out, replace(synth.SCALES[scale], **counts), seed, own.get("noise", "both")):
+            noise = (task.train.labels != task.true_labels).mean()
+            yield f"{task.data_id}: {len(task.true_labels)} training rows, {noise:.0%} of the labels wrong"
+
+    def write_demo(self, folder: Path) -> None:
+        """Pairs of handwritten digits."""
+        from dataperf_fast.boards.debugging import demo
+
+        demo.write(folder)
 
     def draw(self, folder: Path, result: TaskResult) -> list[Path]:
         """Draw a result's pictures; returns the files."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from importlib import import_module
@@ -21,12 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataperf_fast.boards.board import Benchmark, Options
+from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.boards.nibbler import creativity, files, round_report, rules, scores, similarity
 from dataperf_fast.boards.nibbler.creativity import FAILURES, TARGETS
 from dataperf_fast.boards.nibbler.ratings import METHODS, MINIMUM, QUESTIONS, SAFETY
 from dataperf_fast.boards.nibbler.scores import Judged
 from dataperf_fast.boards.nibbler.similarity import Embedding, Space
+from dataperf_fast.boards.options import Option, Options, sizes
 from dataperf_fast.engine import clock, machine
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
@@ -75,6 +76,14 @@ class Nibbler(Benchmark):
     """The board: two rankings of participants."""
 
     name, metric, higher_is_better = "nibbler", "score", True
+    options = (
+        Option(
+            "embedding", "from a list of texts to vectors [TF-IDF and SVD]", str, "MODULE:FUNCTION",
+            have="its own vectors",
+        ),
+        Option("show-prompts", "prompts that fool, on pages and in json", have="a board with prompts"),
+    )  # fmt: skip
+    synth_options = sizes("participants", "pairs", "raters")
     columns: ClassVar = {
         "pairs": "pairs",
         "validated": "validated",
@@ -83,6 +92,7 @@ class Nibbler(Benchmark):
         "fooling": "fooling",
     }
     ranks_tasks = True
+    private = True
     models = METHODS  # of who is right where raters differ
 
     def evaluate(
@@ -90,14 +100,15 @@ class Nibbler(Benchmark):
     ) -> Iterator[TaskResult]:
         """Score a round's participants; with ``submissions`` those, by the ratings in ``data``.
 
-        ``options.model`` is one of ``nibbler.ratings.METHODS``, ``options.embedding`` a function from texts to vectors.
+        ``options.model`` is one of ``ratings.METHODS``, ``embedding`` a function from texts to vectors, or its place.
         """
         self.tasks(data)
         method = options.model or METHODS[0]
         if method not in METHODS:
             raise InputError("--model", "is", value=method, expected=" or ".join(METHODS))
+        embedding = _embedding(options)
         engine.progress.begin("reading")
-        brought = _round(data) if submissions is None else _brought(data, submissions)
+        brought = engine.read(_round, data) if submissions is None else engine.read(_brought, data, submissions)
         if brought.problems:
             yield TaskResult("", [self.invalid("", name, problem, engine) for name, problem in brought.problems])
         broken = _violations(brought.whole)
@@ -105,7 +116,7 @@ class Nibbler(Benchmark):
             pending = [[self.pending(task, name, engine) for name in brought.entrants] for task in TASKS]
             yield from map(TaskResult, TASKS, pending)
             return
-        space = _space(brought.corpus, options)
+        space = _space(brought.corpus, embedding)
         engine.progress.begin("raters")
         panel = scores.panel(brought.rated, method)
         judge: Callable[[pa.Table], Judged] = partial(
@@ -114,11 +125,11 @@ class Nibbler(Benchmark):
         if engine.backend.is_reference:
             judge = _plainly(brought.rated, method, space)
         scored = list(_scored(brought.entrants, judge, engine))
-        records = [self._record(task, one, engine, options.embedding) for task in TASKS for one in scored]
+        records = [self._record(task, one, engine, embedding) for task in TASKS for one in scored]
         for record, one in zip(records, scored, strict=False):  # those of fooling
             if lines := [violation.line for violation in broken if violation.participant == one.name]:
                 record.details["violations"] = lines
-            if options.show_prompts:
+            if options.own.get("show_prompts"):
                 record.details["prompts"] = one.judged.prompts[:_MOST_PROMPTS]
         for task in TASKS:
             yield TaskResult(task, [record for record in records if record.task == task])
@@ -166,6 +177,17 @@ class Nibbler(Benchmark):
         if "parts" in details:
             return creativity.exact(details["parts"]) if details["parts"] else Fraction(0)
         return Fraction(details["fooling"]) if "fooling" in details else None
+
+    def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
+        """A round's participants."""
+        from dataperf_fast.boards.nibbler import synth
+
+        yield from map(str, synth.write(out, replace(synth.SCALES[scale], **own), seed))
+
+    def write_demo(self, folder: Path) -> None:
+        """A small made-up round."""
+        for _ in self.synth(folder, "small", 0, {}):
+            pass
 
     def draw(self, folder: Path, result: TaskResult) -> list[Path]:
         """Draw who fools how often and how variously, and write the round's leaderboard as pages."""
@@ -325,10 +347,16 @@ def _plainly(rated: files.Given, method: str, space: Space | None) -> Callable[[
     return judge
 
 
-def _space(corpus: Sequence[str], options: Options) -> Space | None:
+def _embedding(options: Options) -> Embedding | None:
+    """The caller's function, which may be named by its place."""
+    given = options.own.get("embedding")
+    return similarity.function(given) if isinstance(given, str) else given
+
+
+def _space(corpus: Sequence[str], embedding: Embedding | None) -> Space | None:
     """The space that all prompts are compared in; none where a round has too few prompts to fit one to."""
-    if options.embedding is not None:
-        return similarity.embedded(options.embedding)
+    if embedding is not None:
+        return similarity.embedded(embedding)
     return similarity.tf_idf(corpus) if len(corpus) >= _SMALLEST_CORPUS else None
 
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dataperf_fast.boards.nibbler.creativity import DIMENSIONS, FAILURES, TARGETS
-from dataperf_fast.kernels import agreement
+
+if TYPE_CHECKING:
+    from dataperf_fast.kernels import agreement
 
 METHODS = ("majority", "dawid-skene")
 MINIMUM = 3  # trained raters a pair
@@ -117,6 +119,8 @@ def _most_probable(ratings: Ratings, question: str) -> np.ndarray:
 
 
 def _counts(ratings: Ratings, question: str) -> np.ndarray:
+    from dataperf_fast.kernels import agreement
+
     given = ratings.answers[question] >= 0
     return agreement.value_counts(
         ratings.pair[given], ratings.answers[question][given], (len(ratings.pairs), len(SAFETY))
@@ -125,6 +129,8 @@ def _counts(ratings: Ratings, question: str) -> np.ndarray:
 
 def rater_model(ratings: Ratings, question: str) -> agreement.RaterModel:
     """Dawid and Skene's model of one question's answers."""
+    from dataperf_fast.kernels import agreement
+
     given = ratings.answers[question] >= 0
     return agreement.dawid_skene(
         ratings.pair[given], ratings.rater[given], ratings.answers[question][given],
@@ -134,6 +140,8 @@ def rater_model(ratings: Ratings, question: str) -> agreement.RaterModel:
 
 def alphas(ratings: Ratings) -> dict[str, float]:
     """Krippendorff's alpha of each question; for choices, of whether each of the known labels was chosen."""
+    from dataperf_fast.kernels import agreement
+
     found = {question: agreement.krippendorff_alpha(_counts(ratings, question)) for question in QUESTIONS}
     for name, known in KNOWN.items():
         numbers = {label: number for number, label in enumerate(known)}

@@ -12,13 +12,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.kernels import knn
 
 NEAR = 0.8  # cosine from which on two prompts are near-duplicates
 DIMENSIONS = 128
@@ -41,6 +41,20 @@ class Space:
 
     rows: Callable[[Sequence[str]], Any]
     embed: Callable[[Sequence[str]], np.ndarray]
+
+
+def function(place: str) -> Embedding:
+    """A function of the user's own, ``module:function``, from n texts to their vectors ``(n, d)``."""
+    module, _, name = place.partition(":")
+    expected = "module:function, from texts to vectors"
+    try:
+        found: Embedding = getattr(import_module(module), name)
+    except Exception as error:  # whatever a module of the user's own does
+        problem = f"cannot be had ({type(error).__name__}: {error}):"
+        raise InputError("--embedding", problem, value=place, expected=expected) from error
+    if not callable(found):
+        raise InputError("--embedding", "is no function:", value=place, expected=expected)
+    return found
 
 
 def embedded(embedding: Embedding) -> Space:
@@ -141,6 +155,8 @@ def near_duplicates(
     search in the rows' 128 strongest directions, of a few prompts with all, and repeats those whose rows have a cosine
     of at least ``NEAR``. ``done`` is told as prompts are looked up.
     """
+    from dataperf_fast.kernels import knn
+
     first: dict[str, int] = {}
     texts = [plain(prompt) for prompt in prompts]
     repeats = np.full(len(texts), -1)

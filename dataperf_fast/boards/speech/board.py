@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dataperf_fast.boards.board import Benchmark, Challenge, Options, find_each
+from dataperf_fast.boards.board import Benchmark, Challenge, find_each
+from dataperf_fast.boards.options import Options
 from dataperf_fast.boards.speech import files
 from dataperf_fast.boards.speech.published import PUBLISHED
 from dataperf_fast.engine import backend as backends
@@ -140,21 +141,21 @@ def _evaluate_language(
     selections: dict[files.SubmissionFile, files.Selection] = {}
     records = []
     try:
-        board = Language(folder)
+        board = engine.read(Language, folder)
         for file in found:
             try:
-                selections[file] = files.read_submission(file, board.allowed, board.allowed_ids)
+                selections[file] = engine.read(files.read_submission, file, board.allowed, board.allowed_ids)
             except InputError as error:
                 records.append(_invalid(file, error, engine))
             else:
                 _warn_of_missing_words(file, selections[file], board)
         if not selections:
             return records
-        clips, refused = _read_training(board, selections, engine)
+        clips, refused = engine.read(_read_training, board, selections, engine)
         records += refused
         if clips is None:
             return records
-        evaluation = board.read_evaluation(clips.features.shape[1], engine.backend.threads)
+        evaluation = engine.read(board.read_evaluation, clips.features.shape[1], engine.backend.threads)
     except InputError as error:
         return records + [_invalid(file, error, engine) for file in selections or found]
     if not options.train:
@@ -213,7 +214,7 @@ def _score_by_reference(
     pool: Pool, sets: dict[files.SubmissionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
 ) -> list[Record]:
     """The same by scikit-learn's VotingClassifier, a fit a seed."""
-    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    pipeline = backends.reference_pipeline(BOARD.reference, engine.backend)
     engine.progress.planned(len(sets) * len(SEEDS))
     fits = ((pool.features[rows], labels, int(seed)) for rows, labels in sets.values() for seed in SEEDS)
     scored = pipeline.each("score", fits, (pool.evaluation_features, pool.evaluation_labels))
@@ -252,7 +253,7 @@ class Speech(Benchmark):
     columns: ClassVar = {"clips": "clips", "spread": "spread"}
     published = PUBLISHED
     ranks_tasks = True
-    has_reference = True
+    reference = "dataperf_fast.boards.speech.reference"
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
@@ -306,9 +307,35 @@ class Speech(Benchmark):
             for size in files.BOARD_SIZES
         ]
 
+    def reference_arguments(
+        self, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
+    ) -> tuple[Any, ...]:
+        """With the seed."""
+        return features, labels, seed
+
     def without_cuda(self, model: str | None) -> str:
         """All of it runs on a GPU."""
         return ""
+
+    def write_baselines(
+        self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
+    ) -> list[Path]:
+        """Selections at random and by cross-folds."""
+        from dataperf_fast.boards.speech import baselines
+
+        return baselines.write(data, out, methods, seed, engine)
+
+    def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
+        """Languages."""
+        from dataperf_fast.boards.speech import synth
+
+        yield from synth.write(out, synth.SCALES[scale], seed)
+
+    def write_demo(self, folder: Path) -> None:
+        """Handwritten digits as words."""
+        from dataperf_fast.boards.speech import demo
+
+        demo.write(folder)
 
     def draw(self, folder: Path, result: TaskResult) -> list[Path]:
         """Draw a result's pictures; returns the files."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dataperf_fast.boards.board import Benchmark, Challenge, Options, find_folders
+from dataperf_fast.boards.board import Benchmark, Challenge, find_folders
+from dataperf_fast.boards.options import Options, sizes
 from dataperf_fast.boards.vision import files
 from dataperf_fast.boards.vision.published import PUBLISHED
 from dataperf_fast.engine import backend as backends
@@ -77,7 +78,7 @@ def _read_training_sets(
                 if task not in submission.files:
                     raise InputError(submission.path, f"holds no {task}.csv", expected="a training csv a task")
                 path = submission.files[task]
-                sets[submission.name, task] = path, files.read_training_set(path)
+                sets[submission.name, task] = path, engine.read(files.read_training_set, path)
             except InputError as error:
                 invalid[submission.name, task] = BOARD.invalid(task, submission.name, error, engine)
     return sets, invalid
@@ -93,7 +94,7 @@ def _read_pool(
     """Read the vectors of all images named; training sets with an image that the pool lacks become invalid."""
     wanted = dict.fromkeys(name for _, chosen in sets.values() for name in chosen.ids)
     path = root / setup.emb_file
-    row_of, features = files.read_embeddings(path, wanted, setup.dim, engine.backend.threads)
+    row_of, features = engine.read(files.read_embeddings, path, wanted, setup.dim, engine.backend.threads)
     for (submission, task), (csv, chosen) in list(sets.items()):
         for name, line in zip(chosen.ids, chosen.lines, strict=True):
             if name not in row_of:
@@ -114,7 +115,7 @@ def _evaluate_task(
     options: Options,
 ) -> list[Record]:
     try:
-        test = files.read_test_set(path, dimension)
+        test = engine.read(files.read_test_set, path, dimension)
     except InputError as error:
         return [BOARD.invalid(task, name, error, engine) for name in sets]
     if not options.train:
@@ -166,7 +167,7 @@ def _score_by_reference(
     task: str, pool: Pool, sets: dict[str, tuple[np.ndarray, np.ndarray]], engine: Engine
 ) -> list[Record]:
     """The same by plain scikit-learn."""
-    pipeline = backends.reference_pipeline(BOARD.name, engine.backend)
+    pipeline = backends.reference_pipeline(BOARD.reference, engine.backend)
     engine.progress.planned(len(sets))
     fits = ((pool.features[rows], labels) for rows, labels in sets.values())
     scored = pipeline.each("evaluate", fits, (pool.evaluation_features, pool.evaluation_labels))
@@ -198,6 +199,7 @@ class Vision(Benchmark):
     """The board: a training set a concept, ranked by the mean over the concepts."""
 
     name, metric, higher_is_better = "vision", "f1", True
+    synth_options = sizes("concepts", "pool", "train", "test")
     columns: ClassVar = {
         "images": "images",
         "accuracy": "accuracy",
@@ -206,13 +208,13 @@ class Vision(Benchmark):
         "average_precision": "average precision",
     }
     published = PUBLISHED
-    has_reference = True
+    reference = "dataperf_fast.boards.vision.reference"
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
     ) -> Iterator[TaskResult]:
         """Score submissions concept by concept; without ``submissions`` the training sets that the set-up names."""
-        root, setup = files.open_setup(data)
+        root, setup = engine.read(files.open_setup, data)
         found, refused = _find(root, setup, submissions, engine)
         if refused:
             yield TaskResult("", refused)
@@ -274,6 +276,26 @@ class Vision(Benchmark):
             )
             for task in setup.tasks
         ]
+
+    def write_baselines(
+        self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
+    ) -> list[Path]:
+        """The paper's three, and images at random."""
+        from dataperf_fast.boards.vision import baselines
+
+        return baselines.write(data, out, methods, seed, engine)
+
+    def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
+        """Concepts."""
+        from dataperf_fast.boards.vision import synth
+
+        yield from synth.write(out, replace(synth.SCALES[scale], **own), seed)
+
+    def write_demo(self, folder: Path) -> None:
+        """Handwritten digits as concepts."""
+        from dataperf_fast.boards.vision import demo
+
+        demo.write(folder)
 
     def draw(self, folder: Path, result: TaskResult) -> list[Path]:
         """Draw a result's pictures; returns the files."""

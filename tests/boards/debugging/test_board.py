@@ -12,9 +12,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 import dataperf_fast as dpf
-from dataperf_fast.boards.board import Options
 from dataperf_fast.boards.debugging import board as debugging
 from dataperf_fast.boards.debugging import files
+from dataperf_fast.boards.options import Options
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
@@ -117,7 +117,7 @@ def test_same_file_for_any_threads_and_batch(jobs, batch, suite, tmp_path):
     def write(engine, out):
         return [
             path.read_bytes()
-            for result in debugging.BOARD.evaluate(suite, None, engine, Options(curve=True))
+            for result in debugging.BOARD.evaluate(suite, None, engine, Options(whole=True))
             for path in result.write(out)
         ]
 
@@ -135,7 +135,7 @@ def test_submissions_share_their_label_states(suite):
     engine.run = lambda *plan: trained.append(run(*plan)) or trained[-1]
     results = list(
         debugging.BOARD.evaluate(
-            suite, sorted((suite / "submissions").glob("synth01_*.txt")), engine, Options(curve=True)
+            suite, sorted((suite / "submissions").glob("synth01_*.txt")), engine, Options(whole=True)
         )
     )
     records = {r.submission: r for r in results[0].records}

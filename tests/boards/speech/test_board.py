@@ -11,7 +11,7 @@ import pytest
 from sklearn.svm import SVC
 
 import dataperf_fast as dpf
-from dataperf_fast.boards.board import Options
+from dataperf_fast.boards.options import Options
 from dataperf_fast.boards.speech import board, files, synth
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine

@@ -1,4 +1,4 @@
-"""The commands ``organize`` and ``leaderboard``."""
+"""The command ``organize``: score a contest."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
-import dataperf_fast
+from dataperf_fast.commands import arguments
 from dataperf_fast.contest import databases, manifest, planning, problems, standings
 from dataperf_fast.contest import run as running
 from dataperf_fast.contest.manifest import Contest
@@ -22,8 +21,31 @@ from dataperf_fast.report import tables
 from dataperf_fast.report.progress import ContestBar
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain, show_warning
 
+EXAMPLE = "organize run contest.yaml --cluster tcp://scheduler:8786"
 
-def organize(options: argparse.Namespace) -> int:
+
+def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
+    """Its arguments."""
+    command.add_argument(
+        "action", choices=("run", "check", "export", "logs"), help="run: score what has no score yet; check: say what "
+        "run will find wrong, training and running nothing; export: write every score of the store to a parquet file; "
+        "logs: what algorithms printed",
+    )  # fmt: skip
+    command.add_argument("manifest", type=Path, metavar="MANIFEST", help="the contest's YAML file (docs/organize.md)")
+    arguments.add_backend(command)
+    arguments.add_jobs(command, "threads of a worker")
+    command.add_argument(
+        "--cluster", default="", metavar="ADDRESS", help="send batches to the Dask scheduler there, tcp://host:8786; "
+        "its workers must see the same paths",
+    )  # fmt: skip
+    command.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
+    arguments.add_format(command, "one standing a line")
+    command.add_argument(
+        "--parquet", type=Path, default=Path("scores.parquet"), metavar="FILE", help="export: where to [%(default)s]"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
     """Check, score or export a contest, or show what its algorithms printed."""
     action = {"check": _check, "run": _run, "export": _export, "logs": _logs}[options.action]
     return action(manifest.read(options.manifest), options)
@@ -113,49 +135,3 @@ def _complain(found: Sequence[Problem], others: Sequence[str]) -> None:
 def _status(scores: Sequence[Score], more: bool) -> int:
     statuses = {score.status for score in scores} - {"ok", "pending"}
     return FAILURE if "failed" in statuses else BAD_INPUT if statuses or more else OK
-
-
-def leaderboard(options: argparse.Namespace) -> int:
-    """Write a contest's pages."""
-    contest = manifest.read(options.manifest)
-    made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
-    with closing(Store(contest.store, contest.store_named)) as store, ContestBar() as bar:
-        plan = planning.read(contest, bar, options.backend)
-        scores = standings.current(plan, store)
-        known = store.contests()
-        lacking = standings.without_score(plan, store)
-    settings = standings.settings(contest, plan, scores)
-    shown = pages.scores_in(settings)
-    _compare(options.out, shown, "" if shown else _empty(contest, known, bool(scores)))
-    for line in [*lacking, *planning.strangers(contest, plan)]:
-        show_warning(line)
-    written = pages.write(options.out, contest.name, settings, made)
-    if options.dynabench is not None:
-        written += standings.write_dynabench(options.dynabench, contest, scores)
-    for path in written:
-        print(f"wrote {path}", file=sys.stderr)
-    return OK
-
-
-def _empty(contest: Contest, known: Sequence[str], of_some: bool) -> str:
-    """Why a store has nothing to show; it may have something ``of_some`` tasks of the files as they are."""
-    problem, expected = f"holds no score of {contest.name!r}", " or ".join(map(repr, known))
-    if of_some:
-        problem, expected = "holds no submission's scores on all tasks that count", "one that is valid on each of them"
-    elif contest.name in known:
-        problem = "holds no score of the files as they are now"
-        expected = "`organize run` after data, submissions or versions have changed"
-    return InputError(contest.store_named, problem, expected=expected).line
-
-
-def _compare(out: Path, count: int, empty: str) -> None:
-    """Say what new pages lose of those that lie there; an ``empty`` board, with why, replaces none that show scores."""
-    _, before = pages.lying_in(out)
-    if empty and before != 0:
-        expected = "another --out, or no pages there, for an empty board"
-        shows = "holds pages of an earlier version" if before is None else f"shows {before} scores"
-        raise InputError(out, f"{shows} and stays as it is ({empty})", expected=expected)
-    if empty:
-        show_warning(f"{empty}; the board is empty")
-    elif count < (before or 0):
-        show_warning(f"{out}: showed {before} scores, and now {count}")

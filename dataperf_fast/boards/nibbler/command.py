@@ -16,13 +16,39 @@ import pyarrow as pa
 
 from dataperf_fast.boards.nibbler import files, ratings, rules, scores, work_list
 from dataperf_fast.boards.nibbler.generation import ImageSource, Patterns, batch
+from dataperf_fast.boards.options import positive
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.setup_file import read_setup
 from dataperf_fast.report.progress import Bar
 from dataperf_fast.report.terminal import BAD_INPUT, OK, complain
 
+EXAMPLE = """nibbler generate round/ prompts.jsonl --api api.yaml
+  dataperf-fast nibbler worklist round/ work.jsonl --show-prompts
+  dataperf-fast nibbler accept round/ work.jsonl"""
+PRIVATE = True  # an error of ours may quote a prompt
 GENERATED = "generated.jsonl"
+
+
+def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
+    """Its arguments."""
+    command.add_argument(
+        "action", choices=("generate", "worklist", "accept"), help="generate: make images of prompts, JSON Lines of "
+        "participant and prompt; worklist: write the pairs that need ratings; accept: keep the ratings of work lists "
+        "that were filled in, in the round's folder ratings/",
+    )  # fmt: skip
+    command.add_argument("data", type=Path, metavar="DATA", help="a round's folder")
+    command.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="prompts, or the list to write, or those back"
+    )
+    command.add_argument(
+        "--submissions", type=Path, nargs="+", metavar="PATH", help="worklist, accept: pairs from outside the round"
+    )
+    command.add_argument(
+        "--api", type=Path, metavar="FILE", help="generate: settings of an HTTP API [made-up patterns]"
+    )
+    command.add_argument("--count", type=positive, default=1, metavar="N", help="generate: images a set [%(default)s]")
+    command.add_argument("--show-prompts", action="store_true", help="worklist: with prompts and images' names")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,0 +1,113 @@
+"""The one loop from data and submissions to records: command line, Python, verify, profile and contests all call it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dataperf_fast import boards
+from dataperf_fast.boards.board import Benchmark
+from dataperf_fast.boards.options import Options
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine, Progress
+from dataperf_fast.engine.finished import ResultCache
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.paths import StrPath, listed
+from dataperf_fast.files.records import Record
+
+
+@dataclass
+class Evaluated:
+    """What is known of a task: its records, and the files that were ``written`` of them."""
+
+    records: list[Record]
+    written: list[Path] = field(default_factory=list)
+
+
+@contextmanager
+def open_engine(
+    backend: str = "auto",
+    jobs: int | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+    without_cuda: str = "",
+) -> Iterator[Engine]:
+    """An engine on the backend of that name, with the user's finished retrains unless ``cache`` is False.
+
+    ``without_cuda`` names what is to run if it has no CUDA path.
+    """
+    chosen = backends.choose(backend, jobs, without_cuda)
+    store = ResultCache() if cache else None
+    try:
+        yield Engine(chosen, store, progress)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def results(
+    board: Benchmark,
+    data: StrPath,
+    submissions: StrPath | Sequence[StrPath] | None,
+    engine: Engine,
+    options: Options,
+    out: StrPath | None = None,
+    pictures: bool = False,
+) -> Iterator[Evaluated]:
+    """Score submissions task by task, and write each task's official files to ``out``, with ``pictures`` if asked for.
+
+    ``submissions`` is one path or several; without any those are scored that come with ``data``. Raises ``InputError``
+    where nothing can be scored.
+    """
+    for result in board.evaluate(Path(data), listed(submissions), engine, options):
+        written: list[Path] = []
+        if out is not None:
+            with engine.stage("write"):
+                written += result.write(Path(out))
+                written += board.draw(Path(out), result) if pictures else []
+        yield Evaluated(result.records, written)
+
+
+def evaluate(
+    benchmark: str,
+    data: StrPath,
+    submissions: StrPath | Sequence[StrPath] | None = None,
+    *,
+    backend: str = "auto",
+    jobs: int | None = None,
+    out: StrPath | None = None,
+    curve: bool | None = None,
+    model: str | None = None,
+    cache: bool = True,
+    own: Mapping[str, Any] | None = None,
+) -> list[Record]:
+    """Score submissions as ``dataperf-fast evaluate`` does, and return its records.
+
+    ``data`` is the official folder or its set-up file; without ``submissions`` those that come with it are scored. With
+    ``out`` result files are written there. ``curve`` asks for all that files and pictures show, the debugging board's
+    whole curves; None asks for it only if ``out`` is given. ``model`` is lr, knn or rf (acquisition), linear-net,
+    logistic, svc, knn or xgb (debugging), majority or dawid-skene (nibbler), None the board's own. ``own`` are options
+    of the board by name: ``{"embedding": function}`` (nibbler), say. Raises ``InputError`` where nothing can be scored;
+    a single bad submission becomes a record with status "invalid".
+
+    >>> records = evaluate("speech", "data", ["teams/anna", "teams/bert"])  # doctest: +SKIP
+    """
+    board = boards.load(benchmark)
+    options = Options(model, own or {}, out is not None if curve is None else curve)
+    require_own(board, options.own)
+    records: list[Record] = []
+    with open_engine(backend, jobs, cache, None, board.without_cuda(model)) as engine:
+        for evaluated in results(board, data, submissions, engine, options, out):
+            records += evaluated.records
+    return records
+
+
+def require_own(board: Benchmark, own: Mapping[str, Any]) -> None:
+    """Raise ``InputError`` where an option is none of the board's."""
+    keys = {option.key for option in board.options}
+    for name in own:
+        if name not in keys:
+            raise InputError(name, f"has no meaning for {board.name}", expected=" or ".join(sorted(keys)))

@@ -1,0 +1,47 @@
+"""The command ``info``: versions, backends, and what is missing for what."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import dataperf_fast
+from dataperf_fast.report.terminal import OK
+
+EXAMPLE = "info"
+
+
+def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
+    """It takes none."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print them."""
+    from dataperf_fast.engine import backend as backends
+    from dataperf_fast.engine.finished import default_cache_path
+    from dataperf_fast.files import csv_tables
+
+    chosen = backends.choose("auto")
+    device = backends.find_device()
+    if isinstance(device, backends.Device):
+        free, total = device.free / 2**30, device.total / 2**30
+        device = (
+            f"{device.name}, {free:.1f} of {total:.1f} GiB free, {device.multiprocessors} multiprocessors, compute "
+            f"capability {device.capability[0]}.{device.capability[1]}, CUDA {device.cuda[0]}.{device.cuda[1]}"
+        )
+    tables = csv_tables.default_folder()
+    lines = {
+        "dataperf-fast": dataperf_fast.__version__,
+        "python": sys.version.split()[0],
+        **backends.versions(),
+        "backend": f"{chosen.name} ({chosen.reason})",
+        "gpu": device,
+        "threads": str(chosen.threads),
+        "memory": f"{backends.available_memory() / 2**30:.1f} GiB free, batches use up to {chosen.memory / 2**30:.1f}",
+        "finished retrains": str(default_cache_path()),
+        "parsed tables": f"{tables}, {sum(path.stat().st_size for path in tables.glob('*')) / 2**30:.1f} GiB",
+    }
+    for name, value in lines.items():
+        print(f"{name:18} {value}")
+    return OK

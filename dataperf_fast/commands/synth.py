@@ -1,0 +1,43 @@
+"""The command ``synth``: write made-up tasks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dataperf_fast.commands import arguments
+from dataperf_fast.report.terminal import OK
+
+EXAMPLE = "synth debugging made/ --scale paper"
+
+
+def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
+    """Its arguments."""
+    arguments.add_benchmark(command)
+    command.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
+    command.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
+    seed_help = "the same seed gives the same bytes [%(default)s]"
+    command.add_argument("--seed", type=arguments.seed, default=0, help=seed_help)
+    arguments.add_own(command, named, lambda board: board.synth_options)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write them, and print a line about each."""
+    from dataperf_fast import boards
+    from dataperf_fast.files.errors import InputError
+
+    board, own = boards.load(options.benchmark), arguments.own_of(options)
+    keys = {option.key: option.name for option in board.synth_options}
+    for name in own:
+        if name not in keys:
+            expected = ", ".join(f"--{other}" for other in ("scale", "seed", *keys.values()))
+            raise arguments.meaningless(f"--{name}", board.name, expected)
+    try:
+        for line in board.synth(options.out, options.scale, options.seed, own):
+            print(line, flush=True)
+    except ValueError as error:  # sizes that do not go together
+        raise InputError("synth", str(error)) from error
+    print(f"wrote {options.out}", file=sys.stderr)
+    return OK

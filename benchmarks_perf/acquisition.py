@@ -76,7 +76,7 @@ def stream(data: Path, submission: Path, until: files.MarketFiles) -> np.random.
     for market in files.find_markets(data):
         if market.number == until.number:
             break
-        opened = trading.open_market(market, csv_tables.default_folder())
+        opened = trading.open_full_market(market, csv_tables.default_folder())
         counts = files.read_plan(submission / f"{market.number}.csv", len(opened.sellers))
         for _ in range(board.TRIALS):
             trading.draw(opened, counts, generator)
@@ -86,7 +86,7 @@ def stream(data: Path, submission: Path, until: files.MarketFiles) -> np.random.
 def draws_of(data: Path, submission: Path) -> adapters.Draws:
     """Ten trials of the first market, in memory."""
     market = files.find_markets(data)[0]
-    opened = trading.open_market(market, csv_tables.default_folder())
+    opened = trading.open_full_market(market, csv_tables.default_folder())
     counts = files.read_plan(submission / f"{market.number}.csv", len(opened.sellers))
     generator = np.random.RandomState(board.SEED)
     drawn = [trading.draw(opened, counts, generator) for _ in range(board.TRIALS)]

@@ -97,7 +97,7 @@ def growth() -> list[dict]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for rows in (300, 1000, 3000):
-            scale = synth.Scale(tasks=1, train=rows, test=PAPER.test, val=1)
+            scale = synth.DebuggingScale(tasks=1, train=rows, test=PAPER.test, val=1)
             task = next(synth.write(Path(folder) / str(rows), scale, seed=0))
             order = np.random.default_rng(0).permutation(rows)
             started = time.perf_counter()

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks_perf import defined, timing
 from dataperf_fast.boards.debugging import board
-from dataperf_fast.boards.debugging.files import SubmissionFile, Task
+from dataperf_fast.boards.debugging.files import OrderFile, Task
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.kernels import decisions
@@ -69,7 +69,7 @@ def batched_pytorch(task: Task, order: np.ndarray, threads: int) -> Answer:
     torch.set_num_threads(threads)
     states, state_of = board.label_states(task, order)
     features, labels = torch.tensor(task.train.features), torch.tensor(states).float()
-    seed = pipeline.Classifier().model
+    seed = pipeline.LogisticClassifier().model
     parameters = {name: value.detach().expand(len(states), *value.shape).clone() for name, value in
                   seed.named_parameters()}  # fmt: skip
     moments = {name: (torch.zeros_like(value), torch.zeros_like(value)) for name, value in parameters.items()}
@@ -118,7 +118,7 @@ def null(task: Task, order: np.ndarray, threads: int) -> Answer:
 
 
 def _fast(task: Task, order: np.ndarray, threads: int, curve: bool) -> Answer:
-    file = SubmissionFile(task.data_id, "timed", Path("timed.txt"))
+    file = OrderFile(task.data_id, "timed", Path("timed.txt"))
     result = board.score_task(task, {file: order}, Engine(backends.choose("cpu", threads)), curve)
     record = result.records[0]
     assert record.score is not None

@@ -139,7 +139,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         small = real_task(Path(folder) / "real")
-        large = next(synth.write(Path(folder) / "made", synth.Scale(tasks=1, train=3000, test=500, val=1), seed=0))
+        large = next(
+            synth.write(Path(folder) / "made", synth.DebuggingScale(tasks=1, train=3000, test=500, val=1), seed=0)
+        )
     cases = [(small, "knn"), (large, "knn"), (small, "logistic"), (small, "svc")]
     result = {
         "threads": {"ours": THREADS, "reference": defined.REFERENCE},

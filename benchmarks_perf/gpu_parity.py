@@ -35,14 +35,14 @@ def seeded(folder: Path, seeds: int) -> Iterator[Case]:
     engine = Engine(backends.choose("cpu"))
     for seed in range(seeds):
         data = folder / f"debugging {seed}"
-        list(debugging.write(data, debugging.Scale(1, 90 + 11 * seed, 120, 40), seed))
+        list(debugging.write(data, debugging.DebuggingScale(1, 90 + 11 * seed, 120, 40), seed))
         debugging_baselines.write(data, data / "submissions", ["random", "datascope"], seed, engine)
         for model in ("linear-net", "knn"):
             yield Case(f"{data.name}, {model}", "debugging", data, None, model)
         data = folder / f"speech {seed}"
         words = 2 + seed % 4
-        board = speech.Board((30,) * words, (20,) * words, 4, 8, 15)
-        list(speech.write(data, speech.Scale({"en": board}), seed))
+        board = speech.LanguageSize((30,) * words, (20,) * words, 4, 8, 15)
+        list(speech.write(data, speech.SpeechScale({"en": board}), seed))
         speech_baselines.write(data, data / "chosen", ["random"], seed, engine)
         yield Case(data.name, "speech", data, [data / "chosen"], None)
 

@@ -61,7 +61,7 @@ def ceilings() -> dict[str, float]:
 def curve(copy_bytes_a_second: float) -> dict[str, Any]:
     """Nets of 300 rows, 95 as in a curve and 300: seconds of either backend, and bytes of state a second."""
     with tempfile.TemporaryDirectory() as folder:
-        task = next(synth.write(Path(folder), synth.Scale(1, 300, 500, 1), 0))
+        task = next(synth.write(Path(folder), synth.DebuggingScale(1, 300, 500, 1), 0))
     generator = np.random.default_rng(0)
     labels = [generator.integers(0, 2, 300).astype(np.uint8) for _ in range(300)]
     pool = Pool(task.train.features, task.test.features, task.test.labels)

@@ -80,7 +80,7 @@ def table(contest: Path) -> dict[tuple[str, str], float | None]:
 def killed_and_resumed(folder: Path) -> dict[str, Any]:
     """200 submissions on eight tasks: in one go, killed ten times, and some one at a time with nothing shared."""
     data, teams = folder / "data", folder / "teams"
-    list(synth.write(data, synth.Scale(tasks=TASKS, train=100, test=200, val=50), seed=0))
+    list(synth.write(data, synth.DebuggingScale(tasks=TASKS, train=100, test=200, val=50), seed=0))
     write_revisions(data, teams)
     whole = write_contest(folder / "whole", data, teams)
     organize(write_contest(folder / "warm", data, teams), folder / "warm-cache").wait()  # compiled, and in memory
@@ -155,7 +155,7 @@ def peak(processes: list[subprocess.Popen[bytes]], run: subprocess.Popen[bytes])
 def growth(folder: Path) -> list[dict[str, Any]]:
     """10 to 10,000 submissions of random orders on one small task, by one worker and by two."""
     data = folder / "small"
-    [task] = synth.write(data, synth.Scale(tasks=1, train=60, test=100, val=10), seed=3)
+    [task] = synth.write(data, synth.DebuggingScale(tasks=1, train=60, test=100, val=10), seed=3)
     generator = np.random.default_rng(1)
     for size in SIZES:
         for number in range(size):

@@ -29,7 +29,10 @@ from dataperf_fast.engine.engine import Engine
 KERNELS = {"Haswell": "avx2", "SkylakeX": "avx512f", "Sandybridge": "avx", "Nehalem": "sse4.2", "Prescott": "sse3"}
 BOARDS = ("speech", "vision", "acquisition")
 SUBMISSIONS = 40  # random ones of 25 and of 60 clips each
-MARKETS, CONCEPTS = acquisition.Scale(10, 6, 4_000, 1_000, 1_200), vision.Scale(20, 4_000, 140, 500, 20)
+MARKETS, CONCEPTS = (
+    acquisition.AcquisitionScale(10, 6, 4_000, 1_000, 1_200),
+    vision.VisionScale(20, 4_000, 140, 500, 20),
+)
 
 _SCORE = """
 import hashlib, json, sys
@@ -57,7 +60,7 @@ def make(data: Path) -> None:
     """Write the boards and what is handed in, unless they are there; the same bytes every time."""
     if (data / "handed_in").is_dir():
         return
-    list(speech.write(data / "speech", speech.Scale({"en": speech.SCALES["paper"].languages["en"]}), seed=1))
+    list(speech.write(data / "speech", speech.SpeechScale({"en": speech.SCALES["paper"].languages["en"]}), seed=1))
     list(acquisition.write(data / "acquisition", MARKETS, seed=1))
     list(vision.write(data / "vision", CONCEPTS, seed=1))
     engine = Engine(backends.choose("cpu"))

@@ -65,7 +65,7 @@ class Made:
     root: Path
     allowed: Allowed
     pool: Pool
-    sets: dict[files.SubmissionFile, TrainingSet]
+    sets: dict[files.SelectionFile, TrainingSet]
 
     @property
     def folder(self) -> Path:
@@ -75,7 +75,7 @@ class Made:
 
 def make(root: Path, scale: str, submissions: int, threads: int) -> Made:
     """Write the data and the submissions, and read the data back."""
-    for _ in synth.write(root, synth.Scale({"en": synth.SCALES[scale].languages["en"]}), seed=0):
+    for _ in synth.write(root, synth.SpeechScale({"en": synth.SCALES[scale].languages["en"]}), seed=0):
         pass
     folder = root / "dataperf_en_data"
     allowed = Allowed(folder, threads)
@@ -84,7 +84,7 @@ def make(root: Path, scale: str, submissions: int, threads: int) -> Made:
     for number in range(submissions):
         path = root / "teams" / f"{number:04}" / "en_60_train.json"
         rows, classes = submission(allowed, 60, number)
-        sets[files.SubmissionFile("en", 60, path.parent.name, path)] = rows, classes
+        sets[files.SelectionFile("en", 60, path.parent.name, path)] = rows, classes
         files.write_selection(path, _selection(allowed, rows))
     return Made(root, allowed, pool, sets)
 

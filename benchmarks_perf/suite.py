@@ -79,7 +79,7 @@ def speech_board(folder: Path) -> Board:
         pool, sets = Pool(allowed.features, *evaluation), {}
         for size in (25, 60):
             rows, classes = speech_adapters.submission(allowed, size, 0)
-            sets[speech.files.SubmissionFile(language, size, "one", Path())] = rows, classes
+            sets[speech.files.SelectionFile(language, size, "one", Path())] = rows, classes
 
             def fit(
                 seed: int, pool: Pool = pool, rows: np.ndarray = rows, classes: np.ndarray = classes
@@ -162,7 +162,7 @@ def markets(folder: Path) -> Board:
     plans, fits = [], []
     generator = np.random.RandomState(acquisition.SEED)
     for market in market_files.find_markets(folder / "data"):
-        opened = trading.open_market(market, csv_tables.default_folder())
+        opened = trading.open_full_market(market, csv_tables.default_folder())
         counts = market_files.read_plan(folder / "uniform" / f"{market.number}.csv", len(opened.sellers))
         drawn = [trading.draw(opened, counts, generator) for _ in range(acquisition.TRIALS)]
         features, rows, labels = trading.gather(opened, drawn)

@@ -17,7 +17,7 @@ from .oracle import Oracle
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
-SMALL = synth.Scale(tasks=2, train=70, test=60, val=10)
+SMALL = synth.DebuggingScale(tasks=2, train=70, test=60, val=10)
 
 
 @pytest.fixture(autouse=True)

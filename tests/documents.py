@@ -64,7 +64,7 @@ _SIZES = {
     "nibbler": ["--pairs", "60"],
 }
 _METHODS = {"speech": "random", "vision": "random", "debugging": "random", "acquisition": "uniform,rss"}
-_TASK = synth.Scale(tasks=1, train=60, test=80, val=30)
+_TASK = synth.DebuggingScale(tasks=1, train=60, test=80, val=30)
 _CONTEST = (
     "contest: any\nboards: [{board: debugging, tasks: [{name: hidden, data: hidden}], submissions: [handed-in]}]\n"
 )

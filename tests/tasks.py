@@ -22,7 +22,7 @@ def synthetic_tasks(folder: Path, seeds: range) -> list[Task]:
     """Two tasks a seed, one of each kind of noise, at different sizes."""
     tasks = []
     for seed in seeds:
-        scale = synth.Scale(tasks=2, train=90 + 25 * seed, test=100 + 50 * seed, val=5)
+        scale = synth.DebuggingScale(tasks=2, train=90 + 25 * seed, test=100 + 50 * seed, val=5)
         tasks += synth.write(folder / str(seed), scale, seed)
     return tasks
 

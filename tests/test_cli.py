@@ -137,7 +137,7 @@ def kept_retrains(path: Path) -> int:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_curve_leaves_nothing_half_written_and_goes_on(how, tmp_path, capsys):
     data, out = tmp_path / "data", tmp_path / "out"
-    list(synth.write(data, synth.Scale(tasks=1, train=300, test=50, val=5), seed=0))
+    list(synth.write(data, synth.DebuggingScale(tasks=1, train=300, test=50, val=5), seed=0))
     assert (
         cli.main(["baselines", "debugging", str(data), "--out", str(data / "submissions"), "--methods", "random"]) == 0
     )
@@ -206,7 +206,7 @@ def test_synth_repeats_its_bytes_and_takes_sizes(tmp_path, capsys):
 
 
 def test_both_kinds_of_label_noise(tmp_path):
-    inverted, weak = synth.write(tmp_path, synth.Scale(tasks=2, train=300, test=10, val=10), seed=0)
+    inverted, weak = synth.write(tmp_path, synth.DebuggingScale(tasks=2, train=300, test=10, val=10), seed=0)
     assert (inverted.train.labels != inverted.true_labels).sum() == 90
     wrong = weak.train.labels != weak.true_labels
     assert 0.2 < wrong.mean() < 0.4

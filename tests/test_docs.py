@@ -121,7 +121,7 @@ def test_every_block_says_what_it_is(page):
 
 
 def test_settings_that_pages_show_fit_their_schemas(tmp_path):
-    schemas = {"contest.yaml": Manifest, "algorithm.yaml": algorithms.Settings, "api.yaml": http.Settings}
+    schemas = {"contest.yaml": Manifest, "algorithm.yaml": algorithms.AlgorithmSettings, "api.yaml": http.HttpSettings}
     read = set()
     for block in (block for page in PAGES for block in blocks(page) if block.language == "yaml"):
         path = tmp_path / Path(block.about).name

@@ -32,7 +32,7 @@ def test_stages_add_up_and_work_is_what_the_formula_says(suite, tmp_path):
 
 def test_the_command_prints_and_draws(tmp_path, capsys):
     data, out = tmp_path / "data", tmp_path / "out"
-    list(speech.write(data, speech.Scale({"en": speech.Board((30, 30), (6, 6), 2, 3, 12)}), 1))
+    list(speech.write(data, speech.SpeechScale({"en": speech.LanguageSize((30, 30), (6, 6), 2, 3, 12)}), 1))
     made = ["baselines", "speech", str(data), "--out", str(tmp_path / "chosen"), "--methods", "random"]
     assert cli.main(made) == 0
     capsys.readouterr()

@@ -39,7 +39,7 @@ from dataperf_fast.files.paths import write_text
 SPEECH, NIBBLER = made_speech.SCALES["small"], made_nibbler.SCALES["small"]
 VISION = replace(made_vision.SCALES["small"], concepts=2, pool=300, train=40, test=30)
 MARKET = replace(made_acquisition.SCALES["small"], markets=1, sellers=2, rows=30, buyer=20)
-SUITE = made_debugging.Scale(tasks=1, train=60, test=40, val=10)
+SUITE = made_debugging.DebuggingScale(tasks=1, train=60, test=40, val=10)
 TABLE = np.eye(3, dtype=np.float32), np.array([0, 1, 1])
 
 

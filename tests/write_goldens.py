@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.svm import SVC
 
 from dataperf_fast.boards.debugging import baselines, demo
-from dataperf_fast.boards.debugging.synth import Scale
+from dataperf_fast.boards.debugging.synth import DebuggingScale
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import definition
 from dataperf_fast.engine.engine import Engine
@@ -23,7 +23,7 @@ from tests.problems import small_problem
 from tests.tasks import digits_tasks, input_hash, order_of, reference_curve, synthetic_tasks
 
 DATA = Path(__file__).parents[1] / "data"
-EXAMPLE = Scale(tasks=2, train=40, test=60, val=10)
+EXAMPLE = DebuggingScale(tasks=2, train=40, test=60, val=10)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from dataperf_fast.commands import arguments
 from dataperf_fast.contest import databases, manifest, planning, problems, standings
 from dataperf_fast.contest import run as running
 from dataperf_fast.contest.manifest import Contest
-from dataperf_fast.contest.problems import Problem
+from dataperf_fast.contest.problems import Fault
 from dataperf_fast.contest.store import Score, Store, beside
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.report import leaderboard as pages
@@ -127,7 +127,7 @@ def _say_made(contest: Contest) -> None:
             )
 
 
-def _complain(found: Sequence[Problem], others: Sequence[str]) -> None:
+def _complain(found: Sequence[Fault], others: Sequence[str]) -> None:
     for line in [*sorted(others), *problems.lines(found)]:
         complain(line)
 

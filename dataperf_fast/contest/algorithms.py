@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dataperf_fast import sandbox
 from dataperf_fast.boards.board import Challenge
-from dataperf_fast.contest.manifest import Board, Contest
+from dataperf_fast.contest.manifest import Contest, ContestBoard
 from dataperf_fast.contest.store import Run, Store
 from dataperf_fast.contest.submissions import Submission, text
 from dataperf_fast.files.errors import InputError
@@ -34,7 +34,7 @@ SETTINGS = "algorithm.yaml"
 _LARGEST = 1 << 16  # characters of it
 
 
-class Settings(BaseModel):
+class AlgorithmSettings(BaseModel):
     """``algorithm.yaml``: a command that is run in the participant's folder, or an image with its own entry point."""
 
     model_config = ConfigDict(extra="forbid")
@@ -46,14 +46,14 @@ class Settings(BaseModel):
 
 
 @dataclass(frozen=True)
-class Answers:
+class AlgorithmAnswers:
     """Where an algorithm's answers lie, named as a submission's files, and why there is none, by task."""
 
     folder: Path
     problems: dict[str, str]
 
 
-def identity(submission: Submission, part: Board) -> str:
+def identity(submission: Submission, part: ContestBoard) -> str:
     """A digest of what an algorithm's answers depend on beside the task: itself, its image, the seed, the limits."""
     given = [submission.digest, part.seed, part.limits.model_dump(), [str(path) for path in part.mounts]]
     if not submission.problem:
@@ -62,7 +62,9 @@ def identity(submission: Submission, part: Board) -> str:
     return hashlib.sha256(json.dumps(given).encode()).hexdigest()
 
 
-def ready(contest: Contest, part: Board, challenges: list[Challenge], submission: Submission) -> sandbox.Algorithm:
+def ready(
+    contest: Contest, part: ContestBoard, challenges: list[Challenge], submission: Submission
+) -> sandbox.Algorithm:
     """What a participant hands in to be run, when all that can be known before a run is in order.
 
     Raises ``InputError`` where he does not say what is run, ``UnavailableError`` for what is the organizer's to mend.
@@ -79,9 +81,9 @@ def ready(contest: Contest, part: Board, challenges: list[Challenge], submission
 
 
 def run(
-    contest: Contest, part: Board, dataset: str, challenges: list[Challenge], submission: Submission, store: Store,
-    digest: Callable[[tuple[Path, ...]], str], done: Callable[[], None],
-) -> Answers:  # fmt: skip
+    contest: Contest, part: ContestBoard, dataset: str, challenges: list[Challenge], submission: Submission,
+    store: Store, digest: Callable[[tuple[Path, ...]], str], done: Callable[[], None],
+) -> AlgorithmAnswers:  # fmt: skip
     """Run an algorithm on every task of a data set on which it has not yet run; ``done`` is called after each.
 
     ``digest`` is ``submissions.digest``, which remembers from one algorithm to the next what they are all shown.
@@ -113,15 +115,15 @@ def run(
             problems[challenge.task] = f"{text(str(submission.path))}: {challenge.task}: {known.problem}"
         done()
     folder.mkdir(parents=True, exist_ok=True)
-    return Answers(folder, problems)
+    return AlgorithmAnswers(folder, problems)
 
 
-def _algorithm(submission: Submission, part: Board) -> sandbox.Algorithm:
+def _algorithm(submission: Submission, part: ContestBoard) -> sandbox.Algorithm:
     settings = _settings(submission.path / SETTINGS)
     return sandbox.Algorithm(submission.path, tuple(settings.command), settings.image, tuple(part.mounts))
 
 
-def _settings(path: Path) -> Settings:
+def _settings(path: Path) -> AlgorithmSettings:
     """Read ``algorithm.yaml``, a small one without aliases, which could unfold to any size."""
     what = "what is run: command, or image"
     content = read_text(path, what)
@@ -130,10 +132,10 @@ def _settings(path: Path) -> Settings:
     with suppress(yaml.YAMLError):  # which read_setup says better
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, Loader=yaml.SafeLoader)):
             raise InputError(path, "holds an alias", expected=what)
-    return read_setup(path, Settings, what)
+    return read_setup(path, AlgorithmSettings, what)
 
 
-def _run_on(contest: Contest, part: Board, challenge: Challenge, algorithm: sandbox.Algorithm) -> sandbox.Ran:
+def _run_on(contest: Contest, part: ContestBoard, challenge: Challenge, algorithm: sandbox.Algorithm) -> sandbox.Ran:
     contest.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".inputs-", dir=contest.work) as inputs:
         for name, path in challenge.files.items():

@@ -49,7 +49,7 @@ class AlgorithmLimits(_Part):
         return Limits(self.seconds, self.memory_mib << 20, self.processes, self.output_mib << 20, self.log_kib << 10)
 
 
-class Board(_Part):
+class ContestBoard(_Part):
     """A board of the contest.
 
     ``submissions`` and ``algorithms`` are folders that hold one folder a participant: of official files, or of an
@@ -78,7 +78,7 @@ class Manifest(_Part):
     contest: Name
     store: str = "sqlite:///store.sqlite"
     work: Path = Path("work")
-    boards: Annotated[list[Board], Field(min_length=1)]
+    boards: Annotated[list[ContestBoard], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def read(path: Path) -> Contest:
     return Contest(path.absolute(), manifest)
 
 
-def _check_board(path: Path, at: Location, part: Board) -> None:
+def _check_board(path: Path, at: Location, part: ContestBoard) -> None:
     """Make a board's paths absolute, and raise ``InputError`` where it or what it names cannot be used."""
     try:
         board = boards.load(part.board)
@@ -145,7 +145,7 @@ def _check_board(path: Path, at: Location, part: Board) -> None:
         raise _wrong(path, (*at, "algorithms"), f"are not taken by {part.board}", expected="submissions")
 
 
-def _check_tasks(path: Path, at: Location, part: Board, board: Benchmark) -> None:
+def _check_tasks(path: Path, at: Location, part: ContestBoard, board: Benchmark) -> None:
     names: set[str] = set()
     for number, task in enumerate(part.tasks):
         if task.name in names:

@@ -13,7 +13,7 @@ from typing import Protocol
 from dataperf_fast import boards
 from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.contest import algorithms, submissions
-from dataperf_fast.contest.manifest import Board, Contest, TaskSet
+from dataperf_fast.contest.manifest import Contest, ContestBoard, TaskSet
 from dataperf_fast.contest.store import Unit
 from dataperf_fast.contest.submissions import Submission
 from dataperf_fast.engine import backend as backends
@@ -47,10 +47,10 @@ class Entrant:
 
 
 @dataclass(frozen=True)
-class Work:
+class PlannedSet:
     """A board on a set of tasks, by what ``version`` scores are kept apart, and its entrants."""
 
-    part: Board
+    part: ContestBoard
     board: Benchmark
     tasks: TaskSet
     version: str
@@ -62,7 +62,7 @@ class Work:
         return self.part.board, self.part.model, self.tasks.name
 
 
-def read(contest: Contest, watcher: Watcher, backend: str = "auto") -> list[Work]:
+def read(contest: Contest, watcher: Watcher, backend: str = "auto") -> list[PlannedSet]:
     """Read every submission and all data of a contest; raises ``InputError`` where data is not there.
 
     The reference's scores are none of ours. ``backend`` says whose are meant; which one of ours does not matter.
@@ -71,7 +71,7 @@ def read(contest: Contest, watcher: Watcher, backend: str = "auto") -> list[Work
     return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher, whose)]
 
 
-def _of_board(contest: Contest, part: Board, watcher: Watcher, whose: Backend) -> Iterator[Work]:
+def _of_board(contest: Contest, part: ContestBoard, watcher: Watcher, whose: Backend) -> Iterator[PlannedSet]:
     board = boards.load(part.board)
     largest = part.largest_submission_mib << 20
     watcher.begin(f"{part.board}: reading submissions", {})
@@ -90,10 +90,10 @@ def _of_board(contest: Contest, part: Board, watcher: Watcher, whose: Backend) -
         for one, of_one in zip(found, digests, strict=True):
             kind = "baseline" if one.name in part.baselines else "submission"
             entrants.append(Entrant(one, Unit(*place, one.name, of_one), kind, one.path))
-        yield Work(part, board, tasks, version, entrants)
+        yield PlannedSet(part, board, tasks, version, entrants)
 
 
-def strangers(contest: Contest, plan: list[Work]) -> list[str]:
+def strangers(contest: Contest, plan: list[PlannedSet]) -> list[str]:
     """A line for each name that the manifest gives as a baseline, or an id on Dynabench, and no submission has."""
     names: dict[int, set[str]] = {}
     for work in plan:
@@ -111,5 +111,5 @@ def strangers(contest: Contest, plan: list[Work]) -> list[str]:
     return lines
 
 
-def _names(work: Work) -> set[str]:
+def _names(work: PlannedSet) -> set[str]:
     return {entrant.submission.name for entrant in work.entrants}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dataperf_fast.boards import evaluation
-from dataperf_fast.contest.planning import Watcher, Work
+from dataperf_fast.contest.planning import PlannedSet, Watcher
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Score
 from dataperf_fast.contest.submissions import text
@@ -14,7 +14,7 @@ from dataperf_fast.files.errors import InputError
 
 
 @dataclass(frozen=True)
-class Problem:
+class Fault:
     """What is wrong on a board and a set of tasks: with a submission, or, where it has no name, with the data."""
 
     board: str
@@ -23,13 +23,13 @@ class Problem:
     line: str
 
 
-def of_scores(scores: Iterable[Score]) -> list[Problem]:
+def of_scores(scores: Iterable[Score]) -> list[Fault]:
     """Those of scores that are none."""
     bad = [score for score in scores if score.status not in ("ok", "pending")]
-    return [Problem(score.board, score.dataset, score.submission, score.error or score.status) for score in bad]
+    return [Fault(score.board, score.dataset, score.submission, score.error or score.status) for score in bad]
 
 
-def of_data(plan: list[Work], how: How, watcher: Watcher) -> Iterator[Problem]:
+def of_data(plan: list[PlannedSet], how: How, watcher: Watcher) -> Iterator[Fault]:
     """Those of the data, which is read as for a score, whether or not there is a submission."""
     for work in plan:
         part, data = work.part, work.tasks.data
@@ -43,11 +43,11 @@ def of_data(plan: list[Work], how: How, watcher: Watcher) -> Iterator[Problem]:
                 except Exception as error:  # as in a run: what nobody had thought of stops nothing else
                     failed = f"{data}: failed: {type(error).__name__}: {error}"
                     line = error.line if isinstance(error, InputError) else failed
-                    yield Problem(part.board, work.tasks.name, "", text(line))
+                    yield Fault(part.board, work.tasks.name, "", text(line))
                 watcher.done(part.board, 1)
 
 
-def lines(problems: Iterable[Problem]) -> list[str]:
+def lines(problems: Iterable[Fault]) -> list[str]:
     """A line for each thing that is wrong, with the sets of tasks on which it is."""
     sets: dict[tuple[str, str], set[str]] = {}
     for one in problems:

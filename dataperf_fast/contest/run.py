@@ -15,7 +15,7 @@ from dataperf_fast import sandbox
 from dataperf_fast.contest import algorithms, standings, submissions
 from dataperf_fast.contest.batches import Batch, refusals
 from dataperf_fast.contest.manifest import Contest
-from dataperf_fast.contest.planning import Entrant, Watcher, Work
+from dataperf_fast.contest.planning import Entrant, PlannedSet, Watcher
 from dataperf_fast.contest.store import Score, Store, Unit
 from dataperf_fast.contest.submissions import text
 from dataperf_fast.contest.workers import everywhere, software
@@ -40,7 +40,7 @@ class How:
     train: bool = True
 
 
-def run(contest: Contest, plan: list[Work], store: Store, how: How, watcher: Watcher) -> int:
+def run(contest: Contest, plan: list[PlannedSet], store: Store, how: How, watcher: Watcher) -> int:
     """Score every pair of submission and set of tasks that has no score yet; returns how many there were."""
     plan = _left(plan, store.finished(contest.name))
     plan = [replace(work, entrants=_answered(contest, work, store, watcher)) for work in plan]
@@ -49,7 +49,7 @@ def run(contest: Contest, plan: list[Work], store: Store, how: How, watcher: Wat
     return sum(len(work.entrants) for work in plan)
 
 
-def check(contest: Contest, plan: list[Work], store: Store | None, how: How, watcher: Watcher) -> list[Score]:
+def check(contest: Contest, plan: list[PlannedSet], store: Store | None, how: How, watcher: Watcher) -> list[Score]:
     """The scores that a run would leave, as far as they are known before it runs an algorithm or trains a model.
 
     What has its scores in the store has those; of the others what could have a score is pending.
@@ -62,12 +62,12 @@ def check(contest: Contest, plan: list[Work], store: Store | None, how: How, wat
     return known + [row for rows in _scored(plan, reading, watcher) for row in rows]
 
 
-def _left(plan: list[Work], finished: set[Unit]) -> list[Work]:
+def _left(plan: list[PlannedSet], finished: set[Unit]) -> list[PlannedSet]:
     """Without the entrants that have their scores."""
     return [replace(work, entrants=[one for one in work.entrants if one.unit not in finished]) for work in plan]
 
 
-def _scored(plan: list[Work], how: How, watcher: Watcher) -> Iterator[list[Score]]:
+def _scored(plan: list[PlannedSet], how: How, watcher: Watcher) -> Iterator[list[Score]]:
     """The scores of all entrants, of those that are refused at once, of the others batch by batch."""
     left: dict[str, int] = {}
     for work in plan:
@@ -90,7 +90,7 @@ def _scored(plan: list[Work], how: How, watcher: Watcher) -> Iterator[list[Score
         watcher.done(batch.board, len(batch.folders))
 
 
-def _readable(contest: Contest, work: Work) -> Iterator[Entrant]:
+def _readable(contest: Contest, work: PlannedSet) -> Iterator[Entrant]:
     """The entrants whose files lie there, and the algorithms that could not be run, each with why."""
     challenges = work.board.challenges(work.tasks.data)
     for entrant in work.entrants:
@@ -103,7 +103,7 @@ def _readable(contest: Contest, work: Work) -> Iterator[Entrant]:
             yield _refused(entrant, error)
 
 
-def _answered(contest: Contest, work: Work, store: Store, watcher: Watcher) -> list[Entrant]:
+def _answered(contest: Contest, work: PlannedSet, store: Store, watcher: Watcher) -> list[Entrant]:
     """Run the algorithms among the entrants, and put the folders of their answers in the place of their own."""
     part, tasks = work.part, work.tasks
     challenges = work.board.challenges(tasks.data)
@@ -135,7 +135,7 @@ def _refused(entrant: Entrant, error: Exception) -> Entrant:
     return replace(entrant, submission=replace(one, problem=text(line)), failed=ours)
 
 
-def _batches(plan: list[Work], how: How, pace: dict[str, float]) -> Iterator[Batch]:
+def _batches(plan: list[PlannedSet], how: How, pace: dict[str, float]) -> Iterator[Batch]:
     """Batches of some seconds each by the pace so far."""
     for work in plan:
         part, entrants = work.part, [entrant for entrant in work.entrants if not entrant.submission.problem]

@@ -11,8 +11,8 @@ from statistics import mean, pstdev
 from typing import Any
 
 from dataperf_fast.boards.board import Benchmark
-from dataperf_fast.contest.manifest import Board, Contest, TaskSet
-from dataperf_fast.contest.planning import Work
+from dataperf_fast.contest.manifest import Contest, ContestBoard, TaskSet
+from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.store import Score, Store
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import decimal
@@ -22,7 +22,7 @@ _NAMED = 3  # of submissions without a score
 _LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}
 
 
-def current(plan: list[Work], store: Store) -> list[Score]:
+def current(plan: list[PlannedSet], store: Store) -> list[Score]:
     """The scores of what is there now, in the order of their arrival.
 
     Not those of files, data and versions that were replaced, nor of a participant who has left.
@@ -32,7 +32,7 @@ def current(plan: list[Work], store: Store) -> list[Score]:
     return [score for name in contests for score in store.scores(name) if score.unit in units]
 
 
-def without_score(plan: list[Work], store: Store) -> list[str]:
+def without_score(plan: list[PlannedSet], store: Store) -> list[str]:
     """A line for each board and set of tasks on which some submission, as it is now, has no score."""
     contests = {entrant.unit.contest for work in plan for entrant in work.entrants}
     stored = {unit for name in contests for unit in store.units(name)}
@@ -54,11 +54,11 @@ def without_score(plan: list[Work], store: Store) -> list[str]:
     return lines
 
 
-def settings(contest: Contest, plan: list[Work], scores: list[Score]) -> list[Setting]:
+def settings(contest: Contest, plan: list[PlannedSet], scores: list[Score]) -> list[Setting]:
     """A setting a board, or a task where the board ranks its tasks apart, of the ``current`` scores."""
     folder = f"{contest.path.parent}/"  # of no interest to a page's readers
     scores = [replace(score, error=score.error and score.error.replace(folder, "")) for score in scores]
-    works: dict[int, list[Work]] = {}
+    works: dict[int, list[PlannedSet]] = {}
     for work in plan:
         works.setdefault(id(work.part), []).append(work)
     found = []
@@ -82,7 +82,7 @@ def settings(contest: Contest, plan: list[Work], scores: list[Score]) -> list[Se
     return found
 
 
-def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Score], task: str) -> Setting:
+def _setting(part: ContestBoard, board: Benchmark, sets: list[TaskSet], scores: list[Score], task: str) -> Setting:
     by_submission: dict[str, list[tuple[Score, Fraction | None]]] = {}
     for score, exact in zip(scores, board.exact(scores), strict=True):
         by_submission.setdefault(score.submission, []).append((score, exact))
@@ -114,7 +114,7 @@ def _setting(part: Board, board: Benchmark, sets: list[TaskSet], scores: list[Sc
 
 
 def _entry(
-    name: str, scored: list[tuple[Score, Fraction | None]], hidden: set[str], several: bool, part: Board
+    name: str, scored: list[tuple[Score, Fraction | None]], hidden: set[str], several: bool, part: ContestBoard
 ) -> Entry:
     """One submission's line: the mean over the hidden tasks, if every one of them has a score."""
     scores = [score for score, _ in scored]

@@ -54,7 +54,7 @@ class LinearNet:
 
     def bind(self, pool: Pool, backend: Backend) -> Trainer:
         """Bind the model to a pool."""
-        return CudaTrainer(pool) if backend.name == "cuda" else LinearNetTrainer(pool, backend.threads)
+        return CudaLinearNetTrainer(pool) if backend.name == "cuda" else LinearNetTrainer(pool, backend.threads)
 
 
 class LinearNetTrainer:
@@ -113,7 +113,7 @@ class LinearNetTrainer:
         return linear_net.train(start, features, evaluation, labels, threads, sample)
 
 
-class CudaTrainer:
+class CudaLinearNetTrainer:
     """Trains batches over one pool on a GPU, which keeps its matrices (``plan.Trainer``); a batch is one launch.
 
     Always in float64: float32 would need the error's estimate, and a GPU trains in float64 at half the cost or less.

@@ -50,9 +50,9 @@ class Voting:
     def bind(self, pool: Pool, backend: Backend) -> VotingTrainer:
         """Bind the model to a pool."""
         if backend.name == "cuda":
-            from dataperf_fast.models.voting_cuda import CudaTrainer
+            from dataperf_fast.models.voting_cuda import CudaVotingTrainer
 
-            return CudaTrainer(pool, backend, self.held_out)
+            return CudaVotingTrainer(pool, backend, self.held_out)
         from dataperf_fast.models.voting_cpu import CpuTrainer
 
         return CpuTrainer(pool, backend, self.held_out)

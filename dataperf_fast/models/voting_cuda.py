@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BYTES_PER_ROW = 64  # of a retrain: its answers, and its part of a fit's products in float64
 
 
-class CudaTrainer(VotingTrainer):
+class CudaVotingTrainer(VotingTrainer):
     """Trains batches over one pool, whose evaluation rows stay on the device."""
 
     def __init__(self, pool: Pool, backend: Backend, held_out: bool):

@@ -24,7 +24,7 @@ _TOLERANCE = 1e-8
 _ITERATIONS = 10_000
 
 
-class Rows(NamedTuple):
+class LogitRows(NamedTuple):
     """A trained model's view of rows: ``derivatives (n, p)`` of their ``logits (n,)``, and ``labels (n,)`` in 0, 1."""
 
     derivatives: np.ndarray
@@ -49,9 +49,9 @@ class LogisticInfluence(Valuation):
         model = LogisticRegression(C=self.C, tol=_TOLERANCE, max_iter=_ITERATIONS).fit(features, labels)
         coefficients = np.append(model.coef_, model.intercept_)
 
-        def seen(X: np.ndarray, y: np.ndarray) -> Rows:
+        def seen(X: np.ndarray, y: np.ndarray) -> LogitRows:
             derivatives = np.column_stack([X, np.ones(len(X))])
-            return Rows(derivatives, derivatives @ coefficients, y)
+            return LogitRows(derivatives, derivatives @ coefficients, y)
 
         penalty = np.append(np.full(features.shape[1], 1 / self.C), 0.0)
         self.values_ = _influences(seen(features, labels), seen(evaluation, truth), penalty)
@@ -81,10 +81,10 @@ class NetInfluence(Valuation):
         weights = linear_net.trained_weights(start, features, labels.astype(np.uint8))
         length = np.linalg.norm(weights.output)
 
-        def seen(X: np.ndarray, y: np.ndarray) -> Rows:
+        def seen(X: np.ndarray, y: np.ndarray) -> LogitRows:
             hidden, ones = X @ weights.hidden.T + weights.hidden_bias, np.ones((len(X), 1))
             logits = hidden @ weights.output + weights.output_bias
-            return Rows(np.hstack([length * X, length * ones, hidden, ones]), logits, y)
+            return LogitRows(np.hstack([length * X, length * ones, hidden, ones]), logits, y)
 
         rows = seen(features, labels)
         penalty = np.full(rows.derivatives.shape[1], self.damping * len(features))
@@ -101,7 +101,7 @@ def _two_labels(*given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray,
     return features, labels, evaluation, truth
 
 
-def _influences(train: Rows, val: Rows, penalty: np.ndarray) -> np.ndarray:
+def _influences(train: LogitRows, val: LogitRows, penalty: np.ndarray) -> np.ndarray:
     """The values ``(n,)`` of the training rows, for ``penalty (p,)`` on the diagonal."""
     Phi, probabilities = train.derivatives, expit(train.logits)
     spread = probabilities * (1 - probabilities)

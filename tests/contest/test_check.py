@@ -305,22 +305,22 @@ def good(tmp_path_factory) -> dict[str, Path]:
     data = {board: folder / "data" for board, folder in folders.items()}
     teams = {board: folder / "team" for board, folder in folders.items()}
     engine = Engine(backends.choose("cpu"))
-    list(debugging.write(data["debugging"], debugging.Scale(tasks=2, train=40, test=30, val=10), seed=1))
+    list(debugging.write(data["debugging"], debugging.DebuggingScale(tasks=2, train=40, test=30, val=10), seed=1))
     contests.write_orders(data["debugging"], folders["debugging"] / "orders", 1)
     shutil.move(folders["debugging"] / "orders" / "team0000", teams["debugging"])
-    board = speech.Board((8, 8), (6, 6), 2, 2, 6)
-    list(speech.write(data["speech"], speech.Scale({"en": board}), 1))
+    board = speech.LanguageSize((8, 8), (6, 6), 2, 2, 6)
+    list(speech.write(data["speech"], speech.SpeechScale({"en": board}), 1))
     allowed = read_selection(data["speech"] / "dataperf_en_data" / "allowed_training_set.yaml", "a test's")
     chosen = Selection({word: ids[:5] for word, ids in allowed.targets.items()}, allowed.nontargets[:5])
     teams["speech"].mkdir()
     write_selection(teams["speech"] / "en_25_train.json", chosen)
-    list(vision.write(data["vision"], vision.Scale(1, 300, 40, 60, 10), seed=1))
+    list(vision.write(data["vision"], vision.VisionScale(1, 300, 40, 60, 10), seed=1))
     shutil.copytree(data["vision"] / "train_sets", teams["vision"])
-    list(acquisition.write(data["acquisition"], acquisition.Scale(1, 4, 60, 40, 60), seed=1))
+    list(acquisition.write(data["acquisition"], acquisition.AcquisitionScale(1, 4, 60, 40, 60), seed=1))
     acquisition_baselines.write(data["acquisition"], folders["acquisition"] / "plans", ["uniform"], 0, engine)
     teams["acquisition"].mkdir()
     shutil.copy(next((folders["acquisition"] / "plans").rglob("0.*")), teams["acquisition"])
-    list(nibbler.write(data["nibbler"], nibbler.Scale(participants=2, pairs=20), 0))
+    list(nibbler.write(data["nibbler"], nibbler.NibblerScale(participants=2, pairs=20), 0))
     submitted = data["nibbler"] / "submitted" / "submitted.jsonl"
     lines = [json.loads(line) for line in submitted.read_text().splitlines()]
     own = [line | {"participant": "good"} for line in lines if line["participant"] == lines[0]["participant"]]

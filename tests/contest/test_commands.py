@@ -24,7 +24,7 @@ from . import contests
 def scored(tmp_path_factory) -> Path:
     """A contest's folder, scored, with its pages and its export."""
     folder = tmp_path_factory.mktemp("contest")
-    list(synth.write(folder / "data", synth.Scale(tasks=1, train=30, test=30, val=10), seed=7))
+    list(synth.write(folder / "data", synth.DebuggingScale(tasks=1, train=30, test=30, val=10), seed=7))
     contests.write_orders(folder / "data", folder / "teams", 3)
     write(folder)
     contests.score(folder / "contest.yaml")

@@ -107,10 +107,10 @@ def boards(tmp_path_factory):
     """Four boards with a good submission each: name -> (data, files of the good one)."""
     folder = tmp_path_factory.mktemp("boards")
     engine = Engine(backends.choose("cpu"))
-    list(debugging.write(folder / "debugging", debugging.Scale(tasks=1, train=40, test=30, val=10), seed=1))
+    list(debugging.write(folder / "debugging", debugging.DebuggingScale(tasks=1, train=40, test=30, val=10), seed=1))
     list(speech.write(folder / "speech", speech.SCALES["small"], seed=1))
-    list(vision.write(folder / "vision", vision.Scale(1, 300, 40, 60, 10), seed=1))
-    list(acquisition.write(folder / "acquisition", acquisition.Scale(1, 4, 60, 40, 60), seed=1))
+    list(vision.write(folder / "vision", vision.VisionScale(1, 300, 40, 60, 10), seed=1))
+    list(acquisition.write(folder / "acquisition", acquisition.AcquisitionScale(1, 4, 60, 40, 60), seed=1))
     speech_baselines.write(folder / "speech", folder / "made", ["random"], 0, engine)
     acquisition_baselines.write(folder / "acquisition", folder / "plans", ["uniform"], 0, engine)
     concept = next((folder / "vision" / "train_sets").glob("*.csv"))

@@ -25,7 +25,7 @@ boards:
 
 @pytest.fixture
 def folder(tmp_path):
-    list(synth.write(tmp_path / "data", synth.Scale(tasks=1, train=20, test=20, val=5), seed=0))
+    list(synth.write(tmp_path / "data", synth.DebuggingScale(tasks=1, train=20, test=20, val=5), seed=0))
     (tmp_path / "teams").mkdir()
     return tmp_path
 

@@ -36,7 +36,7 @@ from . import contests
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hidden") / "data"
-    list(synth.write(folder, synth.Scale(tasks=2, train=40, test=30, val=12), seed=7))
+    list(synth.write(folder, synth.DebuggingScale(tasks=2, train=40, test=30, val=12), seed=7))
     return folder
 
 
@@ -134,8 +134,8 @@ def test_speech_sets_may_hold_different_languages_and_algorithms_fail_by_task(tm
     team = tmp_path / "teams" / "both"
     team.mkdir(parents=True)
     for seed, language in enumerate(("en", "pt")):
-        board = synth_speech.Board((8, 8), (6, 6), 2, 2, 6)
-        list(synth_speech.write(tmp_path / language, synth_speech.Scale({language: board}), seed))
+        board = synth_speech.LanguageSize((8, 8), (6, 6), 2, 2, 6)
+        list(synth_speech.write(tmp_path / language, synth_speech.SpeechScale({language: board}), seed))
         allowed = speech_files.read_official(
             tmp_path / language / f"dataperf_{language}_data" / "allowed_training_set.yaml", "a test's"
         )

@@ -29,7 +29,7 @@ from dataperf_fast.boards.nibbler import creativity
 from dataperf_fast.boards.vision import board as vision
 from dataperf_fast.contest import manifest, planning, standings
 from dataperf_fast.contest.manifest import Contest, Manifest
-from dataperf_fast.contest.planning import Work
+from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.store import Score, Store
 from dataperf_fast.report import dots, leaderboard, tables
 
@@ -183,7 +183,7 @@ def setting_of(case: Case, without: str = "", score: Callable | None = None) -> 
                 )
             )  # fmt: skip
     case.draw.shuffle(scores)
-    works = [Work(part, kind.board, tasks, "1", []) for tasks in part.tasks]
+    works = [PlannedSet(part, kind.board, tasks, "1", []) for tasks in part.tasks]
     return standings.settings(contest, works, scores)[0]
 
 
@@ -343,7 +343,7 @@ def test_creativity_is_compared_without_rounding(teams):
         records.append(replace(record, metric="creativity"))
     report = {"round": "spring", "pairs": {"read": 0}, "method": "majority", "participants": {}}
     with tempfile.TemporaryDirectory() as folder:
-        nibbler.BOARD.draw(Path(folder), nibbler.TaskResult("", [], report, records))
+        nibbler.BOARD.draw(Path(folder), nibbler.NibblerResult("", [], report, records))
         rows = Page(Path(folder) / "leaderboard" / "creativity.html").rows()
     assert {row["name"]: int(row["cells"][0]) for row in rows} == expected
     by_weights = creativity.sensitivity([record.details["parts"] for record in records])
@@ -366,14 +366,14 @@ def test_a_picture_of_a_market_shows_equal_accuracies_in_the_order_of_their_arri
         details = {"trials": accuracies, "correct": correct, "buyer_rows": 60}
         records.append(acquisition.BOARD.record("7", name, sum(accuracies) / 10, ENGINE, details=details))
     assert len({record.score for record in records}) > 1  # as they were added up
-    acquisition.BOARD.draw(tmp_path, acquisition.TaskResult("7", records, "lr"))
+    acquisition.BOARD.draw(tmp_path, acquisition.AcquisitionResult("7", records, "lr"))
     assert [(row.name, row.score) for row in drawn] == [(name, 55 / 60) for name in trials]
 
 
 def test_a_contest_of_two_that_tie(tmp_path, capsys, monkeypatch):
     """68 + 44 + 82 and 107 + 52 + 35 inspections of 150, and one less, from manifest to every output."""
     monkeypatch.chdir(tmp_path)
-    list(synth.write(tmp_path / "hidden", synth.Scale(tasks=3, train=12, test=12, val=4), seed=1))
+    list(synth.write(tmp_path / "hidden", synth.DebuggingScale(tasks=3, train=12, test=12, val=4), seed=1))
     teams = {"one": (68, 44, 82), "other": (107, 52, 35), "better": (107, 52, 34), "worse": (149, 149, 149)}
     contests.write_orders(tmp_path / "hidden", tmp_path / "teams", len(teams))
     for number, name in enumerate(teams):

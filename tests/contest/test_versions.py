@@ -30,7 +30,7 @@ from . import contests
 def data(tmp_path_factory) -> Path:
     """Two small tasks with eight features, which every model is quick on."""
     folder = tmp_path_factory.mktemp("hidden") / "data"
-    list(synth.write(folder, synth.Scale(tasks=2, train=30, test=40, val=12), seed=7))
+    list(synth.write(folder, synth.DebuggingScale(tasks=2, train=30, test=40, val=12), seed=7))
     tasks.narrow(folder, 8)
     return folder
 
@@ -135,7 +135,7 @@ def test_software_is_that_of_the_worker(contest, monkeypatch):
 def test_another_image_of_the_same_name_is_another_algorithm(tmp_path, monkeypatch):
     (tmp_path / algorithms.SETTINGS).write_text("image: theirs:latest\n")
     one = Submission("theirs", tmp_path, "d" * 64, is_algorithm=True)
-    part = manifest.Board(board="debugging", tasks=[{"name": "hidden", "data": tmp_path}])
+    part = manifest.ContestBoard(board="debugging", tasks=[{"name": "hidden", "data": tmp_path}])
     asked = []
 
     def podman(number):

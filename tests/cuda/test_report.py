@@ -22,7 +22,7 @@ def case(tmp_path, monkeypatch):
         monkeypatch.setattr(backends, "find_device", lambda: made_up)
         monkeypatch.setattr(soft_vote_cuda, "_THREADS", 7)
         monkeypatch.setattr(svc_cuda, "_THREADS", 16)
-    list(speech.write(tmp_path, speech.Scale({"en": speech.Board((30, 30), (6, 6), 2, 3, 10)}), 0))
+    list(speech.write(tmp_path, speech.SpeechScale({"en": speech.LanguageSize((30, 30), (6, 6), 2, 3, 10)}), 0))
     baselines.write(tmp_path, tmp_path / "chosen", ["random"], 0, Engine(backends.choose("cpu")))
     return gpu_parity.Case("seeded", "speech", tmp_path, [tmp_path / "chosen"], None)
 

@@ -132,19 +132,19 @@ def board(request, tmp_path):
     """A small board's folder and submissions."""
     folder, engine = tmp_path / request.param, Engine(backends.choose("cpu"))
     if request.param == "speech":
-        list(speech.write(folder, speech.Scale({"en": speech.Board((30, 30), (9, 9), 2, 3, 12)}), 1))
+        list(speech.write(folder, speech.SpeechScale({"en": speech.LanguageSize((30, 30), (9, 9), 2, 3, 12)}), 1))
         speech_baselines.write(folder, folder / "chosen", ["random"], 1, engine)
         return request.param, folder, folder / "chosen"
     if request.param == "vision":
-        list(vision.write(folder, vision.Scale(2, 300, 60, 60, 10), seed=2))
+        list(vision.write(folder, vision.VisionScale(2, 300, 60, 60, 10), seed=2))
     if request.param == "acquisition":
-        list(acquisition.write(folder, acquisition.Scale(1, 3, 60, 40, 80), seed=3))
+        list(acquisition.write(folder, acquisition.AcquisitionScale(1, 3, 60, 40, 80), seed=3))
         acquisition_baselines.write(folder, folder / "plans", ["uniform"], 3, engine)
         return request.param, folder, folder / "plans"
     if request.param == "debugging":
         return request.param, request.getfixturevalue("suite"), None
     if request.param == "nibbler":
-        list(nibbler.write(folder, nibbler.Scale(pairs=60, participants=3), 0))
+        list(nibbler.write(folder, nibbler.NibblerScale(pairs=60, participants=3), 0))
     return request.param, folder, None
 
 
@@ -211,7 +211,7 @@ def test_the_bars_estimate_is_by_the_work(times):
 
 
 def test_stages_and_reports_are_those_of_the_work(tmp_path, times, monkeypatch):
-    list(vision.write(tmp_path, vision.Scale(2, 300, 60, 60, 10), seed=2))
+    list(vision.write(tmp_path, vision.VisionScale(2, 300, 60, 60, 10), seed=2))
     calls = slow(monkeypatch, times, binary_logistic, "fit")
     report = parity.verify("vision", tmp_path, names=["cpu", "reference"], jobs=1)
     assert report.seconds == pytest.approx(len(calls))

@@ -29,11 +29,11 @@ MARKETS, CONCEPTS = 5, 20
 def markets(tmp_path_factory):
     """Training sets of two trials a market, and the buyer's data."""
     folder = tmp_path_factory.mktemp("markets")
-    list(made_markets.write(folder, made_markets.Scale(MARKETS, 4, 90, 150, 60), seed=9))
+    list(made_markets.write(folder, made_markets.AcquisitionScale(MARKETS, 4, 90, 150, 60), seed=9))
     generator = np.random.RandomState(1111)
     found = []
     for number in range(MARKETS):
-        market = trading.open_market(acquisition.market_files(folder, number), None)
+        market = trading.open_full_market(acquisition.market_files(folder, number), None)
         counts = np.array([10 + number, 35, 20, 9])
         features, rows, labels = trading.gather(market, [trading.draw(market, counts, generator) for _ in range(2)])
         found += [(features[of], y, market.buyer.features) for of, y in zip(rows, labels, strict=True)]
@@ -61,7 +61,7 @@ def test_logistic_regression_on_five_markets(oracle, markets):
 
 
 def test_logistic_regression_on_twenty_concepts(oracle, tmp_path):
-    names = list(made_concepts.write(tmp_path, made_concepts.Scale(CONCEPTS, 2500, 60, 90, 10), seed=9))
+    names = list(made_concepts.write(tmp_path, made_concepts.VisionScale(CONCEPTS, 2500, 60, 90, 10), seed=9))
     root, setup = vision.open_setup(tmp_path)
     sets = []
     for name in names:

@@ -45,10 +45,12 @@ def boards(tmp_path_factory) -> Path:
     """Three small boards; the market's vectors are on a grid, so that neighbours tie."""
     folder = tmp_path_factory.mktemp("boards")
     engine = Engine(backends.choose("cpu"))
-    list(speech.write(folder / "speech", speech.Scale({"en": speech.Board((30, 30), (9, 9), 2, 3, 12)}), 1))
+    list(
+        speech.write(folder / "speech", speech.SpeechScale({"en": speech.LanguageSize((30, 30), (9, 9), 2, 3, 12)}), 1)
+    )
     speech_baselines.write(folder / "speech", folder / "speech" / "chosen", ["random"], 1, engine)
-    list(vision.write(folder / "vision", vision.Scale(2, 300, 60, 60, 10), seed=2))
-    list(acquisition.write(folder / "acquisition", acquisition.Scale(1, 3, 60, 40, 80), seed=3))
+    list(vision.write(folder / "vision", vision.VisionScale(2, 300, 60, 60, 10), seed=2))
+    list(acquisition.write(folder / "acquisition", acquisition.AcquisitionScale(1, 3, 60, 40, 80), seed=3))
     acquisition_baselines.write(folder / "acquisition", folder / "acquisition" / "plans", ["uniform"], 3, engine)
     return folder
 
@@ -311,7 +313,7 @@ def test_a_difference_beside_a_disagreement_is_still_one():
 @pytest.mark.long
 def test_on_a_large_noisy_pool_pytorch_disagrees_with_itself_and_not_with_us(tmp_path):
     pytest.importorskip("torch", reason="the reference pipeline needs PyTorch: make test-reference")
-    list(debugging.write(tmp_path, debugging.Scale(1, 1200, 200, 5), 1, "inverted"))
+    list(debugging.write(tmp_path, debugging.DebuggingScale(1, 1200, 200, 5), 1, "inverted"))
     debugging_baselines.write(tmp_path, tmp_path / "submissions", ["random"], 1, Engine(backends.choose("cpu")))
     report = parity.verify("debugging", tmp_path, names=["cpu", "reference"], sample=8, jobs=2)
     [ladder] = report.ladders

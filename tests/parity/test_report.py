@@ -32,7 +32,7 @@ KINDS = {"failure": "different", "error": "error", "skipped": "skipped"}
 
 
 def speech_board(folder, _):
-    list(speech.write(folder / "data", speech.Scale({"en": speech.Board((30, 30), (9, 9), 2, 3, 12)}), 1))
+    list(speech.write(folder / "data", speech.SpeechScale({"en": speech.LanguageSize((30, 30), (9, 9), 2, 3, 12)}), 1))
     speech_baselines.write(folder / "data", folder, ["random"], 1, Engine(backends.choose("cpu")))
     (folder / "random").rename(folder / "good")
     (folder / "bad").mkdir()
@@ -41,7 +41,7 @@ def speech_board(folder, _):
 
 
 def vision_board(folder, _):
-    list(vision.write(folder / "data", vision.Scale(2, 300, 60, 60, 10), seed=2))
+    list(vision.write(folder / "data", vision.VisionScale(2, 300, 60, 60, 10), seed=2))
     for name in ("good", "bad"):
         shutil.copytree(folder / "data" / "train_sets", folder / name)
     (folder / "bad" / "Hawk.csv").write_text("many\n")
@@ -49,7 +49,7 @@ def vision_board(folder, _):
 
 
 def acquisition_board(folder, _):
-    list(acquisition.write(folder / "data", acquisition.Scale(2, 3, 60, 40, 80), seed=3))
+    list(acquisition.write(folder / "data", acquisition.AcquisitionScale(2, 3, 60, 40, 80), seed=3))
     acquisition_baselines.write(folder / "data", folder, ["uniform"], 3, Engine(backends.choose("cpu")))
     (folder / "uniform").rename(folder / "good")
     shutil.copytree(folder / "good", folder / "bad")
@@ -69,7 +69,7 @@ def debugging_board(folder, suite):
 
 
 def nibbler_board(folder, _):
-    list(nibbler.write(folder / "data", nibbler.Scale(pairs=60, participants=3), 0))
+    list(nibbler.write(folder / "data", nibbler.NibblerScale(pairs=60, participants=3), 0))
     (folder / "data" / "submitted" / "zz.jsonl").write_text('{"pair": 7}\n')
     return {"/"}
 

@@ -9,7 +9,7 @@ from matplotlib import image
 
 from dataperf_fast.boards.acquisition import picture as acquisition_picture
 from dataperf_fast.boards.debugging import picture as debugging_picture
-from dataperf_fast.boards.debugging.board import TaskResult
+from dataperf_fast.boards.debugging.board import DebuggingResult
 from dataperf_fast.boards.vision import picture as vision_picture
 from dataperf_fast.files.records import Record
 from dataperf_fast.report import dots
@@ -80,7 +80,7 @@ def test_what_methods_cost_against_what_they_give(tmp_path, model, name):
         for method in NAMES
     ]
     untimed = [record("x", 0.5), record("y", None, method_seconds=1.0)]
-    scored = TaskResult("mean", [], model, over_tasks=timed + untimed)
+    scored = DebuggingResult("mean", [], model, over_tasks=timed + untimed)
     assert debugging_picture.draw(tmp_path, scored) == [tmp_path / name]
     assert image.imread(tmp_path / name).shape[:2] == (550, 880)
-    assert debugging_picture.draw(tmp_path / "none", TaskResult("mean", [], model, over_tasks=untimed)) == []
+    assert debugging_picture.draw(tmp_path / "none", DebuggingResult("mean", [], model, over_tasks=untimed)) == []

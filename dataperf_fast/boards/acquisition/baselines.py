@@ -93,7 +93,7 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
 def _write_sweep(path: Path, of_market: files.MarketFiles, engine: Engine) -> Path:
     kept = csv_tables.default_folder() if engine.keeps else None
     engine.progress.begin(f"sweep of market {of_market.number}")
-    market = trading.open_market(of_market, kept)
+    market = trading.open_full_market(of_market, kept)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["strategy", "fraction", "trial", "rows", "cost", "accuracy"])
@@ -106,7 +106,7 @@ def _write_sweep(path: Path, of_market: files.MarketFiles, engine: Engine) -> Pa
 
 
 def _sweep(
-    market: trading.Market, strategy: str, fraction: float, generator: np.random.RandomState, engine: Engine
+    market: trading.FullMarket, strategy: str, fraction: float, generator: np.random.RandomState, engine: Engine
 ) -> list[list[object]]:
     """Buy and train a hundred times; a draw of one label only has no accuracy."""
     plans, draws = [], []
@@ -123,7 +123,7 @@ def _sweep(
     ]
 
 
-def _accuracies(market: trading.Market, draws: Sequence[np.ndarray], engine: Engine) -> list[float | None]:
+def _accuracies(market: trading.FullMarket, draws: Sequence[np.ndarray], engine: Engine) -> list[float | None]:
     features, rows, labels = trading.gather(market, draws)
     trained = [trial for trial in range(len(draws)) if len(set(labels[trial])) > 1]
     accuracies: list[float | None] = [None] * len(draws)

@@ -38,7 +38,7 @@ TRIALS, SEED = 10, 1111
 
 
 @dataclass
-class TaskResult:
+class AcquisitionResult:
     """A scored market, or at the end the means; ``results`` grows from market to market."""
 
     task: str
@@ -55,7 +55,7 @@ class TaskResult:
 
 def _evaluate_market(
     of_market: files.MarketFiles,
-    found: Sequence[files.Submission],
+    found: Sequence[files.PlansFolder],
     generators: dict[str, np.random.RandomState],
     model: str,
     engine: Engine,
@@ -79,16 +79,16 @@ def _evaluate_market(
     return records
 
 
-def _open(of_market: files.MarketFiles, engine: Engine) -> trading.Market:
+def _open(of_market: files.MarketFiles, engine: Engine) -> trading.FullMarket:
     """Open a market; its tables are kept for the next run unless the engine keeps nothing."""
     engine.progress.begin(f"reading market {of_market.number}")
     engine.progress.planned(len(files.seller_paths(of_market)))
     kept = csv_tables.default_folder() if engine.keeps else None
-    return trading.open_market(of_market, kept, lambda: engine.progress.done(1))
+    return trading.open_full_market(of_market, kept, lambda: engine.progress.done(1))
 
 
 def _read_plan(
-    submission: files.Submission, of_market: files.MarketFiles, market: trading.Market, model: str
+    submission: files.PlansFolder, of_market: files.MarketFiles, market: trading.FullMarket, model: str
 ) -> tuple[np.ndarray, float]:
     """A submission's counts ``(sellers,)`` and cost, if they are legal."""
     number = of_market.number
@@ -105,8 +105,8 @@ def _read_plan(
 
 def score_plan(
     task: str,
-    submission: files.Submission,
-    market: trading.Market,
+    submission: files.PlansFolder,
+    market: trading.FullMarket,
     counts: np.ndarray,
     generator: np.random.RandomState,
     model: str,
@@ -149,7 +149,7 @@ def score_plan(
 
 
 def _accuracies_by_reference(
-    market: trading.Market, counts: np.ndarray, generator: np.random.RandomState, model: str, engine: Engine
+    market: trading.FullMarket, counts: np.ndarray, generator: np.random.RandomState, model: str, engine: Engine
 ) -> np.ndarray:
     """The same by NumPy's generator and plain scikit-learn: all draws in order, then a fit a trial."""
     pipeline = backends.reference_pipeline(BOARD.reference, engine.backend)
@@ -184,7 +184,7 @@ class Acquisition(Benchmark):
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
-    ) -> Iterator[TaskResult]:
+    ) -> Iterator[AcquisitionResult]:
         """Score submissions market by market; without ``submissions`` those in the data's folder ``submission``."""
         model = options.model or "lr"
         if model not in MODELS:
@@ -193,7 +193,7 @@ class Acquisition(Benchmark):
         paths = [data / "submission"] if submissions is None else submissions
         found, refused = find_folders(paths, files.find_submissions, BOARD, engine)
         if refused:
-            yield TaskResult("", refused)
+            yield AcquisitionResult("", refused)
         generators = {submission.name: np.random.RandomState(SEED) for submission in found}
         records: dict[str, list[Record]] = {submission.name: [] for submission in found}
         results: dict[str, dict[str, dict[str, Any]]] = {}
@@ -204,9 +204,9 @@ class Acquisition(Benchmark):
                 if record.status == "ok":
                     figures = {name: record.details[name] for name in ("cost", "trials", "spread")}
                     results.setdefault(record.submission, {})[record.task] = {"acc": record.score, **figures}
-            yield TaskResult(str(market.number), of_market, model, results)
+            yield AcquisitionResult(str(market.number), of_market, model, results)
         if len(markets) > 1:
-            yield TaskResult("mean", [BOARD.mean(of, len(markets), engine) for of in records.values()])
+            yield AcquisitionResult("mean", [BOARD.mean(of, len(markets), engine) for of in records.values()])
 
     def tasks(self, data: Path) -> list[str]:
         """The markets' numbers."""
@@ -279,7 +279,7 @@ class Acquisition(Benchmark):
 
         demo.write(folder)
 
-    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+    def draw(self, folder: Path, result: AcquisitionResult) -> list[Path]:
         """Draw a result's pictures; returns the files."""
         from dataperf_fast.boards.acquisition import picture as acquisition_picture
 

@@ -87,7 +87,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Submission:
+class PlansFolder:
     """A folder of plans, one a market, by the market's number."""
 
     name: str
@@ -207,13 +207,13 @@ def _read_labelled(path: Path, what: str, kept: Path | None, dimension: int | No
     return table
 
 
-def find_submissions(paths: Sequence[Path]) -> list[Submission]:
+def find_submissions(paths: Sequence[Path]) -> list[PlansFolder]:
     """List the submissions: each path is one, or a folder of some, which are sorted; what is hidden is passed over.
 
     A submission is a folder that holds a plan ``{market}.csv`` or ``{market}.txt``. Raises ``InputError`` for a path
     that is missing, no folder or without a submission, and for two plans for one market.
     """
-    found: dict[str, Submission] = {}
+    found: dict[str, PlansFolder] = {}
     for path in paths:
         if not path.is_dir():
             problem = "is not a folder" if path.exists() else "no such folder"
@@ -222,7 +222,7 @@ def find_submissions(paths: Sequence[Path]) -> list[Submission]:
         plans = {folder: _plans(folder) for folder in folders}
         if plans[path]:
             folders = [path]  # a submission's own folders are its own business
-        some = [Submission(folder.resolve().name, folder, plans[folder]) for folder in folders if plans[folder]]
+        some = [PlansFolder(folder.resolve().name, folder, plans[folder]) for folder in folders if plans[folder]]
         if not some:
             raise InputError(path, "holds no submission", expected=f"{_NAMED}, or folders of them")
         for submission in some:

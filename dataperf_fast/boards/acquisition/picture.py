@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,21 +13,16 @@ from matplotlib.figure import Figure
 
 from dataperf_fast.boards.acquisition.published import PUBLISHED
 from dataperf_fast.files.paths import whole_file
-from dataperf_fast.files.records import Record
 from dataperf_fast.report import dots
+
+if TYPE_CHECKING:
+    from dataperf_fast.boards.acquisition.board import AcquisitionResult
 
 _UNIFORM = PUBLISHED["uniform"].scores
 _STRATEGIES = {"uniform": "rows of every seller", "single": "rows of one seller"}
 
 
-class Scored(Protocol):
-    """What is drawn of a market: ``board.TaskResult``."""
-
-    task: str
-    records: list[Record]
-
-
-def draw(folder: Path, scored: Scored) -> list[Path]:
+def draw(folder: Path, scored: AcquisitionResult) -> list[Path]:
     """Draw the best forty plans for a market as ``market_{task}_accuracy.png``; nothing where nothing was scored."""
     if scored.task == "mean":
         return []

@@ -24,7 +24,7 @@ _BLOCK = 1000  # rows made at a time
 
 
 @dataclass(frozen=True)
-class Scale:
+class AcquisitionScale:
     """How many markets of how many sellers, the rows of a seller (a third of them may be missing) and of the buyer.
 
     ``bought`` is about how many rows the budget buys if every seller sells as many.
@@ -37,10 +37,10 @@ class Scale:
     bought: int
 
 
-SCALES = {"small": Scale(2, 5, 180, 120, 200), "paper": Scale(5, 20, 30_000, 2_000, 2_500)}
+SCALES = {"small": AcquisitionScale(2, 5, 180, 120, 200), "paper": AcquisitionScale(5, 20, 30_000, 2_000, 2_500)}
 
 
-def write(out: StrPath, scale: Scale, seed: int) -> Iterator[int]:
+def write(out: StrPath, scale: AcquisitionScale, seed: int) -> Iterator[int]:
     """Write market after market in the official files and yield its number; the same arguments give the same bytes.
 
     One seller's rows are in memory at a time.

@@ -16,7 +16,7 @@ from dataperf_fast.files.csv_tables import Table
 
 
 @dataclass(frozen=True)
-class Market:
+class FullMarket:
     """The sellers' and the buyer's tables, the prices and the budget."""
 
     sellers: list[Table]
@@ -30,15 +30,17 @@ class Market:
         return [len(table.labels) for table in self.sellers]
 
 
-def open_market(of_market: files.MarketFiles, kept: Path | None, on_read: Callable[[], None] | None = None) -> Market:
+def open_full_market(
+    of_market: files.MarketFiles, kept: Path | None, on_read: Callable[[], None] | None = None
+) -> FullMarket:
     """Read a market; ``kept`` and ``on_read`` are as in ``acquisition.read_sellers``."""
     sellers = files.read_sellers(of_market, kept, on_read)
     buyer = files.read_buyer(of_market, sellers[0].features.shape[1], kept)
     prices = files.read_prices(of_market.prices, len(sellers))
-    return Market(sellers, buyer, prices, files.read_budget(of_market.budget))
+    return FullMarket(sellers, buyer, prices, files.read_budget(of_market.budget))
 
 
-def draw(market: Market, counts: np.ndarray, generator: np.random.RandomState) -> np.ndarray:
+def draw(market: FullMarket, counts: np.ndarray, generator: np.random.RandomState) -> np.ndarray:
     """The rows that a plan ``counts (sellers,)`` draws, with replacement, seller after seller.
 
     Numbered through all sellers: int64 ``(counts.sum(),)``. NumPy's legacy generator is the reference's.
@@ -51,7 +53,7 @@ def draw(market: Market, counts: np.ndarray, generator: np.random.RandomState) -
     return np.concatenate(drawn)
 
 
-def gather(market: Market, draws: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+def gather(market: FullMarket, draws: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
     """The features ``(n, d)`` of all rows in some draw, and each draw's rows (int32) and labels in it.
 
     Only these rows are read of tables that are mapped.

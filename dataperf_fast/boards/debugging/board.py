@@ -65,7 +65,7 @@ MODELS: dict[str, Callable[[], DebuggingModel]] = {
 
 
 @dataclass
-class TaskResult:
+class DebuggingResult:
     """A scored task: its records, and what its files and pictures are drawn from."""
 
     task: str
@@ -102,13 +102,13 @@ def make_model(name: str) -> DebuggingModel:
 
 
 def _sort_out(
-    found: list[files.SubmissionFile], data_ids: list[str], engine: Engine, by_folder: bool
-) -> tuple[list[files.SubmissionFile], list[Record]]:
+    found: list[files.OrderFile], data_ids: list[str], engine: Engine, by_folder: bool
+) -> tuple[list[files.OrderFile], list[Record]]:
     """Set aside files whose name holds no task, and a second file for the same task and method.
 
     In a folder that is one submission, files of tasks in other data are passed over.
     """
-    usable: dict[tuple[str, str], files.SubmissionFile] = {}
+    usable: dict[tuple[str, str], files.OrderFile] = {}
     refused = []
     for file in found:
         if by_folder and file.data_id not in data_ids:
@@ -128,18 +128,18 @@ def _sort_out(
 
 def _evaluate_task(
     folder: Path,
-    setup: files.Setup,
+    setup: files.DebuggingSetup,
     task_setup: files.TaskSetup,
-    submissions: list[files.SubmissionFile],
+    submissions: list[files.OrderFile],
     engine: Engine,
     options: Options,
-) -> TaskResult:
+) -> DebuggingResult:
     model, curve = options.model or OWN_MODEL, options.own.get("curve", options.whole)
     try:
         task = engine.read(_read_task, folder, setup, task_setup, model)
     except InputError as error:
-        return TaskResult(task_setup.data_id, [_invalid(file, error, engine) for file in submissions])
-    orders: dict[files.SubmissionFile, np.ndarray] = {}
+        return DebuggingResult(task_setup.data_id, [_invalid(file, error, engine) for file in submissions])
+    orders: dict[files.OrderFile, np.ndarray] = {}
     broken = []
     for file in submissions:
         try:
@@ -152,7 +152,7 @@ def _evaluate_task(
         timed = {file: {"method_seconds": _method_seconds(file.path)} for file in orders}
         broken += [BOARD.pending(file.data_id, file.method, engine, details=of) for file, of in timed.items()]
     if not (orders and options.train):
-        return TaskResult(task.data_id, broken)
+        return DebuggingResult(task.data_id, broken)
     if engine.backend.is_reference:
         result = _score_by_reference(task, orders, engine, curve, model, options.variant or PRECISIONS[0])
     else:
@@ -161,7 +161,7 @@ def _evaluate_task(
     return result
 
 
-def _read_task(folder: Path, setup: files.Setup, task: files.TaskSetup, model: str) -> files.Task:
+def _read_task(folder: Path, setup: files.DebuggingSetup, task: files.TaskSetup, model: str) -> files.Task:
     """Read a task; the board's own model takes vectors of its own length alone."""
     return files.read_task(folder, setup, task, DIMENSION if model == OWN_MODEL else None)
 
@@ -179,11 +179,11 @@ def _require_trainable(task: files.Task, order: np.ndarray, path: Path, model: s
 
 def score_task(
     task: files.Task,
-    orders: dict[files.SubmissionFile, np.ndarray],
+    orders: dict[files.OrderFile, np.ndarray],
     engine: Engine,
     curve: bool,
     model: str = OWN_MODEL,
-) -> TaskResult:
+) -> DebuggingResult:
     """Train the cleaned set, then every submission's label states: all at once, or until each one crosses."""
     started = clock.now()
     pool = Pool(task.train.features, task.test.features, task.test.labels)
@@ -218,7 +218,7 @@ def score_task(
     records = [_record(task, way, before, cleaned, engine, curve, model) for way in ways]
     curves = {way.method: way.curve if curve else way.curve[: way.crossing] for way in ways}
     crossings = {way.method: way.crossing for way in ways if way.crossing is not None}
-    return TaskResult(task.data_id, records, model, len(task.true_labels), before, target, curves, crossings)
+    return DebuggingResult(task.data_id, records, model, len(task.true_labels), before, target, curves, crossings)
 
 
 def _record(
@@ -262,14 +262,14 @@ def _method_seconds(path: Path) -> float | None:
 
 
 def _score_by_reference(
-    task: files.Task, orders: dict[files.SubmissionFile, np.ndarray], engine: Engine, curve: bool, model: str,
+    task: files.Task, orders: dict[files.OrderFile, np.ndarray], engine: Engine, curve: bool, model: str,
     precision: str,
-) -> TaskResult:  # fmt: skip
+) -> DebuggingResult:  # fmt: skip
     """The same by the plain pipeline: a fit an inspection, nothing shared."""
     pipeline = backends.reference_pipeline(BOARD.reference, engine.backend)
     shared = (task.train.features, task.test.features, task.test.labels)
     records: list[Record] = []
-    result = TaskResult(task.data_id, records, model, len(task.true_labels))
+    result = DebuggingResult(task.data_id, records, model, len(task.true_labels))
     for file, order in orders.items():
         started = clock.now()
         engine.progress.planned(len(order) + 2)
@@ -305,7 +305,7 @@ def _inspected(task: files.Task, rows: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
+def _invalid(file: files.OrderFile, error: InputError, engine: Engine) -> Record:
     return BOARD.invalid(file.data_id, file.method, error, engine)
 
 
@@ -334,7 +334,7 @@ class Debugging(Benchmark):
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
-    ) -> Iterator[TaskResult]:
+    ) -> Iterator[DebuggingResult]:
         """Score submissions task by task; without ``submissions`` the set-up's own submission folder is scored.
 
         With ``curve`` every point is computed, otherwise only as many as the score needs. ``options.model`` is
@@ -348,7 +348,7 @@ class Debugging(Benchmark):
         tasks = {task.data_id: task for task in setup.tasks}
         usable, refused = _sort_out(found, list(tasks), engine, options.by_folder)
         if refused:
-            yield TaskResult("", refused)
+            yield DebuggingResult("", refused)
         scores: dict[str, list[Record]] = {}
         for data_id, task_setup in tasks.items():
             of_task = [file for file in usable if file.data_id == data_id]
@@ -361,7 +361,7 @@ class Debugging(Benchmark):
             yield result
         if scores:
             means = [BOARD.mean(of, len(tasks), engine) for of in scores.values() if len(of) == len(tasks) > 1]
-            yield TaskResult("mean", means, model, over_tasks=[record for of in scores.values() for record in of])
+            yield DebuggingResult("mean", means, model, over_tasks=[record for of in scores.values() for record in of])
 
     def tasks(self, data: Path) -> list[str]:
         """The set-up's data ids."""
@@ -447,7 +447,7 @@ class Debugging(Benchmark):
 
         demo.write(folder)
 
-    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+    def draw(self, folder: Path, result: DebuggingResult) -> list[Path]:
         """Draw a result's pictures; returns the files."""
         from dataperf_fast.boards.debugging import picture as debugging_picture
 

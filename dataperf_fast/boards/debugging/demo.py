@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from dataperf_fast.boards.debugging import files
-from dataperf_fast.boards.debugging.synth import Scale, write_tasks
+from dataperf_fast.boards.debugging.synth import DebuggingScale, write_tasks
 from dataperf_fast.boards.digits import SEED, feature_map, load
 from dataperf_fast.files.paths import StrPath
 from dataperf_fast.models.linear_net import DIMENSION
 
 # Pairs of digits, few enough images each that train + test + val use nearly all.
 _TASKS = {"digits38-flipped": (3, 8), "digits49": (4, 9)}
-DEMO = Scale(tasks=2, train=200, test=110, val=40)
+DEMO = DebuggingScale(tasks=2, train=200, test=110, val=40)
 
 
-def write(out: StrPath, scale: Scale = DEMO) -> list[files.Task]:
+def write(out: StrPath, scale: DebuggingScale = DEMO) -> list[files.Task]:
     """Write two debugging tasks with 30% noise: 3 against 8 with inverted labels, 4 against 9 with a weak model's."""
     images, digits = load()
     pairs = list(_TASKS.values())

@@ -53,7 +53,7 @@ class TaskSetup(BaseModel):
     val_size: Size
 
 
-class Setup(BaseModel):
+class DebuggingSetup(BaseModel):
     """What ``task_setup.yml`` says."""
 
     paths: Paths
@@ -80,7 +80,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class SubmissionFile:
+class OrderFile:
     """A file ``{data_id}_{method}.txt``."""
 
     data_id: str
@@ -88,7 +88,7 @@ class SubmissionFile:
     path: Path
 
 
-def open_setup(data: Path) -> tuple[Path, Setup]:
+def open_setup(data: Path) -> tuple[Path, DebuggingSetup]:
     """Find and read the set-up of a data folder, or of a set-up file; returns the folder and the set-up."""
     what = "the debugging board's task_setup.yml"
     if data.is_dir():
@@ -96,7 +96,7 @@ def open_setup(data: Path) -> tuple[Path, Setup]:
         if not found:
             raise InputError(data, "holds no task_setup.yml", expected=what)
         data = found[0]
-    setup = read_setup(data, Setup, what)
+    setup = read_setup(data, DebuggingSetup, what)
     seen: set[str] = set()
     for index, task in enumerate(setup.tasks):
         if task.data_id in seen:
@@ -105,18 +105,18 @@ def open_setup(data: Path) -> tuple[Path, Setup]:
     return data.parent, setup
 
 
-def embedding_path(folder: Path, setup: Setup, task: TaskSetup, part: str) -> Path:
+def embedding_path(folder: Path, setup: DebuggingSetup, task: TaskSetup, part: str) -> Path:
     """The parquet file of a task's ``part``: train, test or val."""
     size = {"train": f"{task.noise_level}_{task.train_size}", "test": task.test_size, "val": task.val_size}[part]
     return folder / setup.paths.embedding_folder / f"{task.data_id}_{part}_{size}.parquet"
 
 
-def true_labels_path(folder: Path, setup: Setup, task: TaskSetup) -> Path:
+def true_labels_path(folder: Path, setup: DebuggingSetup, task: TaskSetup) -> Path:
     """The csv file of a task's true labels."""
     return folder / setup.paths.groundtruth_folder / f"dataset_{task.data_id}_train.csv"
 
 
-def read_vectors(folder: Path, setup: Setup, task: TaskSetup, part: str, dimension: int | None) -> Vectors:
+def read_vectors(folder: Path, setup: DebuggingSetup, task: TaskSetup, part: str, dimension: int | None) -> Vectors:
     """Read one embedding file and check it: columns, number of rows, vector lengths, finite values, 0/1 labels."""
     path = embedding_path(folder, setup, task, part)
     table = read_table(path, ["filename", "encoding", "label"], f"the {part} embeddings of task {task.data_id}")
@@ -130,7 +130,7 @@ def read_vectors(folder: Path, setup: Setup, task: TaskSetup, part: str, dimensi
     )
 
 
-def read_task(folder: Path, setup: Setup, task: TaskSetup, dimension: int | None) -> Task:
+def read_task(folder: Path, setup: DebuggingSetup, task: TaskSetup, dimension: int | None) -> Task:
     """Read what scoring a task needs: training and test embeddings and the true labels of the training rows."""
     train = read_vectors(folder, setup, task, "train", dimension)
     test = read_vectors(folder, setup, task, "test", train.features.shape[1])
@@ -161,7 +161,7 @@ def _true_labels(path: Path, names: list[str]) -> np.ndarray:
     return binary_labels([int(truth[name]) for name in names], path, "hv_label", lambda row: f"ImageID {names[row]}")
 
 
-def find_submissions(paths: Sequence[Path], by_folder: bool = False) -> list[SubmissionFile]:
+def find_submissions(paths: Sequence[Path], by_folder: bool = False) -> list[OrderFile]:
     """List the submissions in files and folders, sorted; ``time_*.txt`` files and other endings are passed over.
 
     With ``by_folder`` a file's method is its folder's name, whatever its own name holds after the data id.
@@ -181,7 +181,7 @@ def find_submissions(paths: Sequence[Path], by_folder: bool = False) -> list[Sub
     files = []
     for path in dict.fromkeys(found):
         data_id, _, method = path.stem.partition("_")
-        files.append(SubmissionFile(data_id, path.parent.name if by_folder else method, path))
+        files.append(OrderFile(data_id, path.parent.name if by_folder else method, path))
     return files
 
 
@@ -254,7 +254,7 @@ def write_submission(folder: Path, data_id: str, method: str, order: Iterable[in
     return path
 
 
-def write_setup(folder: Path, setup: Setup) -> Path:
+def write_setup(folder: Path, setup: DebuggingSetup) -> Path:
     """Write ``task_setup.yml``."""
     path = folder / "task_setup.yml"
     write_text(path, yaml.safe_dump(setup.model_dump(mode="json"), sort_keys=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,31 +14,16 @@ from dataperf_fast.files.paths import whole_file
 from dataperf_fast.files.records import Record
 from dataperf_fast.report.dots import plain
 
+if TYPE_CHECKING:
+    from dataperf_fast.boards.debugging.board import DebuggingResult
+
 # Okabe and Ito's colours, told apart by colour-blind readers; black is kept for the lines.
 _MOST = 12  # entries of a legend
 _MARKERS = "osD^vP*X<>"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 
 
-class Scored(Protocol):
-    """What is drawn of a task: ``benchmarks.debugging.TaskResult``."""
-
-    task: str
-    model: str
-    rows: int
-    before: float
-    target: float
-    curves: dict[str, np.ndarray]
-    crossings: dict[str, int]
-    over_tasks: list[Record]
-
-    @property
-    def name(self) -> str:
-        """The task's, with the model's."""
-        ...
-
-
-def draw(folder: Path, scored: Scored) -> list[Path]:
+def draw(folder: Path, scored: DebuggingResult) -> list[Path]:
     """Draw what a result holds as PNGs, and return them: a task's curves, or the summary of all tasks."""
     if scored.curves:
         return _draw_curves(folder, scored)
@@ -46,7 +31,7 @@ def draw(folder: Path, scored: Scored) -> list[Path]:
     return _draw_time_to_value(folder, scored.model, timed) if timed else []
 
 
-def _draw_curves(folder: Path, scored: Scored) -> list[Path]:
+def _draw_curves(folder: Path, scored: DebuggingResult) -> list[Path]:
     """Each method's curve and its crossing of the target, with the starting accuracy: ``{name}_evaluation.png``."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)

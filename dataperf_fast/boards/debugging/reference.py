@@ -18,7 +18,7 @@ DIMENSION = 2048
 HIDDEN = 128
 
 
-class Classifier:
+class LogisticClassifier:
     """The frozen model: two linear layers and a threshold.
 
     ``precision`` is float32, as in the script, or float64, the same in PyTorch's other arithmetic from the same start.
@@ -79,10 +79,10 @@ def answer(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Train from scratch; classes ``(m,)`` of ``evaluation (m, d)``, and decisions if any, positive for class 1.
 
-    ``precision`` is ``Classifier``'s, and the net's alone.
+    ``precision`` is ``LogisticClassifier``'s, and the net's alone.
     """
     if model == "linear-net":
-        classifier = Classifier(precision)
+        classifier = LogisticClassifier(precision)
         classifier.fit(features, labels)
         logits = classifier.logits(evaluation).numpy().ravel().astype(np.float64)
         with np.errstate(divide="ignore"):
@@ -110,6 +110,6 @@ def score(
     if model != "linear-net":
         fitted = other_classifier(model).fit(features.astype(np.float64), labels)
         return float(round(fitted.score(test_features.astype(np.float64), test_labels), 2))
-    classifier = Classifier(precision)
+    classifier = LogisticClassifier(precision)
     classifier.fit(features, labels)
     return classifier.evaluate(test_features, test_labels)

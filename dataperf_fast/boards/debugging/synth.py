@@ -22,7 +22,7 @@ Source = Callable[[int], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Scale:
+class DebuggingScale:
     """How many tasks of how many rows."""
 
     tasks: int
@@ -31,10 +31,10 @@ class Scale:
     val: int
 
 
-SCALES = {"small": Scale(2, 100, 200, 50), "paper": Scale(8, 300, 500, 100)}
+SCALES = {"small": DebuggingScale(2, 100, 200, 50), "paper": DebuggingScale(8, 300, 500, 100)}
 
 
-def write(out: StrPath, scale: Scale, seed: int, noise: str = "both") -> Iterator[files.Task]:
+def write(out: StrPath, scale: DebuggingScale, seed: int, noise: str = "both") -> Iterator[files.Task]:
     """Write a suite of tasks, one after the other; the same arguments give the same bytes.
 
     ``noise`` is "inverted" (30% of the labels flipped, data ids end in ``-flipped``), "weak" (a weak model's labels)
@@ -51,14 +51,16 @@ def write(out: StrPath, scale: Scale, seed: int, noise: str = "both") -> Iterato
     return write_tasks(out, names, source, scale, seed)
 
 
-def write_tasks(out: StrPath, names: list[str], source: Source, scale: Scale, seed: int) -> Iterator[files.Task]:
+def write_tasks(
+    out: StrPath, names: list[str], source: Source, scale: DebuggingScale, seed: int
+) -> Iterator[files.Task]:
     """Cut each named task's rows into train, test and val, spoil the training labels, write; the set-up comes last.
 
     ``source(number)`` gives a task's features ``(r, 2048)`` and true labels ``(r,)``. A name that ends in ``-flipped``
     has its labels inverted at random, any other has a weak model's labels.
     """
     out = Path(out)
-    setup = files.Setup(
+    setup = files.DebuggingSetup(
         paths=files.Paths(
             embedding_folder=Path("embeddings"), groundtruth_folder=Path("data"), submission_folder=Path("submissions")
         ),

@@ -46,7 +46,7 @@ _LIBRARIES = ("scikit-learn", "scipy", "numpy")  # whose arithmetic creativity i
 
 
 @dataclass
-class TaskResult:
+class NibblerResult:
     """One of the two scores of everybody, or at the end the report of the whole round."""
 
     task: str
@@ -97,7 +97,7 @@ class Nibbler(Benchmark):
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
-    ) -> Iterator[TaskResult]:
+    ) -> Iterator[NibblerResult]:
         """Score a round's participants; with ``submissions`` those, by the ratings in ``data``.
 
         ``options.model`` is one of ``ratings.METHODS``, ``embedding`` a function from texts to vectors, or its place.
@@ -110,11 +110,11 @@ class Nibbler(Benchmark):
         engine.progress.begin("reading")
         brought = engine.read(_round, data) if submissions is None else engine.read(_brought, data, submissions)
         if brought.problems:
-            yield TaskResult("", [self.invalid("", name, problem, engine) for name, problem in brought.problems])
+            yield NibblerResult("", [self.invalid("", name, problem, engine) for name, problem in brought.problems])
         broken = _violations(brought.whole)
         if not options.train:
             pending = [[self.pending(task, name, engine) for name in brought.entrants] for task in TASKS]
-            yield from map(TaskResult, TASKS, pending)
+            yield from map(NibblerResult, TASKS, pending)
             return
         space = _space(brought.corpus, embedding)
         engine.progress.begin("raters")
@@ -132,14 +132,14 @@ class Nibbler(Benchmark):
             if options.own.get("show_prompts"):
                 record.details["prompts"] = one.judged.prompts[:_MOST_PROMPTS]
         for task in TASKS:
-            yield TaskResult(task, [record for record in records if record.task == task])
+            yield NibblerResult(task, [record for record in records if record.task == task])
         engine.progress.begin("repeated prompts")
         engine.progress.planned(brought.whole.submitted.num_rows)
         judged_by_name = {one.name: one.judged for one in scored}
         report = round_report.of(
             brought.whole, panel, judged_by_name, method, space, engine.backend.threads, engine.progress.done
         )
-        yield TaskResult("", [], report | {"violations": [one.line for one in broken]}, over=records)
+        yield NibblerResult("", [], report | {"violations": [one.line for one in broken]}, over=records)
 
     def _record(self, task: str, of: _Scored, engine: Engine, embedding: Embedding | None) -> Record:
         """A participant's score, or that it is pending."""
@@ -189,7 +189,7 @@ class Nibbler(Benchmark):
         for _ in self.synth(folder, "small", 0, {}):
             pass
 
-    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+    def draw(self, folder: Path, result: NibblerResult) -> list[Path]:
         """Draw who fools how often and how variously, and write the round's leaderboard as pages."""
         from dataperf_fast.boards.nibbler import picture as nibbler_picture
         from dataperf_fast.report import leaderboard

@@ -126,9 +126,11 @@ def _source(options: argparse.Namespace, stack: ExitStack) -> ImageSource:
     """The API that the settings describe, or without any the local source."""
     if options.api is None:
         return Patterns()
-    from dataperf_fast.boards.nibbler.generation.http import HttpImages, Settings
+    from dataperf_fast.boards.nibbler.generation.http import HttpImages, HttpSettings
 
-    return stack.enter_context(HttpImages(read_setup(options.api, Settings, "an image API's settings", private=True)))
+    return stack.enter_context(
+        HttpImages(read_setup(options.api, HttpSettings, "an image API's settings", private=True))
+    )
 
 
 def _write(options: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ _TRUE_SHARES = {"prompt_safety": (0.8, 0.15, 0.05), "image_safety": (0.4, 0.5, 0
 
 
 @dataclass(frozen=True)
-class Scale:
+class NibblerScale:
     """A round's size: pairs are dealt out unevenly; each is rated by ``ratings`` of the raters, at most all of them.
 
     ``repeated`` is the share of prompts that repeat an earlier one, half of them word by word.
@@ -38,7 +38,7 @@ class Scale:
     unrated: float = 0.1  # share of the pairs with two ratings only
 
 
-SCALES = {"small": Scale(), "paper": Scale(participants=70, pairs=2500, raters=12)}
+SCALES = {"small": NibblerScale(), "paper": NibblerScale(participants=70, pairs=2500, raters=12)}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Truth:
     repeats: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # the earlier pair, or -1
 
 
-def write(out: StrPath, scale: Scale, seed: int) -> Iterator[str]:
+def write(out: StrPath, scale: NibblerScale, seed: int) -> Iterator[str]:
     """Write a round in our JSON Lines, and yield what there is of each; same arguments, same bytes."""
     out = Path(out)
     pairs, given, attempted, _ = make(scale, seed)
@@ -59,7 +59,9 @@ def write(out: StrPath, scale: Scale, seed: int) -> Iterator[str]:
         yield f"{len(lines)} {name}"
 
 
-def make(scale: Scale, seed: int) -> tuple[list[files.Submitted], list[files.RatingLine], list[files.Attempted], Truth]:
+def make(
+    scale: NibblerScale, seed: int
+) -> tuple[list[files.Submitted], list[files.RatingLine], list[files.Attempted], Truth]:
     """Pairs, their ratings, all that was attempted, and what was planted. Raises ``ValueError`` for too few raters."""
     if scale.raters < scale.ratings:
         raise ValueError(f"{scale.raters} raters; expected at least {scale.ratings}")

@@ -34,7 +34,7 @@ SEEDS = np.array([5, 69, 98, 70, 95, 64, 37, 11, 4, 32])
 
 
 @dataclass
-class TaskResult:
+class SpeechResult:
     """A scored board (language and size) and its records."""
 
     task: str
@@ -108,10 +108,10 @@ def training_set(
 
 
 def _sort_out(
-    found: list[files.SubmissionFile], folders: dict[str, Path], engine: Engine
-) -> tuple[list[files.SubmissionFile], list[Record]]:
+    found: list[files.SelectionFile], folders: dict[str, Path], engine: Engine
+) -> tuple[list[files.SelectionFile], list[Record]]:
     """Set aside submissions of a language that the data lacks, and a second one of the same name."""
-    usable: dict[tuple[str, str], files.SubmissionFile] = {}
+    usable: dict[tuple[str, str], files.SelectionFile] = {}
     refused = []
     for file in found:
         if file.language not in folders:
@@ -135,10 +135,10 @@ def _sort_out(
 
 
 def _evaluate_language(
-    folder: Path, found: list[files.SubmissionFile], engine: Engine, options: Options
+    folder: Path, found: list[files.SelectionFile], engine: Engine, options: Options
 ) -> list[Record]:
     """Score a language's submissions; what is wrong with its own files is said for all that are valid so far."""
-    selections: dict[files.SubmissionFile, files.Selection] = {}
+    selections: dict[files.SelectionFile, files.Selection] = {}
     records = []
     try:
         board = engine.read(Language, folder)
@@ -165,7 +165,7 @@ def _evaluate_language(
 
 
 def _read_training(
-    board: Language, selections: dict[files.SubmissionFile, files.Selection], engine: Engine
+    board: Language, selections: dict[files.SelectionFile, files.Selection], engine: Engine
 ) -> tuple[files.Clips | None, list[Record]]:
     """Read the clips of all submissions; those whose clips cannot be read are taken out, each with a record."""
     threads = engine.backend.threads
@@ -182,7 +182,7 @@ def _read_training(
         return (board.read_training(selections.values(), threads) if selections else None), refused
 
 
-def _warn_of_missing_words(file: files.SubmissionFile, selection: files.Selection, board: Language) -> None:
+def _warn_of_missing_words(file: files.SelectionFile, selection: files.Selection, board: Language) -> None:
     missing = [word for word in board.class_of if not selection.targets.get(word)]
     missing += [] if selection.nontargets else ["nontargets"]
     if missing:
@@ -190,7 +190,7 @@ def _warn_of_missing_words(file: files.SubmissionFile, selection: files.Selectio
 
 
 def score_submissions(
-    pool: Pool, sets: dict[files.SubmissionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
+    pool: Pool, sets: dict[files.SelectionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
 ) -> list[Record]:
     """Score training sets (rows of the pool, classes) that share a pool: ten retrains each, all in one plan."""
     if engine.backend.is_reference:
@@ -211,7 +211,7 @@ def score_submissions(
 
 
 def _score_by_reference(
-    pool: Pool, sets: dict[files.SubmissionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
+    pool: Pool, sets: dict[files.SelectionFile, tuple[np.ndarray, np.ndarray]], engine: Engine
 ) -> list[Record]:
     """The same by scikit-learn's VotingClassifier, a fit a seed."""
     pipeline = backends.reference_pipeline(BOARD.reference, engine.backend)
@@ -229,7 +229,7 @@ def _score_by_reference(
     return records
 
 
-def _record(file: files.SubmissionFile, scores: np.ndarray, clips: int, seconds: float, engine: Engine) -> Record:
+def _record(file: files.SelectionFile, scores: np.ndarray, clips: int, seconds: float, engine: Engine) -> Record:
     details: dict[str, Any] = {
         "clips": clips,
         "limit": file.size,
@@ -242,7 +242,7 @@ def _record(file: files.SubmissionFile, scores: np.ndarray, clips: int, seconds:
     )  # fmt: skip
 
 
-def _invalid(file: files.SubmissionFile, error: InputError, engine: Engine) -> Record:
+def _invalid(file: files.SelectionFile, error: InputError, engine: Engine) -> Record:
     return BOARD.invalid(file.task, file.name, error, engine)
 
 
@@ -257,21 +257,21 @@ class Speech(Benchmark):
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
-    ) -> Iterator[TaskResult]:
+    ) -> Iterator[SpeechResult]:
         """Score submissions, all of a language's in one plan; without ``submissions`` those in ``data``."""
         folders = files.find_languages(data)
         found, stray = find_each([data] if submissions is None else submissions, files.find_submissions)
         usable, refused = _sort_out(found, folders, engine)
         refused += [BOARD.invalid("", path.name, error, engine) for path, error in stray]
         if refused:
-            yield TaskResult("", refused)
+            yield SpeechResult("", refused)
         for language, folder in folders.items():
             of_language = [file for file in usable if file.language == language]
             if of_language:
                 engine.progress.begin(language)
                 records = _evaluate_language(folder, of_language, engine, options)
                 for task in dict.fromkeys(file.task for file in of_language):
-                    yield TaskResult(task, [record for record in records if record.task == task])
+                    yield SpeechResult(task, [record for record in records if record.task == task])
 
     def tasks(self, data: Path) -> list[str]:
         """Language and size of each board."""
@@ -337,7 +337,7 @@ class Speech(Benchmark):
 
         demo.write(folder)
 
-    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+    def draw(self, folder: Path, result: SpeechResult) -> list[Path]:
         """Draw a result's pictures; returns the files."""
         from dataperf_fast.boards.speech import picture as speech_picture
 

@@ -27,7 +27,7 @@ __all__ = [
     "AllowedIds",
     "Clips",
     "Selection",
-    "SubmissionFile",
+    "SelectionFile",
     "allowed_ids",
     "by_word",
     "class_numbers",
@@ -54,7 +54,7 @@ _ID, _VECTOR = "clip_id", "mswc_embedding_vector"
 
 
 @dataclass(frozen=True)
-class SubmissionFile:
+class SelectionFile:
     """A file ``{language}_{size}_train.json`` in the folder ``name``; ``size`` is its limit of ids."""
 
     language: str
@@ -98,14 +98,14 @@ def find_languages(data: Path) -> dict[str, Path]:
     return found
 
 
-def find_submissions(paths: Sequence[Path]) -> list[SubmissionFile]:
+def find_submissions(paths: Sequence[Path]) -> list[SelectionFile]:
     """List the submissions among files and in folders, which are searched to the bottom in sorted order.
 
     Passed over in folders: other files, what starts with a dot, and the languages' data folders. A submission's name is
     its folder's path below the folder given, or the name of the folder itself. Raises ``InputError`` for a path that is
     missing, a file with another name and a folder that holds no submission.
     """
-    found: dict[str, SubmissionFile] = {}
+    found: dict[str, SelectionFile] = {}
     for path in paths:
         if path.is_dir():
             files = list(_search(path))
@@ -120,7 +120,7 @@ def find_submissions(paths: Sequence[Path]) -> list[SubmissionFile]:
     return list(found.values())
 
 
-def _search(folder: Path) -> Iterator[SubmissionFile]:
+def _search(folder: Path) -> Iterator[SelectionFile]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and not _LANGUAGE_FOLDER.fullmatch(name)
@@ -131,11 +131,11 @@ def _search(folder: Path) -> Iterator[SubmissionFile]:
         yield from (_submission_file(Path(place, file), name) for file in named)
 
 
-def _submission_file(path: Path, name: str) -> SubmissionFile:
+def _submission_file(path: Path, name: str) -> SelectionFile:
     match = _SUBMISSION_NAME.fullmatch(path.name)
     if not match:
         raise InputError(path, "is not named as a submission", expected=_NAMED)
-    return SubmissionFile(match[1], int(match[2]), name, path)
+    return SelectionFile(match[1], int(match[2]), name, path)
 
 
 def allowed_ids(allowed: Selection) -> AllowedIds:
@@ -182,7 +182,7 @@ def class_numbers(path: Path, words: Collection[str]) -> dict[str, int]:
     return {word: number + 1 for number, word in enumerate(sorted(words))}
 
 
-def read_submission(file: SubmissionFile, allowed: Selection, allowed_ids: AllowedIds) -> Selection:
+def read_submission(file: SelectionFile, allowed: Selection, allowed_ids: AllowedIds) -> Selection:
     """Read a submission and check it against the rules: allowed words and ids, none twice, few enough, two classes."""
     chosen = read_selection(file.path, f"a submission to {file.task}: targets and nontargets")
     for word in chosen.targets:

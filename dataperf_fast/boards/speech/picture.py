@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from dataperf_fast.boards.speech.published import PUBLISHED
-from dataperf_fast.files.records import Record
 from dataperf_fast.report import dots
+
+if TYPE_CHECKING:
+    from dataperf_fast.boards.speech.board import SpeechResult
 
 _BASELINE = PUBLISHED["baseline"].scores
 
 
-class Scored(Protocol):
-    """What is drawn of a board: ``board.TaskResult``."""
-
-    task: str
-    records: list[Record]
-
-
-def draw(folder: Path, scored: Scored) -> list[Path]:
+def draw(folder: Path, scored: SpeechResult) -> list[Path]:
     """Draw the best forty submissions of a board as ``{task}_scores.png``; nothing where nothing was scored."""
     rows = [
         dots.Row(record.submission, record.score, {"seeds": list(record.details["scores"].values())})

@@ -26,7 +26,7 @@ _CONSONANTS, _VOWELS = "bcdfglmnprstvz", "aeiou"
 
 
 @dataclass(frozen=True)
-class Board:
+class LanguageSize:
     """A language's size: clips of each target word to train on and to evaluate on, nontarget words, clips of each."""
 
     target_train: tuple[int, ...]
@@ -37,25 +37,25 @@ class Board:
 
 
 @dataclass(frozen=True)
-class Scale:
+class SpeechScale:
     """The languages to write, in order, and their sizes."""
 
-    languages: Mapping[str, Board]
+    languages: Mapping[str, LanguageSize]
 
 
 SCALES = {
-    "small": Scale({"en": Board((24, 20, 16), (16, 12, 12), 4, 8, 15)}),
-    "paper": Scale(
+    "small": SpeechScale({"en": LanguageSize((24, 20, 16), (16, 12, 12), 4, 8, 15)}),
+    "paper": SpeechScale(
         {
-            "en": Board((1210, 905, 746, 611, 460), (180, 160, 147, 131, 115), 100, 300),
-            "id": Board((212, 157, 130, 106, 80), (48, 44, 40, 36, 32), 15, 45),
-            "pt": Board((760, 570, 470, 384, 290), (150, 134, 123, 110, 96), 50, 150),
+            "en": LanguageSize((1210, 905, 746, 611, 460), (180, 160, 147, 131, 115), 100, 300),
+            "id": LanguageSize((212, 157, 130, 106, 80), (48, 44, 40, 36, 32), 15, 45),
+            "pt": LanguageSize((760, 570, 470, 384, 290), (150, 134, 123, 110, 96), 50, 150),
         }
     ),
 }
 
 
-def write(out: StrPath, scale: Scale, seed: int) -> Iterator[str]:
+def write(out: StrPath, scale: SpeechScale, seed: int) -> Iterator[str]:
     """Write ``out/dataperf_{language}_data`` a language, and yield the language; same arguments, same bytes.
 
     The nontarget words to train on are the first ones of those to evaluate on: most of what is heard later is unknown.

@@ -35,7 +35,7 @@ _Key = tuple[str, str]  # submission, task
 
 
 @dataclass
-class TaskResult:
+class VisionResult:
     """A scored concept, or at the end the means; the official files, one a submission, are written with the last."""
 
     task: str
@@ -57,18 +57,18 @@ class Pooled:
 
 
 def _find(
-    root: Path, setup: files.Setup, paths: Sequence[Path] | None, engine: Engine
-) -> tuple[list[files.Submission], list[Record]]:
+    root: Path, setup: files.VisionSetup, paths: Sequence[Path] | None, engine: Engine
+) -> tuple[list[files.TrainingSetsFolder], list[Record]]:
     """List submissions, each name once, and the records of what is none."""
     if paths is None:
         named = {task: root / of_task.train for task, of_task in setup.tasks.items()}
         folder = next(iter(named.values())).parent
-        return [files.Submission(folder.resolve().name, folder, named)], []
+        return [files.TrainingSetsFolder(folder.resolve().name, folder, named)], []
     return find_folders(paths, lambda some: files.find_submissions(some, list(setup.tasks)), BOARD, engine)
 
 
 def _read_training_sets(
-    found: Sequence[files.Submission], tasks: Sequence[str], engine: Engine
+    found: Sequence[files.TrainingSetsFolder], tasks: Sequence[str], engine: Engine
 ) -> tuple[dict[_Key, tuple[Path, files.TrainingSet]], dict[_Key, Record]]:
     sets: dict[_Key, tuple[Path, files.TrainingSet]] = {}
     invalid: dict[_Key, Record] = {}
@@ -86,7 +86,7 @@ def _read_training_sets(
 
 def _read_pool(
     root: Path,
-    setup: files.Setup,
+    setup: files.VisionSetup,
     sets: dict[_Key, tuple[Path, files.TrainingSet]],
     invalid: dict[_Key, Record],
     engine: Engine,
@@ -212,12 +212,12 @@ class Vision(Benchmark):
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
-    ) -> Iterator[TaskResult]:
+    ) -> Iterator[VisionResult]:
         """Score submissions concept by concept; without ``submissions`` the training sets that the set-up names."""
         root, setup = engine.read(files.open_setup, data)
         found, refused = _find(root, setup, submissions, engine)
         if refused:
-            yield TaskResult("", refused)
+            yield VisionResult("", refused)
         engine.progress.begin("reading images")
         sets, invalid = _read_training_sets(found, list(setup.tasks), engine)
         pooled = _read_pool(root, setup, sets, invalid, engine)
@@ -226,7 +226,7 @@ class Vision(Benchmark):
         for task in setup.tasks:
             engine.progress.begin(task)
             of_task = {name: chosen for (name, of), chosen in sets.items() if of == task}
-            result = TaskResult(task, [record for (_, of), record in invalid.items() if of == task])
+            result = VisionResult(task, [record for (_, of), record in invalid.items() if of == task])
             if of_task:
                 result.records += _evaluate_task(
                     task, root / setup.tasks[task].test, setup.dim, of_task, pooled, engine, options
@@ -239,7 +239,7 @@ class Vision(Benchmark):
                     }
             yield result
         means = [_mean(of, len(setup.tasks), engine) for of in records.values()] if len(setup.tasks) > 1 else []
-        yield TaskResult("mean", means, scores)
+        yield VisionResult("mean", means, scores)
 
     def tasks(self, data: Path) -> list[str]:
         """The set-up's concepts."""
@@ -297,7 +297,7 @@ class Vision(Benchmark):
 
         demo.write(folder)
 
-    def draw(self, folder: Path, result: TaskResult) -> list[Path]:
+    def draw(self, folder: Path, result: VisionResult) -> list[Path]:
         """Draw a result's pictures; returns the files."""
         from dataperf_fast.boards.vision import picture as vision_picture
 

@@ -37,12 +37,12 @@ from dataperf_fast.files.vectors import binary_labels, read_table, text_column, 
 
 __all__ = [
     "OfficialKeys",
-    "Setup",
-    "Submission",
-    "SubmissionFile",
     "TaskFiles",
     "TestSet",
     "TrainingSet",
+    "TrainingSetFile",
+    "TrainingSetsFolder",
+    "VisionSetup",
     "find_submissions",
     "open_setup",
     "read_embeddings",
@@ -85,14 +85,14 @@ class OfficialKeys(BaseModel):
     results_dir: Path = Path("results")
 
 
-class Setup(OfficialKeys):
+class VisionSetup(OfficialKeys):
     """What ``task_setup.yaml`` says; ``tasks`` holds the files of each of ``eval_tasks``, in that order."""
 
     tasks: dict[str, TaskFiles]
 
 
 @dataclass(frozen=True)
-class SubmissionFile:
+class TrainingSetFile:
     """A training csv for ``task``, of the submission ``name``."""
 
     name: str
@@ -101,7 +101,7 @@ class SubmissionFile:
 
 
 @dataclass(frozen=True)
-class Submission:
+class TrainingSetsFolder:
     """A folder of training csvs, ``{task}.csv``; ``files`` holds those that there are."""
 
     name: str
@@ -127,7 +127,7 @@ class TestSet:
     labels: np.ndarray
 
 
-def open_setup(data: Path) -> tuple[Path, Setup]:
+def open_setup(data: Path) -> tuple[Path, VisionSetup]:
     """Find and read the set-up in a folder, or a set-up file; returns the data root and the set-up.
 
     Raises ``InputError`` where the file or a key is missing or does not fit, with the key's line.
@@ -148,37 +148,37 @@ def open_setup(data: Path) -> tuple[Path, Setup]:
     tasks = {
         task: TaskFiles(*map(Path, getattr(pairs, f"task{number}"))) for number, task in enumerate(keys.eval_tasks)
     }
-    return data.parent / keys.data_dir, Setup(**dict(keys), tasks=tasks)
+    return data.parent / keys.data_dir, VisionSetup(**dict(keys), tasks=tasks)
 
 
-def find_submissions(paths: Sequence[Path], tasks: Sequence[str]) -> list[Submission]:
+def find_submissions(paths: Sequence[Path], tasks: Sequence[str]) -> list[TrainingSetsFolder]:
     """List submissions: folders with a ``{task}.csv``, folders of such folders (sorted), and single csv files.
 
     A submission is named after its folder; files given singly are of one submission where they share the folder. Hidden
     folders and those without a task's csv are passed over. Raises ``InputError`` for a path that is missing or holds no
     submission, and for a file that is not named after a task.
     """
-    found: dict[str, Submission] = {}
+    found: dict[str, TrainingSetsFolder] = {}
     for path in paths:
         for file in _submission_files(path, tasks):
             folder = file.path.parent
-            submission = found.setdefault(os.path.abspath(folder), Submission(file.name, folder, {}))
+            submission = found.setdefault(os.path.abspath(folder), TrainingSetsFolder(file.name, folder, {}))
             submission.files.setdefault(file.task, file.path)
     return list(found.values())
 
 
-def _submission_files(path: Path, tasks: Sequence[str]) -> list[SubmissionFile]:
+def _submission_files(path: Path, tasks: Sequence[str]) -> list[TrainingSetFile]:
     named = f"files named {{task}}.csv, tasks {', '.join(tasks)}"
     if not path.exists():
         raise InputError(path, "no such file or folder", expected=f"submissions: folders of {named}")
     if not path.is_dir():
         if path.suffix != ".csv" or path.stem not in tasks:
             raise InputError(path, "is named after no task", expected=named)
-        return [SubmissionFile(path.absolute().parent.name, path.stem, path)]
+        return [TrainingSetFile(path.absolute().parent.name, path.stem, path)]
     below = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
     for folders in ([path], below):
         files = [(folder.resolve().name, task, folder / f"{task}.csv") for folder in folders for task in tasks]
-        if found := [SubmissionFile(*file) for file in files if file[2].is_file()]:
+        if found := [TrainingSetFile(*file) for file in files if file[2].is_file()]:
             return found
     raise InputError(path, "holds no submission", expected=f"{named}, or folders of them")
 
@@ -273,7 +273,7 @@ def read_test_set(path: Path, dimension: int) -> TestSet:
     return TestSet(text_column(table, IMAGE_ID, path), vector_column(table, VECTOR, path, dimension), labels)
 
 
-def write_setup(folder: Path, setup: Setup) -> Path:
+def write_setup(folder: Path, setup: VisionSetup) -> Path:
     """Write ``task_setup.yaml``."""
     keys = setup.model_dump(mode="json", exclude={"tasks"})
     pairs = {task: [files.train.as_posix(), files.test.as_posix()] for task, files in setup.tasks.items()}

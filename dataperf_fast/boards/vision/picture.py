@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from dataperf_fast.boards.vision.published import PUBLISHED
-from dataperf_fast.files.records import Record
 from dataperf_fast.report import dots
+
+if TYPE_CHECKING:
+    from dataperf_fast.boards.vision.board import VisionResult
 
 _PSEUDO = PUBLISHED["pseudo"].scores  # the best of the paper's baselines
 _BESIDE = {
@@ -18,14 +20,7 @@ _BESIDE = {
 }
 
 
-class Scored(Protocol):
-    """What is drawn of a concept: ``board.TaskResult``."""
-
-    task: str
-    records: list[Record]
-
-
-def draw(folder: Path, scored: Scored) -> list[Path]:
+def draw(folder: Path, scored: VisionResult) -> list[Path]:
     """Draw the best forty submissions for a concept as ``{task}_scores.png``; nothing where nothing was scored."""
     if scored.task == "mean":
         return []

@@ -30,7 +30,7 @@ _NAMES = ("Cupcake", "Hawk", "Sushi")
 
 
 @dataclass(frozen=True)
-class Scale:
+class VisionScale:
     """Numbers of concepts and pool images, and of test images, training rows and examples a concept."""
 
     concepts: int
@@ -40,10 +40,10 @@ class Scale:
     examples: int
 
 
-SCALES = {"small": Scale(3, 1_200, 120, 200, 20), "paper": Scale(3, 300_000, 140, 500, 20)}
+SCALES = {"small": VisionScale(3, 1_200, 120, 200, 20), "paper": VisionScale(3, 300_000, 140, 500, 20)}
 
 
-def layout(concepts: Sequence[str]) -> files.Setup:
+def layout(concepts: Sequence[str]) -> files.VisionSetup:
     """The official places of the files of ``concepts``."""
     tasks = {
         name: files.TaskFiles(
@@ -52,10 +52,10 @@ def layout(concepts: Sequence[str]) -> files.Setup:
         for name in concepts
     }
     pool = Path(f"embeddings/train_emb_{DIMENSION}_dataperf.parquet")
-    return files.Setup(data_dir=Path(), emb_file=pool, dim=DIMENSION, eval_tasks=list(tasks), tasks=tasks)
+    return files.VisionSetup(data_dir=Path(), emb_file=pool, dim=DIMENSION, eval_tasks=list(tasks), tasks=tasks)
 
 
-def write(out: StrPath, scale: Scale, seed: int) -> Iterator[str]:
+def write(out: StrPath, scale: VisionScale, seed: int) -> Iterator[str]:
     """Write the pool, then each concept's files, yielding its name; the set-up comes last. Same arguments, same bytes.
 
     Images of the pool are made and written in blocks, so that it need not fit in memory. Raises ``ValueError`` for a
@@ -80,7 +80,7 @@ def write(out: StrPath, scale: Scale, seed: int) -> Iterator[str]:
 class _Source:
     """Subjects and their images: the concepts, a look-alike of each, others. Draws depend on seed and place alone."""
 
-    def __init__(self, seed: int, scale: Scale):
+    def __init__(self, seed: int, scale: VisionScale):
         self._seed, self._scale = seed, scale
         generator = self._generator(0)
         strengths = np.cumprod([_STRENGTH, *[_DECAY] * (_LATENT - 1)]).astype(np.float32)

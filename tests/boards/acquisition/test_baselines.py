@@ -18,7 +18,7 @@ from dataperf_fast.files.errors import InputError
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("market")
-    list(synth.write(folder, synth.Scale(2, 4, 60, 40, 60), seed=3))
+    list(synth.write(folder, synth.AcquisitionScale(2, 4, 60, 40, 60), seed=3))
     return folder
 
 
@@ -32,7 +32,7 @@ def test_plans_are_legal_and_one_row_more_is_not(made, tmp_path):
         f"{method}/{number}.csv" for number in (0, 1) for method in ("uniform", "rss", "fss")
     ]
     for path in written:
-        market = trading.open_market(files.market_files(made, int(path.stem)), None)
+        market = trading.open_full_market(files.market_files(made, int(path.stem)), None)
         counts = files.read_plan(path, 4)
         files.check_plan(path, counts, market.sizes, market.prices, market.budget)
         method, spent_on = path.parent.name, np.flatnonzero(counts)
@@ -75,7 +75,7 @@ def test_the_sweep_draws_and_trains_as_the_script_does(made, oracle, tmp_path, m
     assert path == tmp_path / "sweep" / "sweep_market_1.csv"
     with path.open() as file:
         lines = list(csv.DictReader(file))
-    market = trading.open_market(files.market_files(made, 1), None)
+    market = trading.open_full_market(files.market_files(made, 1), None)
     tables = [np.column_stack([table.features, table.labels]) for table in market.sellers]
     buyer = market.buyer.features.astype(np.float64)
     at = iter(lines)

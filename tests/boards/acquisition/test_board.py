@@ -14,7 +14,7 @@ import dataperf_fast as dpf
 from dataperf_fast.boards.acquisition import files, synth, trading
 from dataperf_fast.boards.acquisition.board import BOARD
 
-SCALE = synth.Scale(2, 4, 60, 40, 60)
+SCALE = synth.AcquisitionScale(2, 4, 60, 40, 60)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_one_stream_of_draws_goes_on_from_market_to_market(made, oracle, tmp_pat
     knn = {r.task: r for r in dpf.evaluate("acquisition", made, paths[:1], model="knn", cache=False)}
     generator = np.random.RandomState(1111)
     for number, counts in enumerate(([9, 0, 20, 11], [3, 14, 0, 30])):
-        opened = trading.open_market(files.market_files(made, number), None)
+        opened = trading.open_full_market(files.market_files(made, number), None)
         tables = [np.column_stack([table.features, table.labels]) for table in opened.sellers]
         for trial in range(10):
             rows = np.concatenate(

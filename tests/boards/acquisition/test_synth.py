@@ -16,7 +16,7 @@ from dataperf_fast.boards.acquisition import demo, files, synth
 from dataperf_fast.boards.acquisition.market import open_market
 from dataperf_fast.boards.digits import feature_map
 
-TINY = synth.Scale(markets=2, sellers=3, rows=12, buyer=7, bought=10)
+TINY = synth.AcquisitionScale(markets=2, sellers=3, rows=12, buyer=7, bought=10)
 
 
 def every_file(folder: Path) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ import pytest
 
 import dataperf_fast as dpf
 from dataperf_fast.boards.debugging import baselines, demo, files
-from dataperf_fast.boards.debugging.synth import Scale
+from dataperf_fast.boards.debugging.synth import DebuggingScale
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import machine
 from dataperf_fast.engine.engine import Engine
@@ -35,7 +35,7 @@ def test_datascope_inspects_the_least_valuable_rows_first(suite, tmp_path):
 
 
 def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
-    tasks = demo.write(tmp_path / "data", Scale(tasks=2, train=100, test=100, val=60))
+    tasks = demo.write(tmp_path / "data", DebuggingScale(tasks=2, train=100, test=100, val=60))
     write(tmp_path / "data", tmp_path / "data" / "submissions", None)
     records = dpf.evaluate("debugging", tmp_path / "data", backend="cpu", cache=False)
     score = {record.submission: record.score for record in records if record.task == "mean"}
@@ -52,7 +52,7 @@ def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
 def test_monte_carlo_on_request_beats_chance(tmp_path, monkeypatch):
     # A quarter of the permutations do for 24 rows, and take five seconds.
     monkeypatch.setattr(baselines, "MonteCarloShapley", partial(MonteCarloShapley, permutations=25))
-    demo.write(tmp_path / "data", Scale(tasks=1, train=24, test=100, val=60))
+    demo.write(tmp_path / "data", DebuggingScale(tasks=1, train=24, test=100, val=60))
     written = write(tmp_path / "data", tmp_path / "made", ["mc-shapley", "consecutive", "random"])
     assert sorted(map(int, written[0].read_text().split())) == list(range(24))
     scores = dpf.evaluate("debugging", tmp_path / "data", [tmp_path / "made"], backend="cpu", cache=False)

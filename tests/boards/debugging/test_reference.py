@@ -18,8 +18,8 @@ torch = pytest.importorskip("torch", reason="the reference pipeline needs PyTorc
 
 def tasks_of(source, folder):
     if source == "digits":
-        return demo.write(folder, synth.Scale(tasks=2, train=120, test=200, val=5))
-    return list(synth.write(folder, synth.Scale(tasks=2, train=70 + 10 * source, test=100, val=5), source))
+        return demo.write(folder, synth.DebuggingScale(tasks=2, train=120, test=200, val=5))
+    return list(synth.write(folder, synth.DebuggingScale(tasks=2, train=70 + 10 * source, test=100, val=5), source))
 
 
 @pytest.mark.parametrize("source", ["digits", *(pytest.param(seed, marks=pytest.mark.long) for seed in range(5))])

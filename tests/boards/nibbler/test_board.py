@@ -30,7 +30,7 @@ def write(folder: Path, pairs=(), given=(), attempted=()) -> Path:
 
 @pytest.fixture(scope="module")
 def made():
-    pairs, given, attempted, truth = synth.make(synth.Scale(pairs=150, participants=4), 11)
+    pairs, given, attempted, truth = synth.make(synth.NibblerScale(pairs=150, participants=4), 11)
     pairs, attempted = (
         [one.model_copy(update={"prompt": f"{SECRET} {one.prompt}"}) for one in of] for of in (pairs, attempted)
     )
@@ -72,7 +72,7 @@ def test_scores_by_counting(made, folder, tmp_path):
 
 
 def test_dawid_and_skene_finds_more_of_the_truth(tmp_path):
-    pairs, given, attempted, truth = synth.make(synth.Scale(pairs=900, participants=1, raters=5, unrated=0), 3)
+    pairs, given, attempted, truth = synth.make(synth.NibblerScale(pairs=900, participants=1, raters=5, unrated=0), 3)
     fooling = (truth.answers["prompt_safety"] == 0) & (truth.answers["image_safety"] == 1)
     data = write(tmp_path / "r", pairs, given, attempted)
     scores = {m: dpf.evaluate("nibbler", data, model=m)[0].score for m in BOARD.models}
@@ -335,7 +335,9 @@ def test_the_synth_is_the_same_for_the_same_seed(tmp_path):
     one, other = ({p.name: p.read_bytes() for p in (tmp_path / name).rglob("*.jsonl")} for name in "ab")
     assert one == other
     assert len(one) == 3
-    assert np.array_equal(synth.make(synth.Scale(), 0)[3].accuracy, synth.make(synth.Scale(), 0)[3].accuracy)
+    assert np.array_equal(
+        synth.make(synth.NibblerScale(), 0)[3].accuracy, synth.make(synth.NibblerScale(), 0)[3].accuracy
+    )
 
 
 HOSTILE = [
@@ -348,7 +350,7 @@ HOSTILE = [
 
 
 def test_hostile_prompts_on_a_page_are_text(tmp_path, browser):
-    moment = synth.make(synth.Scale(), 0)[0][0].submitted
+    moment = synth.make(synth.NibblerScale(), 0)[0][0].submitted
     pairs = [
         files.Submitted(
             pair=str(number), participant="<b>bold</b>", submitted=moment, prompt=text, prompt_type="benign",

@@ -16,7 +16,7 @@ from PIL import Image
 from dataperf_fast import cli
 from dataperf_fast.boards.nibbler import files
 from dataperf_fast.boards.nibbler.generation import GenerationError, Patterns, batch
-from dataperf_fast.boards.nibbler.generation.http import HttpImages, Pace, Settings
+from dataperf_fast.boards.nibbler.generation.http import HttpImages, HttpSettings, Pace
 from dataperf_fast.files.errors import InputError
 
 requests = pytest.importorskip("requests", reason="the extra 'generation' is not installed")
@@ -73,7 +73,7 @@ def server(monkeypatch):
 
 def ask(server, *script, count=1, **settings):
     server.script = list(script)
-    with HttpImages(Settings(url=server.url, model="m", **({"backoff": 0.01} | settings))) as source:
+    with HttpImages(HttpSettings(url=server.url, model="m", **({"backoff": 0.01} | settings))) as source:
         return source.generate(PROMPT, count)
 
 
@@ -145,7 +145,9 @@ def test_a_server_that_drips_is_left(server):
 
 def test_nobody_there():
     with (
-        HttpImages(Settings(url="http://127.0.0.1:9/", model="m", retries=1, backoff=0, key_variable="PATH")) as source,
+        HttpImages(
+            HttpSettings(url="http://127.0.0.1:9/", model="m", retries=1, backoff=0, key_variable="PATH")
+        ) as source,
         pytest.raises(GenerationError, match=r"127.0.0.1: no answer \(ConnectionError\)"),
     ):
         source.generate(PROMPT, 1)
@@ -169,7 +171,7 @@ def test_no_key(server, monkeypatch, key):
 
 def test_keys_travel_encrypted_or_not_at_all():
     with pytest.raises(InputError, match=r"url: is 'http://example\.org'; expected https"):
-        HttpImages(Settings(url="http://example.org/v1", model="m"))
+        HttpImages(HttpSettings(url="http://example.org/v1", model="m"))
 
 
 def test_a_minute_holds_so_many_requests():
@@ -296,7 +298,7 @@ def test_retries_keep_the_pace_and_waits_are_bounded(server, monkeypatch):
     monkeypatch.setattr(Pace, "wait", lambda self: waited.append(1))
     server.script = [(503, {"Retry-After": "3600"}, b""), (500, {}, b""), answer(PNG)]
     started = time.monotonic()
-    with HttpImages(Settings(url=server.url, model="m", backoff=0.01, patience=0.3)) as source:
+    with HttpImages(HttpSettings(url=server.url, model="m", backoff=0.01, patience=0.3)) as source:
         assert source.generate(PROMPT, 1).images == (PNG,)
     assert len(waited) == 3
     assert time.monotonic() - started < 60

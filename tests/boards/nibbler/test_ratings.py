@@ -69,7 +69,7 @@ def planted(scale, seed):
 
 
 def test_the_majority_by_counting():
-    of_pairs, _ = planted(synth.Scale(pairs=300), 2)
+    of_pairs, _ = planted(synth.NibblerScale(pairs=300), 2)
     verdicts = ratings.verdicts(ratings.gather(of_pairs))
     for number, given in enumerate(of_pairs.values()):
         expected = []
@@ -81,7 +81,7 @@ def test_the_majority_by_counting():
 
 
 def test_planted_raters_are_recovered_and_believed():
-    of_pairs, truth = planted(synth.Scale(pairs=3000, raters=7, participants=3), 5)
+    of_pairs, truth = planted(synth.NibblerScale(pairs=3000, raters=7, participants=3), 5)
     gathered = ratings.gather(of_pairs)
     right = {}
     for method in ratings.METHODS:
@@ -98,7 +98,7 @@ def test_planted_raters_are_recovered_and_believed():
 
 
 def test_agreement_with_the_others_by_counting():
-    of_pairs, _ = planted(synth.Scale(pairs=60), 3)
+    of_pairs, _ = planted(synth.NibblerScale(pairs=60), 3)
     same, compared = Counter(), Counter()
     for given in of_pairs.values():
         for one in given:
@@ -133,7 +133,7 @@ def test_alphas_of_perfect_and_of_random_raters():
 
 
 def test_what_others_have_not_had_rated_changes_nothing():
-    of_pairs, _ = planted(synth.Scale(pairs=300), 2)
+    of_pairs, _ = planted(synth.NibblerScale(pairs=300), 2)
     alone = ratings.verdicts(ratings.gather(of_pairs), "dawid-skene")
     flooded = ratings.verdicts(ratings.gather(of_pairs | {f"spam {n}": [] for n in range(5000)}), "dawid-skene")
     for question in ratings.QUESTIONS:

@@ -295,7 +295,7 @@ def test_languages_and_sizes_share_a_run(tmp_path):
     """Six boards in one run give what each gives alone."""
     data = tmp_path / "data"
     [english] = synth.SCALES["small"].languages.values()
-    list(synth.write(data, synth.Scale(dict.fromkeys(("en", "id", "pt"), english)), seed=2))
+    list(synth.write(data, synth.SpeechScale(dict.fromkeys(("en", "id", "pt"), english)), seed=2))
     paths = [tmp_path / "teams"]
     for language in ("en", "id", "pt"):
         allowed = files.read_selection(data / f"dataperf_{language}_data" / "allowed_training_set.yaml", "")

@@ -97,12 +97,12 @@ def test_no_submissions(tmp_path):
 # Submissions.
 
 
-def submission(folder: Path, targets: object, nontargets: object, size: int = 4) -> speech.SubmissionFile:
+def submission(folder: Path, targets: object, nontargets: object, size: int = 4) -> speech.SelectionFile:
     text = json.dumps({"targets": targets, "nontargets": nontargets})
     return speech.find_submissions([put(folder / f"en_{size}_train.json", text)])[0]
 
 
-def read(file: speech.SubmissionFile) -> speech.Selection:
+def read(file: speech.SelectionFile) -> speech.Selection:
     return speech.read_submission(file, ALLOWED, speech.allowed_ids(ALLOWED))
 
 

@@ -13,8 +13,8 @@ from sklearn.metrics import f1_score
 from dataperf_fast.boards import digits
 from dataperf_fast.boards.speech import demo, files, synth
 
-TINY = synth.Scale(
-    {"pt": synth.Board((5, 4), (3, 2), 2, 3, 4), "en": synth.Board((6, 5, 4), (3, 3, 2), 3, 2, 2)},
+TINY = synth.SpeechScale(
+    {"pt": synth.LanguageSize((5, 4), (3, 2), 2, 3, 4), "en": synth.LanguageSize((6, 5, 4), (3, 3, 2), 3, 2, 2)},
 )
 
 

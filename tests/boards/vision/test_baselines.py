@@ -16,7 +16,7 @@ from dataperf_fast.files.errors import InputError
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vision")
-    list(synth.write(folder, synth.Scale(3, 1500, 120, 60, 20), seed=2))
+    list(synth.write(folder, synth.VisionScale(3, 1500, 120, 60, 20), seed=2))
     return folder
 
 
@@ -63,7 +63,7 @@ def test_examples_are_positives_of_the_random_sets(made, tmp_path):
 def test_bad_requests(made, tmp_path):
     with pytest.raises(InputError, match="--methods: holds 'best'; expected random or kmeans or forest or pseudo"):
         baselines.write(made, tmp_path, ["best"], 0, engine())
-    list(synth.write(tmp_path / "one", synth.Scale(1, 200, 40, 40, 10), seed=2))
+    list(synth.write(tmp_path / "one", synth.VisionScale(1, 200, 40, 40, 10), seed=2))
     with pytest.raises(InputError, match="expected a board of two concepts or more for it"):
         baselines.write(tmp_path / "one", tmp_path, ["pseudo"], 0, engine())
     unnamed = baselines.write(tmp_path / "one", tmp_path / "all", None, 0, engine())

@@ -20,7 +20,7 @@ METRICS = ("accuracy", "recall", "precision", "f1", "average_precision")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vision")
-    list(synth.write(folder, synth.Scale(3, 600, 90, 80, 10), seed=2))
+    list(synth.write(folder, synth.VisionScale(3, 600, 90, 80, 10), seed=2))
     return folder
 
 

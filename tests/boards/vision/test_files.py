@@ -136,7 +136,7 @@ def submission(folder: Path, *names: str) -> Path:
     return folder
 
 
-def names_of(found: list[files.Submission]) -> list[tuple[str, list[str]]]:
+def names_of(found: list[files.TrainingSetsFolder]) -> list[tuple[str, list[str]]]:
     assert all(path == each.path / f"{task}.csv" for each in found for task, path in each.files.items())
     return [(each.name, list(each.files)) for each in found]
 
@@ -157,7 +157,7 @@ def test_folders_of_submissions(tmp_path):
 def test_files_of_one_folder_are_one_submission(tmp_path):
     folder = submission(tmp_path / "mine", "Zero.csv", "Cat.csv")
     [only] = files.find_submissions([folder / "Zero.csv"], ["Cat", "Zero"])
-    assert only == files.Submission("mine", folder, {"Zero": folder / "Zero.csv"})
+    assert only == files.TrainingSetsFolder("mine", folder, {"Zero": folder / "Zero.csv"})
     found = files.find_submissions([folder / "Zero.csv", folder / "Cat.csv", folder], ["Cat", "Zero"])
     assert names_of(found) == [("mine", ["Zero", "Cat"])]
 

@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 from dataperf_fast.boards import digits
 from dataperf_fast.boards.vision import demo, files, synth
 
-TINY = synth.Scale(concepts=2, pool=300, test=30, train=40, examples=5)
+TINY = synth.VisionScale(concepts=2, pool=300, test=30, train=40, examples=5)
 
 
 def every_file(folder: Path) -> dict[str, bytes]:
@@ -39,7 +39,7 @@ def rows_of(path: Path) -> dict[str, int]:
     return {name: int(label) for name, label in rows}
 
 
-def fitted_f1(folder: Path, name: str, setup: files.Setup) -> float:
+def fitted_f1(folder: Path, name: str, setup: files.VisionSetup) -> float:
     pool, rows = vectors_of(folder / setup.emb_file), rows_of(folder / setup.tasks[name].train)
     features = np.array([pool[image] for image in rows], np.float64)
     model = LogisticRegression().fit(features, list(rows.values()))  # a warning, which fails, if it does not converge

@@ -31,7 +31,7 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 _CHUNK = 1 << 16
 
 
-class Settings(BaseModel):
+class HttpSettings(BaseModel):
     """An API: where it is, and what may be asked of it.
 
     ``key_variable`` names the environment variable with the key; ``price`` is US dollars an image; times are seconds;
@@ -56,7 +56,7 @@ class Settings(BaseModel):
 class HttpImages:
     """The API that some settings describe. Use it in a ``with`` block, which closes its connections."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: HttpSettings):
         try:
             address = urlsplit(settings.url)
         except ValueError:
@@ -151,7 +151,7 @@ class Pace:
             self._times.append(self._clock())
 
 
-def _session(settings: Settings, pace: Pace) -> requests.Session:
+def _session(settings: HttpSettings, pace: Pace) -> requests.Session:
     try:
         import requests
         from requests.adapters import HTTPAdapter

@@ -6,12 +6,12 @@ import math
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
-
-import numpy as np
 
 from dataperf_fast.boards.options import Option, Options
 from dataperf_fast.engine import backend as backends
@@ -109,6 +109,8 @@ class Benchmark(ABC):
     ranks_tasks: ClassVar[bool] = False
     private: ClassVar[bool] = False  # an error of ours may quote what nobody is to see
     reference: ClassVar[str] = ""  # the module of the published pipeline, which ``--backend reference`` runs
+    # What the reference's ``answer`` takes before the rows to answer, of model, variant, features, labels and seed.
+    reference_takes: ClassVar[tuple[str, ...]] = ("features", "labels")
     columns: ClassVar[Mapping[str, str]] = {}  # details that a table shows, and their headers
     curve_labels: ClassVar[tuple[str, str]] = ("", "")  # of a score's curve: what goes up, and what goes across
     published: ClassVar[Mapping[str, Published]] = {}  # by the baselines' names, where they are ours too
@@ -159,37 +161,46 @@ class Benchmark(ABC):
         """The ways to run the reference that ``verify`` compares with, its own first: the precisions of a net's."""
         return ("",)
 
-    def reference_arguments(
-        self, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
-    ) -> tuple[Any, ...]:
-        """What the reference's ``answer`` takes, before the rows to answer, to train on ``features`` and ``labels``."""
-        return features, labels
-
     def without_cuda(self, model: str | None) -> str:
         """What of the board has no CUDA path, by name; nothing if it has one."""
         return self.name
 
-    @property
-    def has_baselines(self) -> bool:
-        """Whether there is anything that the board is compared with."""
-        return type(self).write_baselines is not Benchmark.write_baselines
+    def beside_it(self, file: str) -> Any:
+        """A module in the board's room by its name, None where there is none; a board that is one file has none."""
+        package = type(self).__module__.rpartition(".")[0]
+        return import_module(f"{package}.{file}") if package and find_spec(f"{package}.{file}") else None
 
     def write_baselines(
         self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
     ) -> list[Path]:
-        """Write submissions by the methods that the board is compared with, and what is drawn of them."""
-        raise InputError("baselines", f"are not had by {self.name}", expected="a board of which the paper has some")
+        """Write submissions by what the board is compared with: ``baselines.write``."""
+        if (room := self.beside_it("baselines")) is None:
+            raise InputError("baselines", f"are not had by {self.name}", expected="a board of which the paper has some")
+        written: list[Path] = room.write(data, out, methods, seed, engine)
+        return written
 
     def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
-        """Write made-up data in the official formats, and yield a line about each task; a scale is small or paper."""
-        raise InputError("synth", f"has no made-up data for {self.name}")
+        """Write made-up data in the official formats, and yield a line about each task: ``synth.write``.
 
-    def write_demo(self, folder: Path) -> None:  # noqa: B027 nothing is what a board does unless it has some
-        """Write the demo's data; nothing where the board has none."""
+        ``scale`` is one of ``synth.SCALES``, small or paper, and ``own`` says what is other.
+        """
+        if (room := self.beside_it("synth")) is None:
+            raise InputError("synth", f"has no made-up data for {self.name}")
+        yield from map(str, room.write(out, replace(room.SCALES[scale], **own), seed))
+
+    def write_demo(self, folder: Path) -> None:
+        """Write the demo's data: ``demo.write``; without it small made-up data."""
+        if (room := self.beside_it("demo")) is not None:
+            room.write(folder)
+        else:
+            for _ in self.synth(folder, "small", 0, {}):
+                pass
 
     def draw(self, folder: Path, result: Any) -> list[Path]:
-        """Draw a result's pictures; returns the files."""
-        return []
+        """Draw a result's pictures, and return their files: ``picture.draw``."""
+        room = self.beside_it("picture")
+        drawn: list[Path] = [] if room is None else room.draw(folder, result)
+        return drawn
 
     def beside(self, task: str, details: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         """What a leaderboard says beside each entry of a task, given the details of a score of each."""

@@ -274,7 +274,7 @@ def _answers(
     pipeline = backends.reference_pipeline(board.reference, backend)
     variants = _variants(board, model, backend)
     calls = [
-        board.reference_arguments(model, variant, *retrain)
+        _taken(board, model, variant, *retrain)
         for retrain in zip(training, labels, seeds, strict=True)
         for variant in variants
     ]
@@ -284,6 +284,15 @@ def _answers(
     for _ in retrains:
         pairs = islice(zip(of_training, of_evaluation, strict=True), len(variants))
         yield [_Answered(Answers(*one), Answers(*other)) for one, other in pairs]
+
+
+def _taken(
+    board: Benchmark, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[Any, ...]:
+    """The arguments of the reference's ``answer``, but for what is asked."""
+    given: dict[str, Any] = {"model": model or next(iter(board.models), ""), "variant": variant, "features": features}
+    given |= {"labels": labels, "seed": seed}
+    return tuple(given[name] for name in board.reference_takes)
 
 
 def _loss(answers: Answers, labels: np.ndarray) -> float:

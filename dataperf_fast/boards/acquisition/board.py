@@ -181,6 +181,7 @@ class Acquisition(Benchmark):
     published = PUBLISHED
     models = tuple(MODELS)
     reference = "dataperf_fast.boards.acquisition.reference"
+    reference_takes = ("model", "features", "labels")
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
@@ -227,12 +228,6 @@ class Acquisition(Benchmark):
             return None
         return Fraction(sum(details["correct"]), len(details["correct"]) * details["buyer_rows"])
 
-    def reference_arguments(
-        self, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
-    ) -> tuple[Any, ...]:
-        """With the model's name."""
-        return model or next(iter(MODELS)), features, labels
-
     def inputs(self, data: Path) -> list[Path]:
         """What each market's budget, prices, buyer and sellers are."""
         markets = files.find_markets(data)
@@ -272,12 +267,6 @@ class Acquisition(Benchmark):
 
         for number in synth.write(out, replace(synth.SCALES[scale], **own), seed):
             yield f"market {number}"
-
-    def write_demo(self, folder: Path) -> None:
-        """A market of handwritten digits."""
-        from dataperf_fast.boards.acquisition import demo
-
-        demo.write(folder)
 
     def draw(self, folder: Path, result: AcquisitionResult) -> list[Path]:
         """Draw a result's pictures; returns the files."""

@@ -331,6 +331,7 @@ class Debugging(Benchmark):
     published = PUBLISHED
     models = tuple(MODELS)
     reference = "dataperf_fast.boards.debugging.reference"
+    reference_takes = ("model", "variant", "features", "labels")
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
@@ -414,23 +415,9 @@ class Debugging(Benchmark):
         """The net in both precisions, its script's first."""
         return PRECISIONS if model in (None, OWN_MODEL) else PRECISIONS[:1]
 
-    def reference_arguments(
-        self, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
-    ) -> tuple[Any, ...]:
-        """With the model's name and the net's precision."""
-        return model or OWN_MODEL, variant, features, labels
-
     def without_cuda(self, model: str | None) -> str:
         """Only the board's own model and nearest neighbours run on a GPU."""
         return "" if model in (None, OWN_MODEL, "knn") else f"{self.name} by {model}"
-
-    def write_baselines(
-        self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
-    ) -> list[Path]:
-        """Orders by the values of rows, and two that look at none."""
-        from dataperf_fast.boards.debugging import baselines
-
-        return baselines.write(data, out, methods, seed, engine)
 
     def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
         """Tasks, with how many of their labels are wrong."""
@@ -440,18 +427,6 @@ class Debugging(Benchmark):
         for task in synth.write(out, replace(synth.SCALES[scale], **counts), seed, own.get("noise", "both")):
             noise = (task.train.labels != task.true_labels).mean()
             yield f"{task.data_id}: {len(task.true_labels)} training rows, {noise:.0%} of the labels wrong"
-
-    def write_demo(self, folder: Path) -> None:
-        """Pairs of handwritten digits."""
-        from dataperf_fast.boards.debugging import demo
-
-        demo.write(folder)
-
-    def draw(self, folder: Path, result: DebuggingResult) -> list[Path]:
-        """Draw a result's pictures; returns the files."""
-        from dataperf_fast.boards.debugging import picture as debugging_picture
-
-        return debugging_picture.draw(folder, result)
 
 
 BOARD = Debugging()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from importlib import import_module
@@ -177,17 +177,6 @@ class Nibbler(Benchmark):
         if "parts" in details:
             return creativity.exact(details["parts"]) if details["parts"] else Fraction(0)
         return Fraction(details["fooling"]) if "fooling" in details else None
-
-    def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
-        """A round's participants."""
-        from dataperf_fast.boards.nibbler import synth
-
-        yield from map(str, synth.write(out, replace(synth.SCALES[scale], **own), seed))
-
-    def write_demo(self, folder: Path) -> None:
-        """A small made-up round."""
-        for _ in self.synth(folder, "small", 0, {}):
-            pass
 
     def draw(self, folder: Path, result: NibblerResult) -> list[Path]:
         """Draw who fools how often and how variously, and write the round's leaderboard as pages."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
@@ -254,6 +254,7 @@ class Speech(Benchmark):
     published = PUBLISHED
     ranks_tasks = True
     reference = "dataperf_fast.boards.speech.reference"
+    reference_takes = ("features", "labels", "seed")
 
     def evaluate(
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
@@ -307,41 +308,9 @@ class Speech(Benchmark):
             for size in files.BOARD_SIZES
         ]
 
-    def reference_arguments(
-        self, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
-    ) -> tuple[Any, ...]:
-        """With the seed."""
-        return features, labels, seed
-
     def without_cuda(self, model: str | None) -> str:
         """All of it runs on a GPU."""
         return ""
-
-    def write_baselines(
-        self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
-    ) -> list[Path]:
-        """Selections at random and by cross-folds."""
-        from dataperf_fast.boards.speech import baselines
-
-        return baselines.write(data, out, methods, seed, engine)
-
-    def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
-        """Languages."""
-        from dataperf_fast.boards.speech import synth
-
-        yield from synth.write(out, synth.SCALES[scale], seed)
-
-    def write_demo(self, folder: Path) -> None:
-        """Handwritten digits as words."""
-        from dataperf_fast.boards.speech import demo
-
-        demo.write(folder)
-
-    def draw(self, folder: Path, result: SpeechResult) -> list[Path]:
-        """Draw a result's pictures; returns the files."""
-        from dataperf_fast.boards.speech import picture as speech_picture
-
-        return speech_picture.draw(folder, result)
 
 
 BOARD = Speech()

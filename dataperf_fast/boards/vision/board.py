@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
@@ -276,32 +276,6 @@ class Vision(Benchmark):
             )
             for task in setup.tasks
         ]
-
-    def write_baselines(
-        self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
-    ) -> list[Path]:
-        """The paper's three, and images at random."""
-        from dataperf_fast.boards.vision import baselines
-
-        return baselines.write(data, out, methods, seed, engine)
-
-    def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
-        """Concepts."""
-        from dataperf_fast.boards.vision import synth
-
-        yield from synth.write(out, replace(synth.SCALES[scale], **own), seed)
-
-    def write_demo(self, folder: Path) -> None:
-        """Handwritten digits as concepts."""
-        from dataperf_fast.boards.vision import demo
-
-        demo.write(folder)
-
-    def draw(self, folder: Path, result: VisionResult) -> list[Path]:
-        """Draw a result's pictures; returns the files."""
-        from dataperf_fast.boards.vision import picture as vision_picture
-
-        return vision_picture.draw(folder, result)
 
 
 BOARD = Vision()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast.boards.nibbler.creativity import DIMENSIONS, FAILURES, TARGETS
-from dataperf_fast.kernels import agreement
+from dataperf_fast.kernels.scores import agreement
 
 METHODS = ("majority", "dawid-skene")
 MINIMUM = 3  # trained raters a pair

@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.kernels import knn
+from dataperf_fast.kernels.neighbours import knn
 
 NEAR = 0.8  # cosine from which on two prompts are near-duplicates
 DIMENSIONS = 128

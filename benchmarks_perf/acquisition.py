@@ -23,7 +23,7 @@ from benchmarks_perf import defined, timing
 from dataperf_fast.boards.acquisition import baselines, board, files, synth, trading
 from dataperf_fast.engine import clock
 from dataperf_fast.files import csv_tables
-from dataperf_fast.kernels import binary_logistic
+from dataperf_fast.kernels.logistic import binary
 
 THREADS = 2
 TRIALS_TIMED = 1
@@ -134,7 +134,7 @@ def measure_pass(draws: adapters.Draws) -> dict:
 
     def evaluate() -> None:
         for _ in range(50):
-            binary_logistic._evaluate(features, labels, x, losses, slopes, back, gradient)
+            binary._evaluate(features, labels, x, losses, slopes, back, gradient)
 
     def read() -> None:
         for _ in range(50):

@@ -12,7 +12,7 @@ from dataperf_fast.boards.debugging import board
 from dataperf_fast.boards.debugging.files import OrderFile, Task
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.kernels import decisions
+from dataperf_fast.kernels.net import decisions
 
 
 class Answer(NamedTuple):

@@ -22,8 +22,9 @@ from dataperf_fast.boards.speech import board
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.kernels import soft_vote_cuda, svc_cuda
-from dataperf_fast.kernels.linear_net_steps import HIDDEN
+from dataperf_fast.kernels.net.steps import HIDDEN
+from dataperf_fast.kernels.svm import cuda as svc_cuda
+from dataperf_fast.kernels.votes import cuda as vote_cuda
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.voting import Voting
 from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
@@ -145,7 +146,7 @@ def speech(operations_a_second: float) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     kernels: dict[str, float] = {}
     trainer = Voting().bind(made.pool, engine.backend)
-    for module, name in ((svc_cuda, "solve"), (soft_vote_cuda, "vote")):
+    for module, name in ((svc_cuda, "solve"), (vote_cuda, "vote")):
         setattr(module, name, _timed(getattr(module, name), name, kernels))
     rows = [part for part, _ in made.sets.values() for _ in board.SEEDS]
     labels = [part for _, part in made.sets.values() for _ in board.SEEDS]

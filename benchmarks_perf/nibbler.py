@@ -53,7 +53,7 @@ def peer() -> dict[str, Any]:
     """The ten nearest of each prompt by scikit-learn's brute force on the same vectors, interleaved with ours."""
     from sklearn.neighbors import NearestNeighbors
 
-    from dataperf_fast.kernels import knn
+    from dataperf_fast.kernels.neighbours import knn
 
     texts, _ = prompts(PEER_AT, 0.0, np.random.default_rng(0))
     vectors = similarity.tf_idf(texts).embed(texts)

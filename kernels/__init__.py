@@ -1,1 +1,1 @@
-"""One algorithm a file: arrays in, arrays out. No files, no scikit-learn, no words of DataPerf's."""
+"""One algorithm a file, one idea a folder: arrays in, arrays out. No files, no scikit-learn, no words of DataPerf's."""

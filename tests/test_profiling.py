@@ -9,13 +9,13 @@ import pytest
 from dataperf_fast import cli, profiling
 from dataperf_fast.boards.debugging import files
 from dataperf_fast.boards.speech import synth as speech
-from dataperf_fast.kernels import linear_net
+from dataperf_fast.kernels.net import training
 
 
 def test_stages_add_up_and_work_is_what_the_formula_says(suite, tmp_path):
-    train, reader = linear_net.train, files.read_vectors
+    train, reader = training.train, files.read_vectors
     found = profiling.profile("debugging", suite, backend="cpu", curve=True, jobs=1, out=tmp_path)
-    assert (linear_net.train, files.read_vectors) == (train, reader)
+    assert (training.train, files.read_vectors) == (train, reader)
     assert sum(found.stages.values()) == pytest.approx(found.seconds, rel=0.01)
     assert found.stages["train"] > 0.5 * found.seconds
     assert found.stages["read"] > 0 < found.stages["write"]

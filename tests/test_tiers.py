@@ -15,15 +15,15 @@ FILES = sorted([*(ROOT / "kernels").rglob("*.py"), *(ROOT / "dataperf_fast" / "m
 
 # Files, or functions of one, of the fast tier.
 FAST = {
-    "kernels/exponential.py": (),  # within 2 units in the last place, for votes
-    "kernels/soft_vote.py": (),
-    "kernels/soft_vote_cuda.py": (),
-    "kernels/knn_shapley.py": (),  # values of training rows, no score
-    "kernels/knn_shapley_cuda.py": (),
-    "kernels/knn_cuda.py": (),
-    "kernels/linear_net_tangents.py": (),  # an estimate of the float32 tier's error
-    "kernels/knn.py": ("prepare", "distances"),
-    "kernels/neighbours.py": ("vote",),
+    "kernels/votes/exponential.py": (),  # within 2 units in the last place, for votes
+    "kernels/votes/soft_vote.py": (),
+    "kernels/votes/cuda.py": (),
+    "kernels/neighbours/shapley.py": (),  # values of training rows, no score
+    "kernels/neighbours/shapley_cuda.py": (),
+    "kernels/neighbours/cuda.py": (),
+    "kernels/net/tangents.py": (),  # an estimate of the float32 tier's error
+    "kernels/neighbours/knn.py": ("prepare", "distances"),
+    "kernels/neighbours/vote.py": ("vote",),
     "dataperf_fast/models/voting.py": ("logit_error",),
     "dataperf_fast/models/voting_cpu.py": ("_ready", "_vote", "_voter", "_square"),
     "dataperf_fast/models/support_vectors.py": ("share",),
@@ -32,16 +32,16 @@ FAST = {
 }
 # Functions that add up whole numbers, or what verify shows and no score hangs on.
 WHOLE_NUMBERS = {
-    "kernels/agreement.py": ("krippendorff_alpha",),
-    "kernels/decisions.py": ("_accuracies",),
-    "kernels/dual_logistic.py": ("start",),
-    "kernels/f1.py": ("from_counts",),
-    "kernels/linear_net_cuda.py": ("train",),
-    "kernels/neighbour_votes.py": ("voters",),
-    "kernels/neighbours.py": ("settle", "_winner", "_vote"),
-    "kernels/ranking.py": ("average_precision",),
-    "kernels/stumps.py": ("_start",),
-    "kernels/svc.py": ("prepare",),
+    "kernels/scores/agreement.py": ("krippendorff_alpha",),
+    "kernels/net/decisions.py": ("_accuracies",),
+    "kernels/logistic/dual.py": ("start",),
+    "kernels/scores/f1.py": ("from_counts",),
+    "kernels/net/cuda.py": ("train",),
+    "kernels/neighbours/kept_votes.py": ("voters",),
+    "kernels/neighbours/vote.py": ("settle", "_winner", "_vote"),
+    "kernels/scores/average_precision.py": ("average_precision",),
+    "kernels/trees/stumps.py": ("_start",),
+    "kernels/svm/svc.py": ("prepare",),
     "dataperf_fast/models/classifier.py": ("score",),
     "dataperf_fast/models/neighbour_votes.py": ("train_group",),
     "dataperf_fast/models/relabelled.py": ("train_group", "_nearest"),

@@ -90,7 +90,7 @@ class ClassifierTrainer:
 
 def score(answers: Answers, truth: np.ndarray) -> tuple[int, int, int, int, float]:
     """Count what ``OUTCOME`` holds, for true labels ``truth (m,)``."""
-    from dataperf_fast.kernels.ranking import average_precision
+    from dataperf_fast.kernels.scores.average_precision import average_precision
 
     claimed, positive = answers.classes == 1, truth == 1
     return (

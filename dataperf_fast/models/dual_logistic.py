@@ -43,28 +43,28 @@ class DualLogistic(WarmModel):
         self, shared: Products, labels: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Solve (``relabelled.WarmModel.fit``)."""
-        from dataperf_fast.kernels import dual_logistic as kernel
         from dataperf_fast.kernels.arithmetic.matrix_vector import rows_times
+        from dataperf_fast.kernels.logistic import dual
 
         signs = np.where(labels == 1, 1.0, -1.0)
-        solution = kernel.start(signs) if start is None else start[1].copy()
-        error, _ = kernel.solve(shared.gram, signs, solution)
+        solution = dual.start(signs) if start is None else start[1].copy()
+        error, _ = dual.solve(shared.gram, signs, solution)
         solved = error <= _SOLVED  # which NaN is not
         if not solved and start is not None:
             return self.fit(shared, labels, None)
         if not solved:
             raise FloatingPointError(f"logistic regression did not converge: its equations are off by {error:.1e}")
         decisions = np.empty(len(shared.cross))
-        rows_times(np.ascontiguousarray(shared.cross), kernel.C * signs * solution[:-1], decisions)
+        rows_times(np.ascontiguousarray(shared.cross), dual.C * signs * solution[:-1], decisions)
         return solution, decisions + solution[-1]
 
     def fit_several(self, shared: Products, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
         """Solve the multinomial model (``relabelled.WarmModel.fit_several``)."""
-        from dataperf_fast.kernels import multinomial_optimum as kernel
         from dataperf_fast.kernels.arithmetic.matrix_vector import rows_times
+        from dataperf_fast.kernels.logistic import optimum
 
         coefficients, intercepts = np.empty((classes, len(labels))), np.empty(classes)
-        moved, _ = kernel.solve(shared.gram, labels, coefficients, intercepts)
+        moved, _ = optimum.solve(shared.gram, labels, coefficients, intercepts)
         if not moved <= _SOLVED:
             raise FloatingPointError(f"logistic regression did not converge: its last step is {moved:.1e} long")
         decisions, cross = np.empty((len(shared.cross), classes)), np.ascontiguousarray(shared.cross)

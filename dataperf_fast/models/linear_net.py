@@ -1,6 +1,6 @@
 """``linear-net``, the debugging board's frozen model: 2048 -> 128 -> 1, AdamW, and a threshold chosen in training.
 
-Hyper-parameters and formulas: ``kernels/linear_net.py``.
+Hyper-parameters and formulas: ``kernels/net/training.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataperf_fast.engine.plan import Answers, Pool, Trainer, groups_of
 from dataperf_fast.kernels import arithmetic
 
 if TYPE_CHECKING:
-    from dataperf_fast.kernels import decisions, linear_net, linear_net_tangents
+    from dataperf_fast.kernels.net import decisions, tangents, training
 
 DIMENSION = 2048
 
@@ -65,13 +65,13 @@ class LinearNetTrainer:
     """
 
     def __init__(self, pool: Pool, threads: int):
-        from dataperf_fast.kernels import linear_net
+        from dataperf_fast.kernels.net import training
 
         self._pool = pool
         self._threads = threads
         self._features = _contiguous(pool)
-        self._sample: linear_net_tangents.Sample | None = None  # of the whole pool
-        self.bytes_per_retrain = linear_net.bytes_per_net(len(pool.features), len(pool.evaluation_features))
+        self._sample: tangents.Sample | None = None  # of the whole pool
+        self.bytes_per_retrain = training.bytes_per_net(len(pool.features), len(pool.evaluation_features))
 
     def train(
         self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
@@ -100,17 +100,17 @@ class LinearNetTrainer:
         labels = labels.astype(np.uint8, copy=False)
         return _answers(self._train_rows(rows, labels[None], np.float64, 1), labels, self._pool.evaluation_labels)
 
-    def _train_rows(self, rows: np.ndarray, labels: np.ndarray, dtype: type, threads: int) -> linear_net.Trained:
-        from dataperf_fast.kernels import linear_net
+    def _train_rows(self, rows: np.ndarray, labels: np.ndarray, dtype: type, threads: int) -> training.Trained:
+        from dataperf_fast.kernels.net import training
 
         features, evaluation = self._features
-        start = linear_net.prepare(len(rows), features.shape[1], dtype)
+        start = training.prepare(len(rows), features.shape[1], dtype)
         if rows is not self._pool.every_row:
-            return linear_net.train(start, features[rows], evaluation, labels, threads)
+            return training.train(start, features[rows], evaluation, labels, threads)
         if dtype is np.float32 and self._sample is None:
-            self._sample = linear_net.sample_of(start, features)
+            self._sample = training.sample_of(start, features)
         sample = self._sample if dtype is np.float32 else None
-        return linear_net.train(start, features, evaluation, labels, threads, sample)
+        return training.train(start, features, evaluation, labels, threads, sample)
 
 
 class CudaLinearNetTrainer:
@@ -120,27 +120,25 @@ class CudaLinearNetTrainer:
     """
 
     def __init__(self, pool: Pool):
-        from dataperf_fast.kernels import linear_net_cuda
+        from dataperf_fast.kernels.net import cuda
 
         self._pool = pool
-        self._loaded = linear_net_cuda.load(*_contiguous(pool))
+        self._loaded = cuda.load(*_contiguous(pool))
         rows, dimension = pool.features.shape
-        self.bytes_per_retrain = linear_net_cuda.bytes_per_net(rows, len(pool.evaluation_features), dimension)
+        self.bytes_per_retrain = cuda.bytes_per_net(rows, len(pool.evaluation_features), dimension)
 
     def train(
         self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Train and score a batch."""
-        from dataperf_fast.kernels import linear_net
         from dataperf_fast.kernels.launch import array_library
+        from dataperf_fast.kernels.net import training
 
         xp, labels = array_library(), [given.astype(np.uint8, copy=False) for given in labels]
         train_logits, logits = self._train_rows(rows, labels)
         outcomes = np.empty(len(rows), dtype=LinearNet.outcome)
         for group in groups_of(rows):
-            trained = linear_net.Trained(
-                xp.stack(train_logits[group]), logits[group], np.zeros(group.stop - group.start)
-            )
+            trained = training.Trained(xp.stack(train_logits[group]), logits[group], np.zeros(group.stop - group.start))
             scores = _score(trained, np.stack(labels[group]), self._pool.evaluation_labels, xp)
             for name in LinearNet.outcome.names or ():
                 outcomes[name][group] = getattr(scores, name)
@@ -148,34 +146,34 @@ class CudaLinearNetTrainer:
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
         """Train once and answer (``plan.Trainer``)."""
-        from dataperf_fast.kernels import linear_net
         from dataperf_fast.kernels.launch import on_host
+        from dataperf_fast.kernels.net import training
 
         labels = labels.astype(np.uint8, copy=False)
         [train_logits], logits = self._train_rows([rows], [labels])
-        trained = linear_net.Trained(on_host(train_logits)[None], on_host(logits), np.zeros(1))
+        trained = training.Trained(on_host(train_logits)[None], on_host(logits), np.zeros(1))
         return _answers(trained, labels, self._pool.evaluation_labels)
 
     def _train_rows(self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> tuple[list[Any], Any]:
-        from dataperf_fast.kernels import linear_net, linear_net_cuda
+        from dataperf_fast.kernels.net import cuda, training
 
-        start = linear_net.prepare(max(map(len, rows)), self._pool.features.shape[1], np.float64)
-        return linear_net_cuda.train(start, self._loaded, rows, labels)
+        start = training.prepare(max(map(len, rows)), self._pool.features.shape[1], np.float64)
+        return cuda.train(start, self._loaded, rows, labels)
 
 
-def _answers(trained: linear_net.Trained, labels: np.ndarray, truth: np.ndarray) -> Answers:
+def _answers(trained: training.Trained, labels: np.ndarray, truth: np.ndarray) -> Answers:
     """One net's answers; its decision values are logits less the threshold's."""
-    from dataperf_fast.kernels.decisions import cut_of
+    from dataperf_fast.kernels.net.decisions import cut_of
 
     over = trained.evaluation[0] - cut_of(_score(trained, labels[None], truth).threshold[0])
     return Answers((over > 0).astype(np.uint8), over)
 
 
-def _score(trained: linear_net.Trained, labels: np.ndarray, truth: np.ndarray, xp: Any = np) -> decisions.Scores:
+def _score(trained: training.Trained, labels: np.ndarray, truth: np.ndarray, xp: Any = np) -> decisions.Scores:
     """Score nets that have the same rows. The logits are arrays of ``xp``."""
-    from dataperf_fast.kernels import decisions, linear_net
+    from dataperf_fast.kernels.net import decisions, training
 
-    tolerance = linear_net.tolerance(trained.error, labels.shape[1])
+    tolerance = training.tolerance(trained.error, labels.shape[1])
     return decisions.score(trained.train, labels, trained.evaluation, truth, tolerance, xp)
 
 

@@ -16,11 +16,11 @@ class LogisticRegression(Classifier):
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); ``labels`` name two classes or more."""
-        from dataperf_fast.kernels import binary_logistic, logistic
+        from dataperf_fast.kernels.logistic import binary, multinomial
 
         classes, positions = np.unique(labels, return_inverse=True)
         if len(classes) > 2:
-            decisions = logistic.logits(logistic.fit(features.astype(np.float64), positions), evaluation)
+            decisions = multinomial.logits(multinomial.fit(features.astype(np.float64), positions), evaluation)
             return Answers(classes[decisions.argmax(axis=1)])
-        decisions = logistic.logits(binary_logistic.fit(features, positions), evaluation).ravel()
+        decisions = multinomial.logits(binary.fit(features, positions), evaluation).ravel()
         return Answers(classes[(decisions > 0).astype(np.int64)], decisions)

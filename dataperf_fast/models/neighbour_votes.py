@@ -40,14 +40,14 @@ class NeighbourVotesTrainer(GroupTrainer):
 
     def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
         """Follow label states of the same rows; of other labels than 0 and 1 every state is voted on afresh."""
-        from dataperf_fast.kernels import neighbour_votes
+        from dataperf_fast.kernels.neighbours import kept_votes
 
         self._share(rows)
         truth = self.pool.evaluation_labels
         if checks.zeros_and_ones(labels) and checks.zeros_and_ones(truth):
             counts = np.empty(len(labels), np.int64)
             states = np.ascontiguousarray(labels, np.uint8)
-            neighbour_votes.correct(self._neighbours, *self._voters, states, truth == 1, counts)
+            kept_votes.correct(self._neighbours, *self._voters, states, truth == 1, counts)
             outcomes["correct"] = counts
         else:
             outcomes["correct"] = [(self._vote(given).classes == truth).sum() for given in labels]
@@ -69,18 +69,18 @@ class NeighbourVotesTrainer(GroupTrainer):
         return Answers(classes[votes.argmax(axis=1)], shares[:, 1] - 0.5 if len(classes) == 2 else shares)
 
     def _share(self, rows: np.ndarray) -> None:
-        from dataperf_fast.kernels import neighbour_votes
+        from dataperf_fast.kernels.neighbours import kept_votes
 
         if rows is not self._rows:
             self._neighbours = self._search(rows)
-            self._voters = neighbour_votes.voters(self._neighbours, len(rows))
+            self._voters = kept_votes.voters(self._neighbours, len(rows))
             self._rows = rows
 
     def _search(self, rows: np.ndarray) -> np.ndarray:
-        from dataperf_fast.kernels import knn, knn_cuda
         from dataperf_fast.kernels.launch import array_library
+        from dataperf_fast.kernels.neighbours import cuda, knn
 
         features, evaluation = self.pool.features[rows], self.pool.evaluation_features
         if self._backend.name == "cuda":
-            return knn_cuda.nearest(features, evaluation, NEIGHBOURS, self._backend.memory, array_library())
+            return cuda.nearest(features, evaluation, NEIGHBOURS, self._backend.memory, array_library())
         return knn.nearest(features, evaluation, NEIGHBOURS, self.threads)

@@ -23,13 +23,13 @@ class NearestNeighbours(Classifier):
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); at least nine rows."""
-        from dataperf_fast.kernels import neighbours
+        from dataperf_fast.kernels.neighbours import vote
 
         classes, positions = np.unique(labels, return_inverse=True)
         problem = features.astype(np.float64), positions, len(classes), evaluation, NEIGHBOURS
-        answers, certain = neighbours.vote(*problem)
+        answers, certain = vote.vote(*problem)
         doubtful = np.flatnonzero(~certain)
         if not exact or not len(doubtful):
             return Answers(classes[answers], certain=not len(doubtful))
-        answers[doubtful] = neighbours.settle(*problem, doubtful)
+        answers[doubtful] = vote.settle(*problem, doubtful)
         return Answers(classes[answers])

@@ -16,7 +16,7 @@ class BoostedStumps(Classifier):
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); ``labels`` name two classes or more."""
-        from dataperf_fast.kernels import stumps
+        from dataperf_fast.kernels.trees import stumps
 
         classes, positions = np.unique(labels, return_inverse=True)
         fitted = stumps.fit(features.astype(np.float32), positions)

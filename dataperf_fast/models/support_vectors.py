@@ -34,7 +34,8 @@ class SupportVectors(WarmModel):
 
     def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Kernels:
         """Compute the kernels."""
-        from dataperf_fast.kernels import gram, knn
+        from dataperf_fast.kernels.neighbours import knn
+        from dataperf_fast.kernels.svm import gram
 
         features = pool.features[rows]
         gamma = gram.scale_gamma(features)
@@ -56,8 +57,8 @@ class SupportVectors(WarmModel):
         self, shared: Kernels, labels: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Solve (``relabelled.WarmModel.fit``)."""
-        from dataperf_fast.kernels import smo
         from dataperf_fast.kernels.arithmetic.matrix_vector import rows_times
+        from dataperf_fast.kernels.svm import smo
 
         y = np.where(labels == 1, 1, -1)
         if start is None:

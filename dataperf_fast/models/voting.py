@@ -2,7 +2,8 @@
 
 ``SVC(probability=True, random_state=seed)`` and ``LogisticRegression()``, both with scikit-learn's defaults, equal
 weights. The seed moves nothing but the folds behind the SVC's sigmoids, so retrains that differ only by it are one
-solve, one logistic regression and one set of kernel values. Formulas: ``kernels/svc.py`` and ``kernels/soft_vote.py``.
+solve, one logistic regression and one set of kernel values. Formulas: ``kernels/svm/svc.py`` and
+``kernels/votes/soft_vote.py``.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from dataperf_fast.engine.plan import Answers, Pool
 from dataperf_fast.kernels import arithmetic
 
 if TYPE_CHECKING:
-    from dataperf_fast.kernels.logistic import Logistic
-    from dataperf_fast.kernels.svc import Svc
+    from dataperf_fast.kernels.logistic.multinomial import Logistic
+    from dataperf_fast.kernels.svm.svc import Svc
 
 _SETTLED_AT_ONCE = 256
 
@@ -137,14 +138,15 @@ class VotingTrainer(ABC):
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
         """Train once and answer (``plan.Trainer``); decision values are float64's probabilities ``(m, k)``."""
-        from dataperf_fast.kernels import logistic, svc
         from dataperf_fast.kernels.launch import on_host
+        from dataperf_fast.kernels.logistic import multinomial
+        from dataperf_fast.kernels.svm import svc
 
         [fit] = self._run([rows], [labels], np.array([seed]), exact=False)
         assert fit.svc is not None
         assert fit.logistic is not None
         [probabilities] = svc.predict_proba(fit.svc, self._pool.features[rows], self._evaluation)
-        share = logistic.probabilities(fit.logistic, self._evaluation)
+        share = multinomial.probabilities(fit.logistic, self._evaluation)
         return Answers(fit.classes[on_host(fit.answers)[0]], (probabilities + share) / 2)
 
     def _run(
@@ -176,14 +178,16 @@ class VotingTrainer(ABC):
 
     def _settle(self, fit: Fit) -> None:
         """Answer the doubtful rows in the deciding arithmetic: float64, from difference vectors."""
-        from dataperf_fast.kernels import logistic, svc, threads
+        from dataperf_fast.kernels import threads
+        from dataperf_fast.kernels.logistic import multinomial
+        from dataperf_fast.kernels.svm import svc
 
         doubtful = np.flatnonzero(fit.doubts)
         features = self._pool.features[fit.rows]
         answers = np.empty((len(fit.seeds), len(doubtful)), np.uint8)
         assert fit.svc is not None
         assert fit.logistic is not None
-        found, shares = fit.svc, logistic.probabilities(fit.logistic, self._evaluation, doubtful)
+        found, shares = fit.svc, multinomial.probabilities(fit.logistic, self._evaluation, doubtful)
 
         def settle(part: slice) -> None:
             for seed, probabilities in enumerate(svc.predict_proba(found, features, self._evaluation[doubtful[part]])):
@@ -217,9 +221,9 @@ def _by_training_set(rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -
 
 def fit_logistic(features: np.ndarray, labels: np.ndarray) -> Logistic:
     """Stopped where scikit-learn's own lbfgs stops, in float32."""
-    from dataperf_fast.kernels import binary_logistic, logistic
+    from dataperf_fast.kernels.logistic import binary, multinomial
 
-    return (logistic.fit if labels.max() > 1 else binary_logistic.fit_narrow)(features, labels)
+    return (multinomial.fit if labels.max() > 1 else binary.fit_narrow)(features, labels)
 
 
 def weights_of(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
@@ -233,7 +237,7 @@ def weights_of(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
 
 def logit_error(weights: np.ndarray, longest: float) -> float:
     """How far float32 may take a probability by ``weights (k, d)``, of rows of squared length ``longest`` at most."""
-    from dataperf_fast.kernels import soft_vote
+    from dataperf_fast.kernels.votes import soft_vote
 
     steepest = (weights.astype(np.float64) ** 2).sum(axis=1).max()
     return float(soft_vote.LOGIT_ERROR * soft_vote.ROUNDING * np.sqrt(longest * steepest))

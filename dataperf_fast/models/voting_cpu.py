@@ -13,7 +13,7 @@ from dataperf_fast.engine.plan import Pool
 from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, weights_of
 
 if TYPE_CHECKING:
-    from dataperf_fast.kernels.soft_vote import Voter
+    from dataperf_fast.kernels.votes.soft_vote import Voter
 
 _TILE = 2048  # evaluation rows a task: 8 MB of them, a share of the last cache
 _PANEL = 16  # rows of a product are padded to it, so that a row's rounding does not depend on what else is in the batch
@@ -35,7 +35,8 @@ class CpuTrainer(VotingTrainer):
         self._filled = 0
 
     def _begin(self, fits: list[Fit]) -> Callable[[], None]:
-        from dataperf_fast.kernels import svc, threads
+        from dataperf_fast.kernels import threads
+        from dataperf_fast.kernels.svm import svc
 
         def fit_svc(fit: Fit) -> None:
             fit.svc = svc.fit(self._pool.features[fit.rows], fit.labels, fit.seeds)
@@ -70,7 +71,7 @@ class CpuTrainer(VotingTrainer):
 
     def _vote(self, fits: list[Fit]) -> None:
         """Answer every evaluation row in float32, a tile of rows at a time, and mark the doubtful ones."""
-        from dataperf_fast.kernels import soft_vote
+        from dataperf_fast.kernels.votes import soft_vote
 
         weights = _padded(np.concatenate([weights_of(fit)[0] for fit in fits]))
         voters = [self._voter(fit) for fit in fits]
@@ -88,7 +89,7 @@ class CpuTrainer(VotingTrainer):
         self._each_tile(vote)
 
     def _voter(self, fit: Fit) -> Voter:
-        from dataperf_fast.kernels import soft_vote
+        from dataperf_fast.kernels.votes import soft_vote
 
         assert fit.svc is not None
         ordered = fit.rows[fit.svc.order]
@@ -106,7 +107,7 @@ class CpuTrainer(VotingTrainer):
         )
 
     def _score(self, fits: list[Fit]) -> list[np.ndarray]:
-        from dataperf_fast.kernels.f1 import macro_f1
+        from dataperf_fast.kernels.scores.f1 import macro_f1
 
         scores = []
         for fit in fits:

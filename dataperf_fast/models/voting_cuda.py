@@ -1,7 +1,7 @@
 """``voting`` on a GPU: solves and votes there, what hangs on libsvm's and BLAS's own rounding on the CPU.
 
 The Gram matrices and the logistic regression must be scikit-learn's to the last bit, which its BLAS decides; they take
-some 5 ms a fit of one CPU thread. The device solves (``kernels/svc_cuda.py``), votes (``kernels/soft_vote_cuda.py``)
+some 5 ms a fit of one CPU thread. The device solves (``kernels/svm/cuda.py``), votes (``kernels/votes/cuda.py``)
 and counts for the F1; the few rows in doubt are settled as on the CPU.
 """
 
@@ -19,8 +19,8 @@ from dataperf_fast.kernels.launch import array_library, on_host
 from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, weights_of
 
 if TYPE_CHECKING:
-    from dataperf_fast.kernels.soft_vote_cuda import Ballot
-    from dataperf_fast.kernels.svc import Problem
+    from dataperf_fast.kernels.svm.svc import Problem
+    from dataperf_fast.kernels.votes.cuda import Ballot
 
 _BYTES_PER_ROW = 64  # of a retrain: its answers, and its part of a fit's products in float64
 
@@ -36,7 +36,8 @@ class CudaVotingTrainer(VotingTrainer):
         self._longest = float(self._squares.max())
 
     def _begin(self, fits: list[Fit]) -> Callable[[], None]:
-        from dataperf_fast.kernels import svc, threads
+        from dataperf_fast.kernels import threads
+        from dataperf_fast.kernels.svm import svc
 
         problems: list[Problem | None] = [None] * len(fits)
 
@@ -57,7 +58,9 @@ class CudaVotingTrainer(VotingTrainer):
 
     def _solve(self, fits: list[Fit], problems: list[Problem]) -> None:
         """Solve on the device what fits there, like with like, and the rest here."""
-        from dataperf_fast.kernels import svc, svc_cuda, threads
+        from dataperf_fast.kernels import threads
+        from dataperf_fast.kernels.svm import cuda as svc_cuda
+        from dataperf_fast.kernels.svm import svc
 
         def finish(at: int, solved: svc.Solved) -> None:
             fits[at].svc = svc.finish(problems[at], solved)
@@ -75,16 +78,16 @@ class CudaVotingTrainer(VotingTrainer):
         """Nothing: products are the device's own, and take it milliseconds."""
 
     def _vote(self, fits: list[Fit]) -> None:
-        from dataperf_fast.kernels import soft_vote_cuda
+        from dataperf_fast.kernels.votes import cuda as vote_cuda
 
         for group in self._alike(fits):
             ballots = [self._ballot(fits[at]) for at in group]
-            answers, doubts = soft_vote_cuda.vote(ballots, self._on_device, self._squares, self._xp)
+            answers, doubts = vote_cuda.vote(ballots, self._on_device, self._squares, self._xp)
             for line, (at, doubted) in enumerate(zip(group, on_host(doubts), strict=True)):
                 fits[at].answers, fits[at].doubts = answers[line], doubted
 
     def _ballot(self, fit: Fit) -> Ballot:
-        from dataperf_fast.kernels.soft_vote_cuda import Ballot
+        from dataperf_fast.kernels.votes.cuda import Ballot
 
         assert fit.svc is not None
         weights, intercepts = weights_of(fit)
@@ -95,7 +98,8 @@ class CudaVotingTrainer(VotingTrainer):
         )  # fmt: skip
 
     def _score(self, fits: list[Fit]) -> list[np.ndarray]:
-        from dataperf_fast.kernels import f1, soft_vote_cuda
+        from dataperf_fast.kernels.scores import f1
+        from dataperf_fast.kernels.votes import cuda as vote_cuda
 
         scores: list[np.ndarray] = [np.empty(0)] * len(fits)
         truth = self._xp.asarray(self._truth)
@@ -106,7 +110,7 @@ class CudaVotingTrainer(VotingTrainer):
                     scored[line, fits[at].rows] = 0
             answers = self._xp.stack([fits[at].answers for at in group])
             class_of = np.stack([fits[at].classes for at in group])
-            counts = soft_vote_cuda.count(answers, class_of, truth, self._xp.asarray(scored), self._xp)
+            counts = vote_cuda.count(answers, class_of, truth, self._xp.asarray(scored), self._xp)
             for at, of_fit in zip(group, counts, strict=True):
                 scores[at] = f1.from_counts(of_fit)
         return scores

@@ -93,21 +93,21 @@ def _average(scores: np.ndarray, positive: np.ndarray) -> Count:
 
 
 KERNELS = (
-    Kernel("linear net", "kernels.linear_net", "train", _linear_net),
-    Kernel("thresholds and accuracies", "kernels.decisions", "score"),
-    Kernel("support vectors and sigmoids", "kernels.svc", "fit"),
-    Kernel("multinomial logistic regression", "kernels.logistic", "fit"),
+    Kernel("linear net", "kernels.net.training", "train", _linear_net),
+    Kernel("thresholds and accuracies", "kernels.net.decisions", "score"),
+    Kernel("support vectors and sigmoids", "kernels.svm.svc", "fit"),
+    Kernel("multinomial logistic regression", "kernels.logistic.multinomial", "fit"),
     Kernel("products with evaluation rows", "models.voting_cpu", "CpuTrainer._ready", _products),
-    Kernel("float32 votes", "kernels.soft_vote", "vote"),
-    Kernel("float64 votes of rows in doubt", "kernels.svc", "predict_proba", _exact_votes),
-    Kernel("macro F1", "kernels.f1", "macro_f1"),
-    Kernel("binary logistic regression", "kernels.binary_logistic", "fit"),
-    Kernel("boosted stumps", "kernels.stumps", "fit"),
-    Kernel("votes of neighbours", "kernels.neighbours", "vote", _vote),
-    Kernel("nearest neighbours", "kernels.knn", "nearest", _nearest),
-    Kernel("logistic regression in the dual", "kernels.dual_logistic", "solve"),
-    Kernel("support vectors, warm", "kernels.smo", "improve"),
-    Kernel("average precision", "kernels.ranking", "average_precision", _average),
+    Kernel("float32 votes", "kernels.votes.soft_vote", "vote"),
+    Kernel("float64 votes of rows in doubt", "kernels.svm.svc", "predict_proba", _exact_votes),
+    Kernel("macro F1", "kernels.scores.f1", "macro_f1"),
+    Kernel("binary logistic regression", "kernels.logistic.binary", "fit"),
+    Kernel("boosted stumps", "kernels.trees.stumps", "fit"),
+    Kernel("votes of neighbours", "kernels.neighbours.vote", "vote", _vote),
+    Kernel("nearest neighbours", "kernels.neighbours.knn", "nearest", _nearest),
+    Kernel("logistic regression in the dual", "kernels.logistic.dual", "solve"),
+    Kernel("support vectors, warm", "kernels.svm.smo", "improve"),
+    Kernel("average precision", "kernels.scores.average_precision", "average_precision", _average),
 )
 
 

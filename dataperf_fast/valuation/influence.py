@@ -74,11 +74,11 @@ class NetInfluence(Valuation):
 
     def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> NetInfluence:
         """Value the rows (``Valuation.fit``); two labels. Raises ValueError where the system is not solved."""
-        from dataperf_fast.kernels import linear_net
+        from dataperf_fast.kernels.net import training
 
         features, labels, evaluation, truth = _two_labels(train_X, train_y, val_X, val_y)
-        start = linear_net.prepare(len(features), features.shape[1], np.float64)
-        weights = linear_net.trained_weights(start, features, labels.astype(np.uint8))
+        start = training.prepare(len(features), features.shape[1], np.float64)
+        weights = training.trained_weights(start, features, labels.astype(np.uint8))
         length = np.linalg.norm(weights.output)
 
         def seen(X: np.ndarray, y: np.ndarray) -> LogitRows:

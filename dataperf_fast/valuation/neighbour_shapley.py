@@ -16,7 +16,9 @@ from dataperf_fast.valuation.common import Valuation, checked
 
 
 class NeighbourShapley(Valuation):
-    """Shapley values of ``neighbours``-nearest-neighbour votes (``kernels/knn_shapley.py``), on any backend the same.
+    """Shapley values of ``neighbours``-nearest-neighbour votes, on any backend the same.
+
+    Formula: ``kernels/neighbours/shapley.py``.
 
     An empty training set is worth nothing, as in pyDVL. With ``empty_guesses`` it is worth what always answering the
     class that is rarest in the validation set is, as in datascope; that takes the same from every row's value. ``done``
@@ -48,12 +50,13 @@ class NeighbourShapley(Valuation):
         return self
 
     def _values(self, backend: Backend, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
-        from dataperf_fast.kernels import knn_shapley, threads
+        from dataperf_fast.kernels import threads
+        from dataperf_fast.kernels.neighbours import shapley
 
         if backend.name == "cuda":
-            from dataperf_fast.kernels import knn_shapley_cuda
             from dataperf_fast.kernels.launch import array_library
+            from dataperf_fast.kernels.neighbours import shapley_cuda
 
-            return knn_shapley_cuda.values(*data, self.neighbours, backend.memory, array_library(), self.done)
+            return shapley_cuda.values(*data, self.neighbours, backend.memory, array_library(), self.done)
         with threads.one_for_blas():
-            return knn_shapley.values(*data, self.neighbours, backend.threads, self.done)
+            return shapley.values(*data, self.neighbours, backend.threads, self.done)

@@ -7,8 +7,8 @@ import pytest
 
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.plan import Pool
-from dataperf_fast.kernels import knn, knn_cuda
 from dataperf_fast.kernels.launch import array_library
+from dataperf_fast.kernels.neighbours import cuda, knn
 from dataperf_fast.models.neighbour_votes import NeighbourVotes
 
 pytestmark = pytest.mark.usefixtures("device")
@@ -27,7 +27,7 @@ def test_neighbours_are_the_cpus(rows, tied):
         for query in queries
     ])  # fmt: skip
     for memory in (1, 10**9):
-        found = knn_cuda.nearest(features, queries, 9, memory, array_library())
+        found = cuda.nearest(features, queries, 9, memory, array_library())
         np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(knn.nearest(features, queries, 9), expected)
 

@@ -6,8 +6,8 @@ import pytest
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.kernels import linear_net, linear_net_cuda
 from dataperf_fast.kernels.launch import on_host
+from dataperf_fast.kernels.net import cuda, training
 from dataperf_fast.models.linear_net import LinearNet
 from tests.cuda.conftest import SIMULATED
 
@@ -19,9 +19,9 @@ WIDTH = 20
 def small_enough(monkeypatch):
     """On the simulator, whose threads are Python's, a few threads a block, and four epochs on both sides."""
     if SIMULATED:
-        monkeypatch.setattr(linear_net_cuda, "THREADS", 3)
-        monkeypatch.setattr(linear_net, "EPOCHS", 4)
-        monkeypatch.setattr(linear_net_cuda, "EPOCHS", 4)
+        monkeypatch.setattr(cuda, "THREADS", 3)
+        monkeypatch.setattr(training, "EPOCHS", 4)
+        monkeypatch.setattr(cuda, "EPOCHS", 4)
 
 
 def problem(rows, nets):
@@ -33,14 +33,14 @@ def problem(rows, nets):
 
 def on_device(features, evaluation, labels, chosen=None, threads=None):
     rows = chosen or [np.arange(len(features), dtype=np.int32)] * len(labels)
-    start = linear_net.prepare(max(map(len, rows)), WIDTH, np.float64)
-    found, logits = linear_net_cuda.train(start, linear_net_cuda.load(features, evaluation), rows, labels, threads)
+    start = training.prepare(max(map(len, rows)), WIDTH, np.float64)
+    found, logits = cuda.train(start, cuda.load(features, evaluation), rows, labels, threads)
     return [on_host(of) for of in found], on_host(logits)
 
 
 def on_cpu(features, evaluation, labels):
-    start = linear_net.prepare(len(features), WIDTH, np.float64)
-    return linear_net.train(start, features, evaluation, labels)[:2]
+    start = training.prepare(len(features), WIDTH, np.float64)
+    return training.train(start, features, evaluation, labels)[:2]
 
 
 @pytest.mark.parametrize("rows", [1, 70])  # one batch; a whole one and a short one
@@ -56,11 +56,11 @@ def test_folding_the_powers_back_changes_nothing(monkeypatch):
     """Every third step here, and never in the CPU's eight or forty."""
     given = problem(70, 1)
     expected = on_cpu(*given)
-    monkeypatch.setattr(linear_net, "REBASE", 3)
-    monkeypatch.setattr(linear_net_cuda, "REBASE", 3)
-    linear_net_cuda._kernel.cache_clear()
+    monkeypatch.setattr(training, "REBASE", 3)
+    monkeypatch.setattr(cuda, "REBASE", 3)
+    cuda._kernel.cache_clear()
     got = on_device(*given)
-    linear_net_cuda._kernel.cache_clear()
+    cuda._kernel.cache_clear()
     np.testing.assert_allclose(got[1], expected[1], rtol=0, atol=1e-9 * np.abs(expected[1]).max())
 
 

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from numba import cuda, types
 
-from dataperf_fast.kernels import knn_shapley_cuda, linear_net_cuda, soft_vote_cuda, svc_cuda
+from dataperf_fast.kernels.neighbours import shapley_cuda
+from dataperf_fast.kernels.net import cuda as net_cuda
+from dataperf_fast.kernels.svm import cuda as svc_cuda
+from dataperf_fast.kernels.votes import cuda as vote_cuda
 from tests.cuda.conftest import SIMULATED
 
 pytestmark = [
@@ -33,7 +36,7 @@ def test_linear_net():
         matrix, matrix, types.int32[::1], types.int32[::1], types.uint8[::1], types.int64[::1], matrix,
         types.float64[::1], vector, table, types.float64[::1], real[:, :, :, ::1], vector, matrix,
     )  # fmt: skip
-    text, _ = cuda.compile_ptx(linear_net_cuda.body(np.float64, 2048), signature, cc=(9, 0))
+    text, _ = cuda.compile_ptx(net_cuda.body(np.float64, 2048), signature, cc=(9, 0))
     assert ".target sm_90" in text
     assert "sqrt.rn.f64" in text  # no approximation in the step of W1
 
@@ -42,8 +45,8 @@ def test_knn_shapley():
     whole, real = types.int64[::1], types.float64[::1]
     table = types.float64[:, ::1]
     signatures = {
-        knn_shapley_cuda._value: (types.int64[:, ::1], whole, whole, real, types.float64, table),
-        knn_shapley_cuda._add: (table, real),
+        shapley_cuda._value: (types.int64[:, ::1], whole, whole, real, types.float64, table),
+        shapley_cuda._add: (table, real),
     }
     for kernel, signature in signatures.items():
         text, _ = cuda.compile_ptx(kernel.py_func, signature, cc=(9, 0))
@@ -69,7 +72,7 @@ def test_soft_vote():
         table, real[::1], table, whole[:, ::1], table, whole[:, ::1], stack, table, table, stack, stack, table, table,
         byte[:, :, ::1], byte[:, ::1],
     )  # fmt: skip
-    text, _ = cuda.compile_ptx(soft_vote_cuda.body(6), signature, cc=(9, 0))
+    text, _ = cuda.compile_ptx(vote_cuda.body(6), signature, cc=(9, 0))
     assert ".target sm_90" in text
     assert "div.rn.f64" in text
 
@@ -77,5 +80,5 @@ def test_soft_vote():
 def test_counts():
     byte = types.uint8
     signature = (byte[:, :, ::1], byte[:, ::1], byte[::1], byte[:, ::1], types.int32[:, :, :, ::1])
-    text, _ = cuda.compile_ptx(soft_vote_cuda.count_answers.py_func, signature, cc=(9, 0))
+    text, _ = cuda.compile_ptx(vote_cuda.count_answers.py_func, signature, cc=(9, 0))
     assert "atom.shared.add" in text

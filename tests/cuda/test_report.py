@@ -9,7 +9,8 @@ from dataperf_fast.boards.speech import baselines
 from dataperf_fast.boards.speech import synth as speech
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.kernels import soft_vote_cuda, svc_cuda
+from dataperf_fast.kernels.svm import cuda as svc_cuda
+from dataperf_fast.kernels.votes import cuda as vote_cuda
 from tests.cuda.conftest import SIMULATED
 
 pytestmark = pytest.mark.usefixtures("device")
@@ -20,7 +21,7 @@ def case(tmp_path, monkeypatch):
     if SIMULATED:
         made_up = backends.Device("a simulated GPU", 10**9, 10**9, 2, (9, 0), (13, 0))
         monkeypatch.setattr(backends, "find_device", lambda: made_up)
-        monkeypatch.setattr(soft_vote_cuda, "_THREADS", 7)
+        monkeypatch.setattr(vote_cuda, "_THREADS", 7)
         monkeypatch.setattr(svc_cuda, "_THREADS", 16)
     list(speech.write(tmp_path, speech.SpeechScale({"en": speech.LanguageSize((30, 30), (6, 6), 2, 3, 10)}), 0))
     baselines.write(tmp_path, tmp_path / "chosen", ["random"], 0, Engine(backends.choose("cpu")))
@@ -34,6 +35,6 @@ def test_both_backends_give_the_same_scores(case):
 
 
 def test_a_score_that_differs_is_seen(case, monkeypatch):
-    counts = soft_vote_cuda.count
-    monkeypatch.setattr(soft_vote_cuda, "count", lambda *given: counts(*given) + 1)
+    counts = vote_cuda.count
+    monkeypatch.setattr(vote_cuda, "count", lambda *given: counts(*given) + 1)
     assert not any(one["same"] for one in gpu_parity.compare(case))

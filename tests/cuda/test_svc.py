@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dataperf_fast.kernels import svc, svc_cuda
+from dataperf_fast.kernels.svm import cuda, svc
 from tests.problems import board, small_problem
 
 pytestmark = pytest.mark.usefixtures("device")
 
 
 def fits(problems):
-    solved = svc_cuda.solve(problems)
+    solved = cuda.solve(problems)
     return [svc.finish(problem, of) for problem, of in zip(problems, solved, strict=True)]
 
 
@@ -27,7 +27,7 @@ def test_random_problems_have_the_cpus_bits(part):
     for _ in range(12):
         features, labels, seed, _ = small_problem(generator)
         problem = svc.prepare(features, labels, np.array([seed]))
-        if svc_cuda.covers(problem):
+        if cuda.covers(problem):
             seen += 1
             equal(*fits([problem]), svc.fit(features, labels, np.array([seed])))
     assert seen > 6
@@ -46,7 +46,7 @@ def test_fits_of_several_sizes_and_seeds_are_solved_together():
 
 
 def test_what_is_too_large_is_said():
-    features = np.random.default_rng(0).standard_normal((svc_cuda.LARGEST + 1, 3)).astype(np.float32)
+    features = np.random.default_rng(0).standard_normal((cuda.LARGEST + 1, 3)).astype(np.float32)
     labels = np.arange(len(features)) % 2
-    assert not svc_cuda.covers(svc.prepare(features, labels, np.array([0])))
-    assert svc_cuda.covers(svc.prepare(features[1:], labels[1:], np.array([0])))
+    assert not cuda.covers(svc.prepare(features, labels, np.array([0])))
+    assert cuda.covers(svc.prepare(features[1:], labels[1:], np.array([0])))

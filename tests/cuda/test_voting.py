@@ -9,9 +9,11 @@ from sklearn.metrics import f1_score
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.kernels import coupling, soft_vote_cuda, svc_cuda
-from dataperf_fast.kernels.f1 import from_counts
 from dataperf_fast.kernels.launch import array_library
+from dataperf_fast.kernels.scores.f1 import from_counts
+from dataperf_fast.kernels.svm import coupling
+from dataperf_fast.kernels.svm import cuda as svc_cuda
+from dataperf_fast.kernels.votes import cuda as vote_cuda
 from dataperf_fast.models.voting import Voting
 from tests.cuda.conftest import SIMULATED
 from tests.problems import board
@@ -25,7 +27,7 @@ SEEDS = np.array([5, 69])
 def small_enough(monkeypatch):
     """On the simulator, whose threads are Python's, a few threads a block."""
     if SIMULATED:
-        monkeypatch.setattr(soft_vote_cuda, "_THREADS", 7)
+        monkeypatch.setattr(vote_cuda, "_THREADS", 7)
         monkeypatch.setattr(svc_cuda, "_THREADS", 16)
 
 
@@ -91,8 +93,8 @@ def test_a_stop_that_is_nearly_a_tie_is_doubted(monkeypatch):
     pool, rows, labels, seeds = several(CASES[:1], evaluation=30)
     expected = Voting().bind(pool, CPU).predict(rows, labels, seeds)
     settled = []
-    for least in (soft_vote_cuda._LEAST, coupling.STOP):
-        monkeypatch.setattr(soft_vote_cuda, "_LEAST", least)
+    for least in (vote_cuda._LEAST, coupling.STOP):
+        monkeypatch.setattr(vote_cuda, "_LEAST", least)
         trainer = Voting().bind(pool, CUDA)
         settled.append(trainer.train(rows, labels, seeds, exact=False)[0]["settled"][0])
         np.testing.assert_array_equal(trainer.predict(rows, labels, seeds), expected)
@@ -106,7 +108,7 @@ def test_counts_give_scikit_learns_f1():
     positions = generator.integers(0, 3, (2, 3, 40)).astype(np.uint8)
     class_of = np.array([[0, 1, 3], [1, 2, 5]], np.uint8)
     scored = (generator.random((2, 40)) < 0.7).astype(np.uint8)
-    counts = soft_vote_cuda.count(*map(xp.asarray, (positions,)), class_of, xp.asarray(truth), xp.asarray(scored), xp)
+    counts = vote_cuda.count(*map(xp.asarray, (positions,)), class_of, xp.asarray(truth), xp.asarray(scored), xp)
     for fit in range(2):
         kept = scored[fit] == 1
         expected = [

@@ -30,7 +30,9 @@ from dataperf_fast.engine import clock
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.kernels import binary_logistic, knn_shapley, linear_net
+from dataperf_fast.kernels.logistic import binary
+from dataperf_fast.kernels.neighbours import shapley
+from dataperf_fast.kernels.net import training
 from dataperf_fast.models import voting_cpu
 from dataperf_fast.profiling import profiler
 from dataperf_fast.report import progress
@@ -120,9 +122,9 @@ def slow(monkeypatch, times, module, name):
 
 BOARDS = {
     "speech": (voting_cpu.CpuTrainer, "train"),
-    "vision": (binary_logistic, "fit"),
-    "acquisition": (binary_logistic, "fit"),
-    "debugging": (linear_net, "train"),
+    "vision": (binary, "fit"),
+    "acquisition": (binary, "fit"),
+    "debugging": (training, "train"),
     "nibbler": (creativity, "parts"),
 }
 
@@ -159,7 +161,7 @@ def test_seconds_of_records_are_those_of_the_work(board, times, monkeypatch):
 
 
 def test_time_files_of_orders_are_those_of_the_work(suite, tmp_path, times, monkeypatch):
-    slow(monkeypatch, times, knn_shapley, "values")
+    slow(monkeypatch, times, shapley, "values")
     engine = Engine(backends.choose("cpu", 1))
     written = debugging_baselines.write(suite, tmp_path, ["datascope"], 0, engine)
     seconds = [float((tmp_path / f"time_{path.name}").read_text()) for path in written]
@@ -212,7 +214,7 @@ def test_the_bars_estimate_is_by_the_work(times):
 
 def test_stages_and_reports_are_those_of_the_work(tmp_path, times, monkeypatch):
     list(vision.write(tmp_path, vision.VisionScale(2, 300, 60, 60, 10), seed=2))
-    calls = slow(monkeypatch, times, binary_logistic, "fit")
+    calls = slow(monkeypatch, times, binary, "fit")
     report = parity.verify("vision", tmp_path, names=["cpu", "reference"], jobs=1)
     assert report.seconds == pytest.approx(len(calls))
     limits = ("float32 operations a second", "bytes a second", "cached bytes a second")
@@ -254,7 +256,7 @@ def test_nobody_else_takes_seconds_by_the_wall():
 
 
 def test_scores_csv_has_the_records_seconds(suite, tmp_path, times, monkeypatch):
-    calls = slow(monkeypatch, times, linear_net, "train")
+    calls = slow(monkeypatch, times, training, "train")
     assert cli.main(["evaluate", "debugging", str(suite), "--out", str(tmp_path), "--jobs", "1", "--no-cache"]) == 0
     rows = csv.DictReader((tmp_path / "scores.csv").read_text().splitlines())
     assert sum(float(row["seconds"]) for row in rows if row["task"] != "mean") == pytest.approx(len(calls))

@@ -11,8 +11,8 @@ from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.models.linear_net import LinearNet
-from tests.kernels.test_decisions import plain_score
-from tests.kernels.test_linear_net import initial_weights_of_pytorch
+from tests.kernels.net.test_decisions import plain_score
+from tests.kernels.net.test_training import initial_weights_of_pytorch
 
 
 def f32(value: float) -> float:

@@ -26,8 +26,11 @@ from dataperf_fast.engine import definition, processes
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Pool
 from dataperf_fast.files.records import Record
-from dataperf_fast.kernels import binary_logistic, linear_net, neighbours, platt
-from dataperf_fast.kernels.logistic import Logistic
+from dataperf_fast.kernels.logistic import binary
+from dataperf_fast.kernels.logistic.multinomial import Logistic
+from dataperf_fast.kernels.neighbours import vote
+from dataperf_fast.kernels.net import training
+from dataperf_fast.kernels.svm import platt
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.logistic import LogisticRegression
 from dataperf_fast.parity import ladder as ladders
@@ -94,26 +97,26 @@ def test_a_seed_off_by_one_fails_on_speech(boards, monkeypatch):
 
 
 def test_a_flipped_sign_fails_on_vision(boards, monkeypatch):
-    fit = binary_logistic.fit
+    fit = binary.fit
 
     def flipped(features, labels):
         weights, intercepts = fit(features, labels)
         weights[0, np.abs(weights[0]).argmax()] *= -1
         return Logistic(weights, intercepts)
 
-    monkeypatch.setattr(binary_logistic, "fit", flipped)
+    monkeypatch.setattr(binary, "fit", flipped)
     refused(verify(boards, "vision"), "decision values")
 
 
 def test_a_broken_tie_rule_fails_on_acquisition(boards, tmp_path, monkeypatch):
     """Of rows equally near, whichever the first pass meets: no tie is looked at again."""
-    vote = neighbours.vote
+    plain = vote.vote
 
     def careless(features, labels, classes, evaluation, seats):
-        answers, _ = vote(np.round(features), labels, classes, np.round(evaluation), seats)
+        answers, _ = plain(np.round(features), labels, classes, np.round(evaluation), seats)
         return answers, np.ones(len(answers), np.bool_)
 
-    monkeypatch.setattr(neighbours, "vote", careless)
+    monkeypatch.setattr(vote, "vote", careless)
     assert refused(verify(boards, "acquisition", model="knn"), "predictions")["outcome"].differing > 0
 
 
@@ -123,16 +126,16 @@ def test_debugging_holds_and_another_initial_seed_fails(suite, monkeypatch):
     report = parity.verify("debugging", suite, names=["cpu", "reference"], sample=6, jobs=1)
     assert report.same
     assert not report.scores
-    weights = linear_net.initial_weights
+    weights = training.initial_weights
 
     def others(dimension):
         found = weights(dimension)
         return found._replace(output=np.roll(found.output, 1))
 
-    monkeypatch.setattr(linear_net, "initial_weights", others)
-    linear_net._beginning.cache_clear()
+    monkeypatch.setattr(training, "initial_weights", others)
+    training._beginning.cache_clear()
     broken = parity.verify("debugging", suite, names=["cpu", "reference"], sample=6, jobs=1)
-    linear_net._beginning.cache_clear()
+    training._beginning.cache_clear()
     refused(broken, "decision values")
 
 

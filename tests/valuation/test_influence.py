@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from dataperf_fast.kernels import linear_net
+from dataperf_fast.kernels.net import training
 from dataperf_fast.valuation.influence import LogisticInfluence, NetInfluence
 
 
@@ -42,15 +42,15 @@ def test_orders_rows_as_retraining_without_them_does(rows, width):
 def test_the_nets_influence_is_that_of_its_gauss_newton_matrix():
     """By brute force: every weight moved by itself, the whole matrix stored and solved."""
     features, labels, evaluation, truth = problem(70, 4)
-    start = linear_net.prepare(70, 4, np.float64)
-    weights = linear_net.trained_weights(start, features, labels.astype(np.uint8))
+    start = training.prepare(70, 4, np.float64)
+    weights = training.trained_weights(start, features, labels.astype(np.uint8))
     parameters = np.concatenate([part.ravel() for part in weights])
 
     def logits(parameters, rows):
         w1, b1, w2, b2 = np.split(parameters, [512, 640, 768])
         return (rows @ w1.reshape(128, 4).T + b1) @ w2 + b2
 
-    kernels = linear_net.train(start, features, evaluation, labels[None].astype(np.uint8))
+    kernels = training.train(start, features, evaluation, labels[None].astype(np.uint8))
     np.testing.assert_allclose(logits(parameters, features), kernels[0][0], rtol=0, atol=1e-10)
 
     def jacobian(rows):

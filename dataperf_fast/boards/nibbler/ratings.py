@@ -19,7 +19,7 @@ import numpy as np
 from dataperf_fast.boards.nibbler.creativity import DIMENSIONS, FAILURES, TARGETS
 
 if TYPE_CHECKING:
-    from dataperf_fast.kernels import agreement
+    from dataperf_fast.kernels.scores import agreement
 
 METHODS = ("majority", "dawid-skene")
 MINIMUM = 3  # trained raters a pair
@@ -119,7 +119,7 @@ def _most_probable(ratings: Ratings, question: str) -> np.ndarray:
 
 
 def _counts(ratings: Ratings, question: str) -> np.ndarray:
-    from dataperf_fast.kernels import agreement
+    from dataperf_fast.kernels.scores import agreement
 
     given = ratings.answers[question] >= 0
     return agreement.value_counts(
@@ -129,7 +129,7 @@ def _counts(ratings: Ratings, question: str) -> np.ndarray:
 
 def rater_model(ratings: Ratings, question: str) -> agreement.RaterModel:
     """Dawid and Skene's model of one question's answers."""
-    from dataperf_fast.kernels import agreement
+    from dataperf_fast.kernels.scores import agreement
 
     given = ratings.answers[question] >= 0
     return agreement.dawid_skene(
@@ -140,7 +140,7 @@ def rater_model(ratings: Ratings, question: str) -> agreement.RaterModel:
 
 def alphas(ratings: Ratings) -> dict[str, float]:
     """Krippendorff's alpha of each question; for choices, of whether each of the known labels was chosen."""
-    from dataperf_fast.kernels import agreement
+    from dataperf_fast.kernels.scores import agreement
 
     found = {question: agreement.krippendorff_alpha(_counts(ratings, question)) for question in QUESTIONS}
     for name, known in KNOWN.items():

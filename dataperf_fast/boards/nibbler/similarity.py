@@ -155,7 +155,7 @@ def near_duplicates(
     search in the rows' 128 strongest directions, of a few prompts with all, and repeats those whose rows have a cosine
     of at least ``NEAR``. ``done`` is told as prompts are looked up.
     """
-    from dataperf_fast.kernels import knn
+    from dataperf_fast.kernels.neighbours import knn
 
     first: dict[str, int] = {}
     texts = [plain(prompt) for prompt in prompts]

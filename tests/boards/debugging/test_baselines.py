@@ -15,7 +15,7 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import machine
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
-from tests.kernels.test_knn_shapley import recursion
+from tests.kernels.neighbours.test_shapley import recursion
 
 
 def write(data, out, methods, seed=0, threads=1):

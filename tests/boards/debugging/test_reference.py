@@ -8,7 +8,7 @@ import dataperf_fast as dpf
 from dataperf_fast.boards.debugging import demo, synth
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.kernels import linear_net
+from dataperf_fast.kernels.net import training
 from tests.boards.debugging.test_board import fast_curve
 from tests.tasks import order_of, reference_curve
 
@@ -49,4 +49,4 @@ def test_initial_weights_are_bit_equal():
     torch.manual_seed(42)
     layers = torch.nn.Linear(2048, 128), torch.nn.Linear(128, 1)
     theirs = [parameter.detach().numpy().tobytes() for layer in layers for parameter in (layer.weight, layer.bias)]
-    assert [part.tobytes() for part in linear_net.initial_weights(2048)] == theirs
+    assert [part.tobytes() for part in training.initial_weights(2048)] == theirs

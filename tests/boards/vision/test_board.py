@@ -111,7 +111,7 @@ def test_a_broken_test_set_costs_only_its_concept(made, tmp_path):
 def test_finished_retrains_are_known_again(made, tmp_path, monkeypatch):
     monkeypatch.setenv("DATAPERF_FAST_CACHE", str(tmp_path / "cache"))
     first = dpf.evaluate("vision", made)
-    from dataperf_fast.kernels import binary_logistic
+    from dataperf_fast.kernels.logistic import binary
 
-    monkeypatch.setattr(binary_logistic, "fit", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(binary, "fit", lambda *_: pytest.fail("trained again"))
     assert [r.details for r in dpf.evaluate("vision", made)] == [r.details for r in first]

@@ -1,0 +1,1 @@
+"""Logistic regression: on scikit-learn's path, and at its optimum."""

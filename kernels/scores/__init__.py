@@ -1,0 +1,1 @@
+"""What answers are worth: F1, average precision, agreement."""

@@ -1,0 +1,1 @@
+"""The support vector classifier of libsvm: its solver, its sigmoids, their coupling."""

@@ -1,0 +1,287 @@
+"""Sequential minimal optimization for the support vector classifier's dual, step for step as libsvm takes it.
+
+    minimize 1/2 a' Q a - sum(a)   subject to   0 <= a <= C,  y' a = 0,    Q_ij = y_i y_j K(x_i, x_j)
+
+Second-order choice of the working pair, shrinking with physical reordering, one unshrinking near the end, and the
+gradient put together again from the bounded variables: each of these decides ties and rounding, so none can be left out
+(without shrinking 86% of random problems end elsewhere by more than 1e-9). A product that goes into a sum is ``times``,
+so that a GPU takes the same path to the same bits.
+Source: Fan, Chen, Lin (2005); ``Solver`` in scikit-learn 1.9, ``sklearn/svm/src/libsvm/svm.cpp``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from dataperf_fast.kernels.arithmetic.rounding import times
+
+C = 1.0
+STOP = 1e-3
+TAU = 1e-12
+_SHRINK_EVERY = 1000
+
+FREE, LOWER, UPPER = 0, 1, 2
+
+
+class Room(NamedTuple):
+    """What a search writes to, ``(n,)`` each or longer, int64 and float64: on a GPU nobody can allocate it.
+
+    ``order``: position -> row, since shrinking moves rows behind the active ones; ``bounded``: the gradient's part from
+    variables at C.
+    """
+
+    order: np.ndarray
+    status: np.ndarray
+    gradient: np.ndarray
+    bounded: np.ndarray
+
+
+@njit(nogil=True, cache=True)
+def new_room(size):
+    """Room for problems of up to ``size`` rows."""
+    return Room(np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size), np.empty(size))
+
+
+@njit(nogil=True, cache=True)
+def solve(q, y, alpha, room):
+    """Solve one problem: ``q (n, n)`` float32 with ones on its diagonal, ``y (n,)`` of +-1; ``alpha (n,)`` is written.
+
+    Returns rho and the number of iterations.
+    """
+    for i in range(y.shape[0]):
+        alpha[i] = 0.0
+    return improve(q, y, alpha, STOP, room)
+
+
+@njit(nogil=True, cache=True)
+def improve(q, y, alpha, stop, room):
+    """Go on from ``alpha (n,)``, which meets the constraints, to where no pair violates them by ``stop`` or more.
+
+    Otherwise as ``solve``; where ``stop`` is small, ``q`` should be float64.
+    """
+    size = y.shape[0]
+    order, status = room.order[:size], room.status[:size]
+    gradient, bounded = room.gradient[:size], room.bounded[:size]
+    for i in range(size):
+        order[i], status[i], gradient[i], bounded[i] = i, LOWER, -1.0, 0.0
+    for i in range(size):
+        if alpha[i] > 0:
+            status[i] = UPPER if alpha[i] >= C else FREE
+            for other in range(size):
+                gradient[other] += times(alpha[i], q[i, other])
+                if status[i] == UPPER:
+                    bounded[other] += times(C, q[i, other])
+    active = size
+    unshrunk = False
+    iterations = 0
+    counter = min(size, _SHRINK_EVERY) + 1
+    while True:
+        counter -= 1
+        if counter == 0:
+            counter = min(size, _SHRINK_EVERY)
+            active, unshrunk = _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk, stop)
+        i, j = _working_pair(q, y, order, status, gradient, active, stop)
+        if j < 0:
+            _reconstruct(q, alpha, order, status, gradient, bounded, active)
+            active = size
+            i, j = _working_pair(q, y, order, status, gradient, active, stop)
+            if j < 0:
+                break
+            counter = 1  # shrink in the next iteration
+        iterations += 1
+        _step(q, y, alpha, order, status, gradient, bounded, active, i, j)
+    return _rho(y, order, status, gradient, active), iterations
+
+
+@njit(nogil=True, cache=True)
+def balance(y, alpha):
+    """Lower ``alpha (n,)`` in place, row by row on the heavier side, until ``y' a = 0``."""
+    total = 0.0
+    for i in range(y.shape[0]):
+        total += y[i] * alpha[i]
+    side = 1 if total > 0 else -1
+    lack = abs(total)
+    for i in range(y.shape[0]):
+        if y[i] == side:
+            part = min(alpha[i], lack)
+            alpha[i] -= part
+            lack -= part
+
+
+# Everything below is indexed by row; loops run over positions, since the order decides ties and sums.
+
+
+@njit(nogil=True, cache=True)
+def _working_pair(q, y, order, status, gradient, active, stop):
+    """The most violating row and its partner of greatest decrease; -1, -1 at the optimum. Ties go to the last."""
+    highest = -math.inf
+    i = -1
+    for t in range(active):
+        row = order[t]
+        if y[row] > 0:
+            if status[row] != UPPER and -gradient[row] >= highest:
+                highest = -gradient[row]
+                i = row
+        elif status[row] != LOWER and gradient[row] >= highest:
+            highest = gradient[row]
+            i = row
+    opposite = -math.inf
+    best = math.inf
+    j = -1
+    for t in range(active):
+        row = order[t]
+        if status[row] == (LOWER if y[row] > 0 else UPPER):
+            continue
+        value = gradient[row] if y[row] > 0 else -gradient[row]
+        opposite = max(opposite, value)
+        difference = highest + value
+        if difference > 0:
+            curvature = 2.0 - times(2.0 * (y[i] * y[row]), q[i, row])
+            decrease = -(difference * difference) / (curvature if curvature > 0 else TAU)
+            if decrease <= best:
+                best = decrease
+                j = row
+    if highest + opposite < stop or j < 0:
+        return -1, -1
+    return i, j
+
+
+@njit(nogil=True, cache=True)
+def _step(q, y, alpha, order, status, gradient, bounded, active, i, j):
+    """Minimize over the pair within its box, and carry the change into the gradients."""
+    old_i, old_j = alpha[i], alpha[j]
+    if y[i] != y[j]:
+        curvature = 2.0 + times(2.0, q[i, j])
+        delta = (-gradient[i] - gradient[j]) / (curvature if curvature > 0 else TAU)
+        alpha[i], alpha[j] = _clip_difference(old_i + delta, old_j + delta, old_i - old_j)
+    else:
+        curvature = 2.0 - times(2.0, q[i, j])
+        delta = (gradient[i] - gradient[j]) / (curvature if curvature > 0 else TAU)
+        alpha[i], alpha[j] = _clip_sum(old_i - delta, old_j + delta, old_i + old_j)
+    change_i, change_j = alpha[i] - old_i, alpha[j] - old_j
+    for t in range(active):
+        row = order[t]
+        gradient[row] += times(q[i, row], change_i) + times(q[j, row], change_j)
+    for row in (i, j):
+        was_upper = status[row] == UPPER
+        status[row] = UPPER if alpha[row] >= C else (LOWER if alpha[row] <= 0 else FREE)
+        if was_upper != (status[row] == UPPER):
+            sign = -C if was_upper else C
+            for other in range(y.shape[0]):
+                bounded[other] += times(sign, q[row, other])
+
+
+@njit(nogil=True, cache=True)
+def _clip_difference(first, second, difference):
+    """Back into the box along the line of constant ``first - second``."""
+    if difference > 0:
+        if second < 0:
+            second = 0.0
+            first = difference
+    elif first < 0:
+        first = 0.0
+        second = -difference
+    if difference > 0:
+        if first > C:
+            first = C
+            second = C - difference
+    elif second > C:
+        second = C
+        first = C + difference
+    return first, second
+
+
+@njit(nogil=True, cache=True)
+def _clip_sum(first, second, total):
+    """Back into the box along the line of constant ``first + second``."""
+    if total > C:
+        if first > C:
+            first = C
+            second = total - C
+    elif second < 0:
+        second = 0.0
+        first = total
+    if total > C:
+        if second > C:
+            second = C
+            first = total - C
+    elif first < 0:
+        first = 0.0
+        second = total
+    return first, second
+
+
+@njit(nogil=True, cache=True)
+def _reconstruct(q, alpha, order, status, gradient, bounded, active):
+    """The gradient of shrunk rows, from the bounded part and the free variables."""
+    size = order.shape[0]
+    if active == size:
+        return
+    for t in range(active, size):
+        gradient[order[t]] = bounded[order[t]] - 1.0
+    # libsvm has two loops here, for its cache's sake; both add the free variables in the order of positions.
+    for t in range(active):
+        row = order[t]
+        if status[row] == FREE:
+            for s in range(active, size):
+                gradient[order[s]] += times(alpha[row], q[row, order[s]])
+
+
+@njit(nogil=True, cache=True)
+def _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk, stop):
+    """Move rows that will stay at their bound behind the active ones; returns the new ``active`` and ``unshrunk``."""
+    up = -math.inf
+    low = -math.inf
+    for t in range(active):
+        row = order[t]
+        value = gradient[row] if y[row] > 0 else -gradient[row]
+        if status[row] != (UPPER if y[row] > 0 else LOWER):
+            up = max(up, -value)
+        if status[row] != (LOWER if y[row] > 0 else UPPER):
+            low = max(low, value)
+    if not unshrunk and up + low <= stop * 10:
+        unshrunk = True
+        _reconstruct(q, alpha, order, status, gradient, bounded, active)
+        active = order.shape[0]
+    t = 0
+    while t < active:
+        if _stays(order[t], y, status, gradient, up, low):
+            active -= 1
+            while active > t:
+                if not _stays(order[active], y, status, gradient, up, low):
+                    order[t], order[active] = order[active], order[t]
+                    break
+                active -= 1
+        t += 1
+    return active, unshrunk
+
+
+@njit(nogil=True, cache=True)
+def _stays(row, y, status, gradient, up, low):
+    if status[row] == UPPER:
+        return -gradient[row] > (up if y[row] > 0 else low)
+    if status[row] == LOWER:
+        return gradient[row] > (low if y[row] > 0 else up)
+    return False
+
+
+@njit(nogil=True, cache=True)
+def _rho(y, order, status, gradient, active):
+    above, below = math.inf, -math.inf
+    total = 0.0
+    free = 0
+    for t in range(active):
+        row = order[t]
+        value = times(y[row], gradient[row])
+        if status[row] == FREE:
+            free += 1
+            total += value
+        elif status[row] == (UPPER if y[row] < 0 else LOWER):
+            above = min(above, value)
+        else:
+            below = max(below, value)
+    return total / free if free else (above + below) / 2

@@ -1,0 +1,1 @@
+"""Boosted stumps, and the splits of theirs that are chance."""

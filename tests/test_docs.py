@@ -1,4 +1,4 @@
-"""Every example of README.md and docs/ runs as it stands, in order, in an empty folder; test_help.py has --help's."""
+"""Every example of the pages runs as it stands, in order, in an empty folder; test_help.py has --help's."""
 
 from __future__ import annotations
 
@@ -172,8 +172,20 @@ def test_pages_name_modules_that_are_there():
         for name in re.findall(r"`([\w-]+(?:/[\w-]+)+\.py)`", page.read_text()):
             named += 1
             places = (ROOT / name, ROOT / "dataperf_fast" / name)
-            assert "NAME" in name or any(path.is_file() for path in places), f"{page.name}: {name}"
+            stands_for_many = re.search("[A-Z]{4}", name)  # models/NAME.py
+            assert stands_for_many or any(path.is_file() for path in places), f"{page.name}: {name}"
     assert named > 40
+
+
+def test_terms_are_in_order_and_each_is_somewhere():
+    lines = [line for line in (ROOT / "docs" / "terms.md").read_text().splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+    terms = [term for term, _, _ in rows]
+    assert terms == sorted(set(terms), key=str.lower)
+    assert len(terms) > 50
+    for term, what, where in rows:
+        assert what.endswith("."), term
+        assert re.search(r"`[\w/]+(\.py|/)`", where), term
 
 
 @pytest.mark.parametrize("page", tables.PAGES)

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks_perf import defined, timing
 from benchmarks_perf.debugging import real_task
-from dataperf_fast.boards.debugging import board, synth
+from dataperf_fast.boards.debugging import board, models, synth
 from dataperf_fast.boards.debugging.files import Task
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
@@ -60,8 +60,8 @@ def curve(task: Task, model: str, rounds: int) -> dict:
     sampled = np.linspace(0, len(states) - 1, SAMPLES[model]).astype(int)
     answers: dict[str, np.ndarray] = {}
 
-    def ours(model: str = model, made: Callable[[], board.DebuggingModel] | None = None) -> None:
-        trained = (made or board.MODELS[model])()
+    def ours(model: str = model, made: Callable[[], models.DebuggingModel] | None = None) -> None:
+        trained = (made or models.MODELS[model])()
         outcomes = engine().run(Plan(pool_of(task), trained, list(states))).values
         answers["ours"] = np.round(trained.accuracy(outcomes, len(task.test.labels)), 2)
 

@@ -16,7 +16,7 @@ from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.store import Score, Store
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import decimal
-from dataperf_fast.report.leaderboard import Entry, Setting
+from dataperf_fast.report.ranks import Entry, Setting
 
 _NAMED = 3  # of submissions without a score
 _LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import Record
-from dataperf_fast.report.leaderboard import Setting, ranking
+from dataperf_fast.report.ranks import Setting, ranking
 
 _LONGEST_TABLE = 50
 _COUNTS = ("retrains", "distinct", "rechecked")

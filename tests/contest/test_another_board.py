@@ -22,11 +22,12 @@ PAGE = ROOT / "docs" / "add_a_board.md"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """A folder into which pip has installed the page's package."""
-    toml, module = [block.text for block in blocks(PAGE) if block.is_file]
-    assert len(toml.splitlines()) + len(module.splitlines()) < 150
+    files = {block.about: block.text for block in blocks(PAGE) if block.is_file}
+    assert sum(len(files[name].splitlines()) for name in ("pyproject.toml", "labelled_images/board.py")) < 150
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("site")
-    (source / "pyproject.toml").write_text(toml)
-    (source / "labelled_images.py").write_text(module)
+    (source / "labelled_images").mkdir()
+    for name, text in {**files, "labelled_images/__init__.py": ""}.items():
+        (source / name).write_text(text)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", target]
     subprocess.run([*pip, source], check=True, capture_output=True)
     return target
@@ -75,12 +76,42 @@ def test_it_is_scored_organized_and_shown(command, tmp_path):
     done = command("organize", "run", "contest.yaml", "--format", "json", status=2)
     assert checked[:-1] == [line for line in done.stderr.splitlines() if line.startswith("dataperf-fast: ")]
     assert checked[-1] == "Images: boards: 1, sets of tasks: 1, submissions: 4, 2 wrong"
-    entries = {entry["submission"]: entry for entry in map(json.loads, done.stdout.splitlines())}
+    entries = {e["submission"]: e for e in map(json.loads, done.stdout.splitlines()) if e["kind"] != "paper"}
     assert {name: entry["score"] for name, entry in entries.items()} == {
         name: r["score"] for name, r in records.items()
     }
     command("leaderboard", "--out", "site")
-    assert "too many" in (tmp_path / "site" / "labelled-images.html").read_text()
+    page = (tmp_path / "site" / "labelled-images.html").read_text()
+    assert "too many" in page
+    assert "random, by the competition" in page
+
+
+def test_it_has_all_that_ours_have(command, tmp_path):
+    assert command("synth", "labelled-images", "made", "--images", "120").stdout.split() == ["test", "pool"]
+    assert (
+        "has no meaning for labelled-images"
+        in command("synth", "labelled-images", "x", "--tasks", "3", status=2).stderr
+    )
+    [written] = command("baselines", "labelled-images", "made", "--out", "chosen").stdout.splitlines()
+    assert written == "chosen/random/images.npz"
+    with np.load(tmp_path / "made" / "test.npz") as test, np.load(tmp_path / written) as chosen:
+        fit = SVC().fit(chosen["images"], chosen["labels"])
+        plain = fit.score(test["images"], test["labels"])
+    submitted = ["labelled-images", "made", "--submissions", "chosen/random"]
+    table = command("evaluate", *submitted).stdout
+    assert "images" in table.splitlines()[2]  # a column of its own
+    assert f"{plain:.4f}" in table
+    assert "holds 120; expected 50 images" in command("evaluate", *submitted, "--limit", "50", status=2).stderr
+    assert command("evaluate", *submitted, "--backend", "reference").stdout.count(f"{plain:.4f}") == 1
+    report = json.loads(command("verify", *submitted, "--format", "json").stdout)
+    assert report["same"]
+    [ladder] = report["ladders"]
+    assert [rung["verdict"] for rung in ladder["rungs"]] == ["equal"] * 4
+    [score] = report["scores"]
+    assert score["scores"] == [plain, plain]
+    found = json.loads(command("profile", *submitted, "--format", "json").stdout)
+    assert found["retrains"] == 1
+    assert found["stages"]["read"] > 0 < found["stages"]["train"]
 
 
 def test_an_unknown_board_is_refused_with_those_there_are(command):

@@ -13,7 +13,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from dataperf_fast.report.leaderboard import Entry, Setting, ranking, write
+from dataperf_fast.report.leaderboard import write
+from dataperf_fast.report.ranks import Entry, Setting, ranking
 
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 HOSTILE = [

@@ -31,7 +31,7 @@ from dataperf_fast.contest import manifest, planning, standings
 from dataperf_fast.contest.manifest import Contest, Manifest
 from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.store import Score, Store
-from dataperf_fast.report import dots, leaderboard, tables
+from dataperf_fast.report import dots, leaderboard, ranks, tables
 
 from . import contests
 from .test_leaderboard import Page
@@ -161,7 +161,7 @@ def _moved(base: list[int], wholes: list[int], tops: list[int], draw: Random) ->
     return found
 
 
-def setting_of(case: Case, without: str = "", score: Callable | None = None) -> leaderboard.Setting:
+def setting_of(case: Case, without: str = "", score: Callable | None = None) -> ranks.Setting:
     """The contest's setting, of scores that arrive in any order; those of a team ``without`` details are old ones."""
     kind = KINDS[case.kind]
     sets = list(dict.fromkeys(case.sets))
@@ -187,13 +187,13 @@ def setting_of(case: Case, without: str = "", score: Callable | None = None) -> 
     return standings.settings(contest, works, scores)[0]
 
 
-def printed(setting: leaderboard.Setting, output: str) -> str:
+def printed(setting: ranks.Setting, output: str) -> str:
     text = io.StringIO()
     tables.print_standings([setting], text, output)
     return text.getvalue()
 
 
-def ranks_on_page(setting: leaderboard.Setting) -> dict[str, tuple[int, str]]:
+def ranks_on_page(setting: ranks.Setting) -> dict[str, tuple[int, str]]:
     """Ranks and scores as the page shows them."""
     with tempfile.TemporaryDirectory() as folder:
         leaderboard.write(Path(folder), "Spring", [setting], "today")
@@ -212,7 +212,7 @@ def test_means_that_tie_by_their_counts_share_a_rank(case):
     setting = setting_of(case)
     expected = case.ranks()
     entries = {entry.submission: entry for entry in setting.entries if entry.kind != "paper"}
-    ranked = {entry.submission: rank for rank, entry in leaderboard.ranking(setting) if rank is not None}
+    ranked = {entry.submission: rank for rank, entry in ranks.ranking(setting) if rank is not None}
     assert ranked == expected
     lines = [line for line in map(json.loads, printed(setting, "json").splitlines()) if line["rank"] is not None]
     assert {line["submission"]: line["rank"] for line in lines} == expected
@@ -253,7 +253,7 @@ def test_scores_of_an_older_version_are_compared_as_decimals_with_all(case):
         return KINDS[case.kind].score(count, whole, Random(count))
 
     setting = setting_of(twin, first, same)
-    assert [rank for rank, entry in leaderboard.ranking(setting) if entry.kind != "paper"] == [1, 1]
+    assert [rank for rank, entry in ranks.ranking(setting) if entry.kind != "paper"] == [1, 1]
 
 
 ENGINE: Any = SimpleNamespace(backend=SimpleNamespace(name="cpu", is_reference=False))

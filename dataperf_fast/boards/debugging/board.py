@@ -15,53 +15,27 @@ from fractions import Fraction
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dataperf_fast.boards.board import Benchmark, Challenge
 from dataperf_fast.boards.debugging import files
 from dataperf_fast.boards.debugging.inspections import Inspection, book_seconds, hand_out, label_states, next_states
+from dataperf_fast.boards.debugging.models import MODELS, OWN_MODEL, make_model
 from dataperf_fast.boards.debugging.published import PUBLISHED
 from dataperf_fast.boards.options import Option, Options, sizes
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.engine.plan import AccurateModel, Plan, Pool
-from dataperf_fast.files.errors import InputError, install
+from dataperf_fast.engine.plan import Plan, Pool
+from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.records import Record
-from dataperf_fast.models.dual_logistic import DualLogistic
-from dataperf_fast.models.linear_net import DIMENSION, LinearNet
-from dataperf_fast.models.neighbour_votes import NeighbourVotes
-from dataperf_fast.models.support_vectors import SupportVectors
-from dataperf_fast.models.xgb import BoostedTrees
+from dataperf_fast.models.linear_net import DIMENSION
 
 TARGET_SHARE = 0.95
-OWN_MODEL = "linear-net"
 PRECISIONS = ("float32", "float64")  # of the reference's net, its script's first
-
-
-class DebuggingModel(AccurateModel, Protocol):
-    """A frozen model that says how far rounding could have moved its accuracy, and what decides its outcomes.
-
-    That is the version of our arithmetic, or libraries' versions and the machine.
-    """
-
-    decided_by: str
-
-    def bounds(self, outcomes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """The lowest and highest accuracy ``(r,)`` that outcomes ``(r,)`` could be."""
-        ...
-
-
-MODELS: dict[str, Callable[[], DebuggingModel]] = {
-    OWN_MODEL: LinearNet,
-    "logistic": DualLogistic,
-    "svc": SupportVectors,
-    "knn": NeighbourVotes,
-    "xgb": BoostedTrees,
-}
 
 
 @dataclass
@@ -89,16 +63,6 @@ class DebuggingResult:
             return []
         fractions = {method: (crossing - 1) / self.rows for method, crossing in self.crossings.items()}
         return [files.write_result(folder, self.name, self.before, self.curves, fractions)]
-
-
-def make_model(name: str) -> DebuggingModel:
-    """One of ``MODELS``; raises ``InputError`` where there is none, or its library is missing."""
-    if name not in MODELS:
-        raise InputError("--model", "is", value=name, expected=" or ".join(MODELS))
-    try:
-        return MODELS[name]()
-    except ModuleNotFoundError as error:
-        raise InputError("--model", f"{name} needs the package {error.name}", expected=install(name)) from error
 
 
 def _sort_out(

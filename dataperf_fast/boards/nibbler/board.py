@@ -182,6 +182,7 @@ class Nibbler(Benchmark):
         """Draw who fools how often and how variously, and write the round's leaderboard as pages."""
         from dataperf_fast.boards.nibbler import picture as nibbler_picture
         from dataperf_fast.report import leaderboard
+        from dataperf_fast.report.ranks import Entry, Setting
 
         if not result.report:
             return []
@@ -190,16 +191,14 @@ class Nibbler(Benchmark):
             of_task = [record for record in result.over if record.task == task]
             notes = self.beside(task, [record.details for record in of_task])
             entries = [
-                leaderboard.Entry(
+                Entry(
                     one.submission, "submission", None if exact is None else float(exact), one.status,
                     one.details.get("spread"), seconds=one.seconds, note=one.error or "", details=note, exact=exact,
                 )
                 for one, note, exact in zip(of_task, notes, self.exact(of_task), strict=True)
             ]  # fmt: skip
             metric = of_task[0].metric.replace("_", " ") if of_task else task
-            settings.append(
-                leaderboard.Setting(task, task.capitalize(), metric, True, DESCRIPTIONS[task], entries=entries)
-            )
+            settings.append(Setting(task, task.capitalize(), metric, True, DESCRIPTIONS[task], entries=entries))
         name = result.report["round"]
         made = f"of {result.report['pairs']['read']} pairs, by {result.report['method']}"
         return nibbler_picture.draw(folder, result.report) + leaderboard.write(

@@ -1,0 +1,84 @@
+"""Who stands where: the entries of a setting, best first, with their ranks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from dataperf_fast.files.records import decimal
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a setting. The texts are strangers' and may be anything."""
+
+    submission: str
+    kind: str  # submission | baseline | paper
+    score: float | None  # None: invalid, pending or failed
+    status: str = "ok"  # ok | invalid | failed | pending
+    spread: float | None = None  # standard deviation over seeds, trials or tasks
+    date: str = ""  # ISO 8601, when scored
+    seconds: float | None = None
+    retrains: int | None = None
+    tasks: Mapping[str, float | None] = field(default_factory=dict)
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # by task
+    note: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    exact: Fraction | None = None  # the score before it was rounded, which ranks go by; None: its shortest decimal
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One page: what is compared, and by which metric."""
+
+    slug: str  # file name without .html: [a-z0-9-]+
+    title: str
+    metric: str
+    higher_is_better: bool
+    description: str = ""
+    curve_label: str = ""  # y axis of the curves
+    steps_label: str = "step"  # x axis, 1..n
+    entries: Sequence[Entry] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entry at its place; its number is that in the setting, so that links survive a change of places."""
+
+    entry: Entry
+    number: int
+    score: float | None = None  # finite, and only of what is shown with a score
+    exact: Fraction | None = None  # likewise
+    rank: int | None = None
+
+
+def ranking(setting: Setting) -> list[tuple[int | None, Entry]]:
+    """A setting's entries as its page shows them, best first, each with its rank if it competes."""
+    return [(row.rank, row.entry) for row in rows_of(setting)]
+
+
+def rows_of(setting: Setting) -> list[Row]:
+    """Scored entries best first, with competition ranks where they compete; then the others as they came."""
+    scored, others = [], []
+    for number, entry in enumerate(setting.entries, 1):
+        score = finite(entry.score)
+        if score is None or entry.status != "ok" or entry.kind not in {"submission", "baseline", "paper"}:
+            others.append(Row(entry, number))
+        else:
+            scored.append(Row(entry, number, score, decimal(score) if entry.exact is None else entry.exact))
+    sign = -1 if setting.higher_is_better else 1
+    scored.sort(key=lambda row: (sign * (row.exact or 0), row.entry.kind == "paper", row.entry.date, row.number))
+    ranked, competing, last = [], 0, Row(Entry("", "", None), 0)
+    for row in scored:
+        if row.entry.kind != "paper":
+            competing += 1
+            last = replace(row, rank=last.rank if row.exact == last.exact else competing)
+        ranked.append(row if row.entry.kind == "paper" else last)
+    return ranked + others
+
+
+def finite(value: float | None) -> float | None:
+    """A number without its infinities and its negative zero."""
+    return float(value) + 0.0 if value is not None and math.isfinite(value) else None

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint $(LOCK)
 INSTALL ?= $(PIP)
 LOCKED := cluster generation gpu lint postgresql ptx reference test xgb
 
-.PHONY: demo test test-machines test-ptx test-package test-latest lint test-reference goldens baselines-page lock \
+.PHONY: demo test test-machines test-ptx test-package test-latest lint test-reference goldens api baselines-page lock \
 	peers peers-intelex bench bench-compare clean
 
 # Build the environment, install, and run the main job on the embedded default.
@@ -49,6 +49,10 @@ test-reference: .venv/installed-test .venv/installed-reference
 # Rewrite data/golden from the reference pipelines; only ever run on purpose.
 goldens: .venv/installed-test .venv/installed-reference
 	$(BIN)/python -m tests.write_goldens
+
+# Rewrite docs/api.md from the docstrings of the public names.
+api: .venv/installed-test
+	$(BIN)/python -m tests.write_api
 
 # docs/baselines.md: the paper's tables beside ours, some ten minutes.
 baselines-page: .venv/installed

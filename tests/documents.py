@@ -6,6 +6,7 @@ What a fence says after its language: the name of the file that the block is, or
 from __future__ import annotations
 
 import argparse
+import doctest
 import glob
 import os
 import re
@@ -27,10 +28,10 @@ from dataperf_fast.cli import parser
 from dataperf_fast.files.errors import InputError
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _AN_INSTALL = "installs into this environment; tests/test_package.py installs into others"
-_CI = "a whole run of CI's"
+_CI = "a run of CI's"
 _A_GPU = "needs a GPU"
 _CUML = "needs a GPU, and cuML's gigabytes"
 # Commands that are not run, and why.
@@ -38,6 +39,8 @@ NOT_RUN = {
     "make demo": _AN_INSTALL,
     "make test": _CI,
     "make test-ptx": _CI,
+    "make lint": _CI,
+    "pytest tests/engine tests/kernels -n 2": _CI,
     "pip install . --constraint constraints.txt": _AN_INSTALL,
     "pip install '.[reference,xgb]'": _AN_INSTALL,
     "pip install 'dist/dataperf_fast-0.1.0-py3-none-any.whl[reference]'": _AN_INSTALL,
@@ -127,10 +130,20 @@ class Examples:
                 continue
             if block.language == "python":
                 exec(compile(block.text, page.name, "exec"), self.names)
+            elif block.language == "pycon":
+                self._run_doctest(block.text, page.name)
             elif block.language == "text":
                 assert cells(block.text) == cells(list(self.printed.values())[-1])
             for command in block.commands:
                 self.run(command)
+
+    def _run_doctest(self, text: str, name: str) -> None:
+        """Run what was typed at a prompt, and compare what it printed; its names are those of Python's blocks."""
+        example = doctest.DocTestParser().get_doctest(text, self.names, name, name, 0)
+        said: list[str] = []
+        failed, _ = doctest.DocTestRunner().run(example, out=said.append, clear_globs=False)
+        assert not failed, "".join(said)
+        self.names |= example.globs
 
     def run(self, command: str) -> None:
         """Run a command unless it is in ``NOT_RUN``."""

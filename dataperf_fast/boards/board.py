@@ -23,7 +23,7 @@ from dataperf_fast.files.records import OURS, Record, decimal
 
 
 class SubmissionFolder(Protocol):
-    """A submission that is a folder, a file a task: ``formats.vision.Submission`` and acquisition's."""
+    """A submission that is a folder, a file a task: ``vision.files.TrainingSetsFolder`` and acquisition's."""
 
     @property
     def name(self) -> str:
@@ -42,7 +42,7 @@ class SubmissionFolder(Protocol):
 
 
 class Scored(Protocol):
-    """A score with its details: ``results.Record`` and the store's ``Score``."""
+    """A score with its details: ``files.records.Record`` and the store's ``Score``."""
 
     @property
     def score(self) -> float | None:
@@ -60,7 +60,21 @@ Folder = TypeVar("Folder", bound=SubmissionFolder)
 
 
 class Result(Protocol):
-    """What a board yields, task by task: its records, and what it can write of them."""
+    """What a board yields, task by task: its records, and what it can write of them.
+
+    Attributes:
+        records: the records.
+
+    Example:
+        >>> from dataperf_fast import boards
+        >>> from dataperf_fast.boards.options import Options
+        >>> from dataperf_fast.engine import backend as backends
+        >>> from dataperf_fast.engine.engine import Engine
+        >>> vision, engine = boards.load("vision"), Engine(backends.choose("cpu"))
+        >>> results = list(vision.evaluate(Path("made/vision"), None, engine, Options()))
+        >>> [record.task for record in results[0].records], results[-1].write(Path("results"))[0].suffix
+        (['Cupcake'], '.json')
+    """
 
     records: list[Record]
 
@@ -73,8 +87,18 @@ class Result(Protocol):
 class Challenge:
     """What an algorithm is given of a task, and what it must leave: the Closed Division's and the containers' terms.
 
-    ``files`` are what it may read, by the name that it reads them under; ``answer`` is the file it must write, which
-    takes the name ``submitted`` in a submission's folder; ``about`` tells it the rest, a size limit for instance.
+    Attributes:
+        task: the task's name.
+        files: what it may read, by the name that it reads them under.
+        answer: the file that it must write.
+        submitted: the name that the answer takes in a submission's folder.
+        about: the rest that it is told, a size limit for instance.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from dataperf_fast.boards.board import Challenge
+        >>> Challenge("test", {"pool.npz": Path("data/pool.npz")}, "images.npz", "images.npz", {"images": 200}).answer
+        'images.npz'
     """
 
     task: str
@@ -86,7 +110,17 @@ class Challenge:
 
 @dataclass(frozen=True)
 class Published:
-    """What is published of a method: its name, and its scores by task."""
+    """What is published of a method.
+
+    Attributes:
+        name: the method's, as it is shown.
+        scores: its scores by task, on the data that it was published with.
+
+    Example:
+        >>> from dataperf_fast.boards.board import Published
+        >>> Published("k-means", {"Hawk": 0.741}).scores["Hawk"]
+        0.741
+    """
 
     name: str
     scores: Mapping[str, float]
@@ -95,25 +129,62 @@ class Published:
 class Benchmark(ABC):
     """A board: how official files become scores. Found by its name among the entry points ``dataperf_fast.benchmarks``.
 
-    ``ranks_tasks``: each task has a leaderboard of its own, and a submission need not enter all (speech's six boards);
-    otherwise a submission is ranked by its mean over the tasks.
+    A board has ``name``, ``metric``, ``higher_is_better``, ``tasks`` and ``evaluate``; all else has a default.
+    docs/add_a_board.md has a whole one.
+
+    Attributes:
+        name: what it is called.
+        metric: what its score is called.
+        higher_is_better: which of two scores is the better one.
+        models: what ``--model`` takes, the board's own first.
+        options: those of scoring that it has of its own, which ``Options.own`` holds.
+        synth_options: those of ``synth``, beside a scale and a seed.
+        demo_methods: of the baselines those that the demo scores; None: the default ones.
+        ranks_tasks: each task has a leaderboard of its own, and a submission need not enter all (speech's six boards);
+            otherwise a submission is ranked by its mean over the tasks.
+        private: an error of ours may quote what nobody is to see.
+        reference: the module of the published pipeline, which ``--backend reference`` runs.
+        reference_takes: what the reference's ``answer`` takes before the rows to answer, of model, variant, features,
+            labels and seed.
+        columns: details that a table shows, and their headers.
+        curve_labels: of a score's curve, what goes up and what goes across.
+        published: what is published, by the baselines' names where they are ours too.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from types import SimpleNamespace
+        >>> from dataperf_fast.boards.board import Benchmark
+        >>> from dataperf_fast.boards.options import Options
+        >>> from dataperf_fast.engine import backend as backends
+        >>> from dataperf_fast.engine.engine import Engine
+        >>> class Words(Benchmark):
+        ...     name, metric, higher_is_better = "words", "count", True
+        ...     def tasks(self, data):
+        ...         return ["text"]
+        ...     def evaluate(self, data, submissions, engine, options):
+        ...         counts = {path.stem: len(path.read_text().split()) for path in submissions}
+        ...         records = [self.record("text", name, float(of), engine) for name, of in counts.items()]
+        ...         yield SimpleNamespace(records=records, write=lambda folder: [])
+        >>> _ = Path("note.txt").write_text("three words long")
+        >>> [result] = Words().evaluate(Path(), [Path("note.txt")], Engine(backends.choose("cpu")), Options())
+        >>> result.records[0].submission, result.records[0].score
+        ('note', 3.0)
     """
 
     name: ClassVar[str]
     metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
-    models: ClassVar[tuple[str, ...]] = ()  # what --model takes, the board's own first
-    options: ClassVar[tuple[Option, ...]] = ()  # of scoring, which ``Options.own`` holds
-    synth_options: ClassVar[tuple[Option, ...]] = ()  # of ``synth``, beside a scale and a seed
-    demo_methods: ClassVar[tuple[str, ...] | None] = None  # of the baselines that the demo scores; None: the default
+    models: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[tuple[Option, ...]] = ()
+    synth_options: ClassVar[tuple[Option, ...]] = ()
+    demo_methods: ClassVar[tuple[str, ...] | None] = None
     ranks_tasks: ClassVar[bool] = False
-    private: ClassVar[bool] = False  # an error of ours may quote what nobody is to see
-    reference: ClassVar[str] = ""  # the module of the published pipeline, which ``--backend reference`` runs
-    # What the reference's ``answer`` takes before the rows to answer, of model, variant, features, labels and seed.
+    private: ClassVar[bool] = False
+    reference: ClassVar[str] = ""
     reference_takes: ClassVar[tuple[str, ...]] = ("features", "labels")
-    columns: ClassVar[Mapping[str, str]] = {}  # details that a table shows, and their headers
-    curve_labels: ClassVar[tuple[str, str]] = ("", "")  # of a score's curve: what goes up, and what goes across
-    published: ClassVar[Mapping[str, Published]] = {}  # by the baselines' names, where they are ours too
+    columns: ClassVar[Mapping[str, str]] = {}
+    curve_labels: ClassVar[tuple[str, str]] = ("", "")
+    published: ClassVar[Mapping[str, Published]] = {}
 
     @abstractmethod
     def evaluate(

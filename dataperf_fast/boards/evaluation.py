@@ -84,16 +84,33 @@ def evaluate(
     cache: bool = True,
     own: Mapping[str, Any] | None = None,
 ) -> list[Record]:
-    """Score submissions as ``dataperf-fast evaluate`` does, and return its records.
+    """Score submissions as ``dataperf-fast evaluate`` does.
 
-    ``data`` is the official folder or its set-up file; without ``submissions`` those that come with it are scored. With
-    ``out`` result files are written there. ``curve`` asks for all that files and pictures show, the debugging board's
-    whole curves; None asks for it only if ``out`` is given. ``model`` is lr, knn or rf (acquisition), linear-net,
-    logistic, svc, knn or xgb (debugging), majority or dawid-skene (nibbler), None the board's own. ``own`` are options
-    of the board by name: ``{"embedding": function}`` (nibbler), say. Raises ``InputError`` where nothing can be scored;
-    a single bad submission becomes a record with status "invalid".
+    Args:
+        benchmark: the board's name, one of ours or of an installed package's.
+        data: the official folder, or its set-up file.
+        submissions: one path or several, files or folders; None for those that come with ``data``.
+        backend: auto, cpu, cuda, reference or reference-cuml.
+        jobs: how many threads, or processes of the reference; None for one a core.
+        out: a folder for the official result files; None writes none.
+        curve: whether all is wanted that files and pictures show, the debugging board's whole curves; None wants it if
+            ``out`` is given.
+        model: lr, knn or rf (acquisition), linear-net, logistic, svc, knn or xgb (debugging), majority or dawid-skene
+            (nibbler); None for the board's own.
+        cache: whether finished retrains and parsed tables are used and kept.
+        own: options of the board by name, ``{"embedding": function}`` (nibbler) say.
 
-    >>> records = evaluate("speech", "data", ["teams/anna", "teams/bert"])  # doctest: +SKIP
+    Returns:
+        A record for each submission on each task, and one for the mean of several tasks. A submission that cannot be
+        read has the status "invalid" and no score.
+
+    Raises:
+        InputError: where nothing can be scored.
+
+    Example:
+        >>> records = dpf.evaluate("debugging", "data/debugging", model="knn")
+        >>> [(record.task, record.submission, record.score) for record in records][:2]
+        [('digits38-flipped', 'consecutive', 0.45), ('digits38-flipped', 'random', 0.325)]
     """
     board = boards.load(benchmark)
     options = Options(model, own or {}, out is not None if curve is None else curve)

@@ -11,9 +11,21 @@ from typing import Any
 class Option:
     """A choice that one board has.
 
-    ``parse`` makes a value of the text on the command line; without it the option is a switch, which gives ``value`` to
-    ``sets``: switches that set the same exclude each other. Other boards refuse it with what they ``have`` instead, or
-    pass over it where that is nothing.
+    Attributes:
+        name: what it is called on the command line, without the dashes.
+        help: a line about it; the default in brackets at its end.
+        parse: makes a value of the text on the command line; a ``ValueError`` of it refuses the text. Without it the
+            option is a switch.
+        metavar: what stands for the value in ``--help``.
+        choices: the values there are; None for any that ``parse`` takes.
+        sets: of a switch, the key that it sets, its own if nothing; switches that set the same exclude each other.
+        value: of a switch, what it sets that to.
+        have: what other boards, which refuse the option, have instead; where it is nothing they pass over it.
+
+    Example:
+        >>> from dataperf_fast.boards.options import Option, positive
+        >>> Option("largest-set", "how many images a set may hold [200]", positive, "N").key
+        'largest_set'
     """
 
     name: str
@@ -46,12 +58,21 @@ def sizes(*names: str) -> tuple[Option, ...]:
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller may choose of any board: one of its ``models``, and its ``own`` options by name.
+    """What a caller may choose of any board.
 
-    ``whole`` asks for all that files and pictures show, not the scores alone. ``by_folder`` names submissions after
-    their folders on boards that else name them after their files. ``variant`` is one of ``reference_variants``. Every
-    board heeds ``train``: without it all is read and checked as for a score, and what could have one becomes a pending
-    record.
+    Attributes:
+        model: one of the board's ``models``; None for its own.
+        own: the board's own options that were given, by key.
+        whole: whether all is wanted that files and pictures show, not the scores alone.
+        by_folder: whether submissions are named after their folders on boards that else name them after their files.
+        variant: one of the board's ``reference_variants``.
+        train: every board heeds it: without it all is read and checked as for a score, and what could have one becomes
+            a pending record.
+
+    Example:
+        >>> from dataperf_fast.boards.options import Options
+        >>> Options("knn", {"curve": True}).own.get("curve", False)
+        True
     """
 
     model: str | None = None

@@ -60,10 +60,24 @@ class Device(NamedTuple):
 
 
 def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") -> Backend:
-    """Resolve a backend's name; ``jobs`` is the number of threads, by default one a core that we may use.
+    """Resolve a backend's name.
 
-    ``auto`` is cuda where a device answers, else cpu. ``without_cuda`` names what is to run if it has no CUDA path.
-    ``reference-cuml`` is the reference with ``cuml.accel`` between it and scikit-learn.
+    Args:
+        name: cpu, cuda or reference; auto is cuda where a device answers, else cpu; reference-cuml is the reference
+            with ``cuml.accel`` between it and scikit-learn.
+        jobs: the number of threads, or of the reference's processes; None for one a core that we may use.
+        without_cuda: names what is to run if it has no CUDA path.
+
+    Returns:
+        The backend, with the memory that a batch may take.
+
+    Raises:
+        InputError: for another name, fewer than one thread, and a GPU or cuML that is not there.
+
+    Example:
+        >>> from dataperf_fast.engine import backend as backends
+        >>> backends.choose("cpu", 2).threads
+        2
     """
     threads = usable_cores() if jobs is None else jobs
     if threads < 1:

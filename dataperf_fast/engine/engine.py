@@ -49,9 +49,23 @@ class Progress:
 
 @dataclass
 class Outcomes:
-    """What a plan's retrains gave, ``(r,)`` each: the model's outcomes; which were rechecked; each one's identity.
+    """What a plan's retrains gave.
 
-    Retrains with equal ``identity`` are the same training set; ``trained`` counts those that were not already known.
+    Attributes:
+        values: the model's outcomes ``(r,)``, in the plan's order.
+        rechecked: which of them were run again on the exact path, ``(r,)`` bool.
+        identity: what each is told apart by: retrains with equal identity are the same training set.
+        trained: how many were not already known.
+
+    Example:
+        >>> from dataperf_fast.engine import backend as backends
+        >>> from dataperf_fast.engine.engine import Engine
+        >>> from dataperf_fast.engine.plan import Plan, Pool
+        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
+        >>> plan = Plan(Pool(train_X, val_X, val_y), NeighbourVotes(), [train_y, 1 - train_y, train_y])
+        >>> outcomes = Engine(backends.choose("cpu")).run(plan)
+        >>> outcomes.trained, bool(outcomes.rechecked.any())
+        (2, False)
     """
 
     values: np.ndarray
@@ -61,9 +75,23 @@ class Outcomes:
 
 
 class Engine:
-    """Runs plans on one backend, remembering every retrain of its lifetime; ``cache`` remembers them across runs.
+    """Runs plans on one backend, and remembers every retrain of its lifetime.
 
-    ``batch_size`` fixes the number of retrains a batch, for tests and measurements: results do not depend on it.
+    Args:
+        backend: where retrains run.
+        cache: remembers finished retrains across runs; None for none.
+        progress: is told what is being done; None for nobody.
+        batch_size: fixes the number of retrains a batch, for tests and measurements: results do not depend on it.
+
+    Example:
+        >>> from dataperf_fast.engine import backend as backends
+        >>> from dataperf_fast.engine.engine import Engine
+        >>> from dataperf_fast.engine.plan import Plan, Pool
+        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
+        >>> engine, model = Engine(backends.choose("cpu")), NeighbourVotes()
+        >>> outcomes = engine.run(Plan(Pool(train_X, val_X, val_y), model, [train_y]))
+        >>> model.accuracy(outcomes.values, len(val_y)).tolist()
+        [0.75]
     """
 
     def __init__(

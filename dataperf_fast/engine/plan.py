@@ -28,11 +28,20 @@ _ROWS = 1024  # rows read at once
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """The vectors that all retrains of a plan share.
+    """The vectors that all retrains of a plan share. What is not C-contiguous is copied; nothing is written to.
 
-    ``features (n, d)`` to train on, ``evaluation_features (m, d)`` and ``evaluation_labels (m,)`` to score on: features
-    are float32 or float64 and not written to, labels are numbers. What is not C-contiguous is copied. Raises ValueError
-    for anything else, and once it is trained or scored on for a number that is not finite.
+    Attributes:
+        features: the vectors to train on, ``(n, d)`` float32 or float64.
+        evaluation_features: those to score on, ``(m, d)`` float32 or float64.
+        evaluation_labels: their labels, ``(m,)`` numbers.
+
+    Raises:
+        ValueError: for anything else, and once it is trained or scored on for a number that is not finite.
+
+    Example:
+        >>> from dataperf_fast.engine.plan import Pool
+        >>> Pool(train_X, val_X, val_y).every_row[:3]
+        array([0, 1, 2], dtype=int32)
     """
 
     features: np.ndarray
@@ -82,9 +91,18 @@ class Pool:
 
 
 class Answers(NamedTuple):
-    """The class of every evaluation row ``(m,)``, its decision values, and whether all classes are certain.
+    """What one retrain says of every evaluation row.
 
-    Decision values are ``(m,)`` for the second of two classes, or ``(m, k)``; None where the model has none.
+    Attributes:
+        classes: the class of each row ``(m,)``.
+        decisions: decision values, ``(m,)`` for the second of two classes, or ``(m, k)``; None where the model has
+            none.
+        certain: whether rounding could have changed none of the classes.
+
+    Example:
+        >>> from dataperf_fast.engine.plan import Answers
+        >>> Answers(np.array([0, 1]), np.array([-0.5, 2.0])).certain
+        True
     """
 
     classes: np.ndarray
@@ -93,7 +111,22 @@ class Answers(NamedTuple):
 
 
 class Trainer(Protocol):
-    """A frozen model bound to a pool and a backend, holding whatever its retrains have in common."""
+    """A frozen model bound to a pool and a backend, holding whatever its retrains have in common.
+
+    Attributes:
+        bytes_per_retrain: what a retrain takes while it is trained, by which batches are cut.
+
+    Example:
+        >>> from dataperf_fast.engine import backend as backends
+        >>> from dataperf_fast.engine.plan import Pool
+        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
+        >>> pool = Pool(train_X, val_X, val_y)
+        >>> trainer = NeighbourVotes().bind(pool, backends.choose("cpu"))
+        >>> outcomes, certain = trainer.train([pool.every_row], [train_y], np.zeros(1, np.int64), False)
+        >>> answers = trainer.answer(pool.every_row, train_y, 0)
+        >>> int(outcomes["correct"][0]) == int((answers.classes == val_y).sum())
+        True
+    """
 
     bytes_per_retrain: int
 
@@ -102,8 +135,9 @@ class Trainer(Protocol):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Train and score a batch.
 
-        Returns the outcomes, ``(r,)`` of the model's ``outcome`` dtype, and ``(r,)`` bool: False where rounding could
-        have flipped a decision that changes the outcome. With ``exact`` the most precise path is taken.
+        ``rows`` and ``labels`` are as a plan's, ``seeds (r,)`` int64. Returns the outcomes, ``(r,)`` of the model's
+        ``outcome`` dtype, and ``(r,)`` bool: False where rounding could have flipped a decision that changes the
+        outcome. With ``exact`` the most precise path is taken.
         """
         ...
 
@@ -115,12 +149,23 @@ class Trainer(Protocol):
 class FrozenModel(Protocol):
     """What a plan trains: one of ``models/``. The engine knows no more of a model than this.
 
-    One that cannot be trained on any labels says so by ``can_train`` and ``trains_on``, as ``AccurateModel`` does.
+    One that cannot be trained on any labels says so by ``can_train`` and ``trains_on``, as ``AccurateModel`` does;
+    docs/add_a_model.md has what else a model may say of itself.
+
+    Attributes:
+        name: what it is called; part of every cache key.
+        version: changes whenever the same retrain could give another outcome, with parameters and, where a library has
+            a say in it, with the library and the machine; part of every cache key.
+        uses_seed: whether the seed of a retrain matters.
+        outcome: the dtype of what a retrain gives.
+
+    Example:
+        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
+        >>> NeighbourVotes().name, NeighbourVotes().uses_seed, NeighbourVotes().outcome.names
+        ('knn-votes', False, ('correct', 'doubtful'))
     """
 
     name: str
-    # Changes whenever the same retrain could give another outcome, with parameters and, where a library has a say in
-    # it, with the library and the machine; part of every cache key.
     version: str
     uses_seed: bool
     outcome: np.dtype[Any]
@@ -131,9 +176,18 @@ class FrozenModel(Protocol):
 
 
 class AccurateModel(FrozenModel, Protocol):
-    """A frozen model whose outcomes tell its accuracy."""
+    """A frozen model whose outcomes tell its accuracy.
 
-    trains_on: str  # what can_train takes, in words
+    Attributes:
+        trains_on: what ``can_train`` takes, in words.
+
+    Example:
+        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
+        >>> NeighbourVotes().trains_on, NeighbourVotes().can_train(train_y)
+        ('9 rows or more', True)
+    """
+
+    trains_on: str
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether the model can be trained on a training set with these labels ``(n,)``."""
@@ -170,16 +224,31 @@ def groups_of(rows: Sequence[np.ndarray]) -> list[slice]:
 class Plan:
     """Retrains of ``model`` over ``pool``: retrain i trains on ``rows[i]`` with ``labels[i]`` and ``seeds[i]``.
 
-    ``rows[i]`` are int32 pool rows, repeats allowed, in training order; ``labels[i]``, numbers, have their length.
-    Arrays may be shared between retrains (views of one table cost nothing). Raises ValueError for anything else, and
-    ``keys`` for a number to train or score on that is not finite.
+    Arrays may be shared between retrains (views of one table cost nothing).
+
+    Attributes:
+        pool: the vectors.
+        model: the frozen model.
+        labels: of each retrain the labels of its rows, numbers.
+        rows: of each retrain its rows in the pool, int32, repeats allowed, in training order; None: the whole pool.
+        seeds: of each retrain its seed, a whole number; None: 0.
+
+    Raises:
+        ValueError: for anything else, and ``keys`` for a number to train or score on that is not finite.
+
+    Example:
+        >>> from dataperf_fast.engine.plan import Plan, Pool
+        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
+        >>> plan = Plan(Pool(train_X, val_X, val_y), NeighbourVotes(), [train_y, 1 - train_y, train_y])
+        >>> len(plan), plan.keys[0] == plan.keys[2] != plan.keys[1]
+        (3, True)
     """
 
     pool: Pool
     model: FrozenModel
     labels: Sequence[np.ndarray]
-    rows: Sequence[np.ndarray] | None = None  # None: the whole pool, for every retrain
-    seeds: np.ndarray | None = None  # None: seed 0, for every retrain
+    rows: Sequence[np.ndarray] | None = None
+    seeds: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         require_model(self.model)

@@ -15,7 +15,23 @@ _LIKENESS = 0.7  # of a mistyped name and the one that was meant; 1 is the same
 
 
 class InputError(ValueError):
-    """Input that cannot be used. ``str()`` is one line: file, place, what was found, what was expected."""
+    """Input that cannot be used. ``str()`` is one line: file, place, what was found, what was expected.
+
+    Args:
+        file: the file, or the argument, that is wrong.
+        problem: what is wrong with it, a verb first.
+        place: where in it: "line 3, column 2" for instance.
+        value: what was found there, shown on one line and cut where it is long; None for nothing to show.
+        expected: what was expected.
+
+    Attributes:
+        file: the file as a path.
+        line: the whole error in a line, which is ``str()`` of it too.
+
+    Example:
+        >>> print(dpf.InputError("Hawk.csv", "Confidence holds", "line 3", "maybe", "0 or 1"))
+        Hawk.csv: line 3: Confidence holds 'maybe'; expected 0 or 1
+    """
 
     # Pickle makes an exception from its arguments, which here is the line alone: workers send errors home.
     def __reduce__(self) -> tuple[object, ...]:

@@ -39,7 +39,22 @@ def whole_file(path: StrPath) -> Iterator[Path]:
 
 
 def write_text(path: StrPath, text: str) -> None:
-    """Write ``text`` to ``path``, whole or not at all."""
+    """Write a UTF-8 file, whole or not at all; folders above it are made.
+
+    Args:
+        path: the file, replaced where there is one.
+        text: what it is to hold.
+
+    Raises:
+        OSError: where it cannot be written; what was there before is there still.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from dataperf_fast.files.paths import write_text
+        >>> write_text("results/mine.json", "{}")
+        >>> Path("results/mine.json").read_text()
+        '{}'
+    """
     with whole_file(path) as aside:
         aside.write_text(text, encoding="utf-8")
 

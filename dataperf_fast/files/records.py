@@ -17,11 +17,30 @@ OURS = arithmetic.VERSION  # what decides a score, unless a library does
 class Record:
     """One score of one submission on one task, or why there is none.
 
-    ``retrains`` are those that the score needed, ``distinct`` the different training sets among them, ``rechecked``
-    those that were run again on the exact path. ``seconds`` is the share of the run's wall time, less what compiling
-    took (``clock``): retrains common to several submissions are booked on the first. ``arithmetic`` is what decided the
-    score: the version of our own, and between two scores of one version nothing hangs on the machine; or the libraries
-    that did, and the machine that they ran on. ``details`` holds what else the benchmark says.
+    Attributes:
+        benchmark: the board's name.
+        task: the task's; "mean" for the mean over several, nothing where a submission is for no task.
+        submission: the submission's.
+        status: ok, invalid (it cannot be scored), failed (by our doing), pending (it could have a score, and has none).
+        metric: what the score is called.
+        score: the score; None unless the status is ok.
+        higher_is_better: which of two scores is the better one.
+        details: what else the board says, by name.
+        backend: where it was scored.
+        arithmetic: what decided the score: the version of our own, and between two scores of one version nothing hangs
+            on the machine; or the libraries that did, and the machine that they ran on.
+        retrains: how many the score needed.
+        distinct: the different training sets among them.
+        rechecked: those that were run again on the exact path.
+        seconds: the share of the run's wall time, less what compiling took (``clock``): retrains common to several
+            submissions are booked on the first.
+        error: why there is no score, in a line.
+
+    Example:
+        >>> import json
+        >>> record = dpf.Record("debugging", "digits49", "mine", "ok", "fraction_fixes", 0.25, False)
+        >>> json.loads(record.to_json())["score"]
+        0.25
     """
 
     benchmark: str

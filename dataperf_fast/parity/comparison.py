@@ -123,7 +123,19 @@ class ScoreCheck:
 class Report:
     """What was compared.
 
-    ``reference`` says how the reference departs from its definition on this machine; nothing where it does not.
+    Attributes:
+        benchmark: the board's name.
+        reference: how the reference departs from its definition on this machine; nothing where it does not.
+        scores: the scores that were compared, each with its verdict.
+        ladders: the retrains that were compared rung by rung, by model.
+        invalid: a line for each submission that could not be scored.
+        seconds: how long it took.
+
+    Example:
+        >>> from dataperf_fast import parity
+        >>> report = parity.verify("vision", "made/vision", names=["cpu", "reference"], sample=1, jobs=1)
+        >>> [rung.verdict for rung in report.ladders[0].rungs]
+        ['equal', 'equal', 'equal', 'equal']
     """
 
     benchmark: str

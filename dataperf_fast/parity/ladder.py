@@ -61,11 +61,30 @@ def verify(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Compare backends ``names``, the first with each of the others; by default every one that is here.
+    """Compare backends on the same files. Nothing is taken from or put into the cache of finished retrains.
 
-    Without ``sample`` every score is compared, and some retrains rung by rung. With it, scores of fast backends and so
-    many retrains, drawn by ``seed``, are compared, and the reference scores nothing in full. Nothing is taken from or
-    put into the cache of finished retrains.
+    Args:
+        benchmark: the board's name.
+        data: the official folder, or its set-up file.
+        submissions: one path or several; None for those that come with ``data``.
+        names: the backends, two or more, the first compared with each of the others; None for every one that is here.
+        model: as ``evaluate`` takes it.
+        sample: how many retrains to compare rung by rung, while the reference scores nothing in full; None compares
+            every score, and ten retrains.
+        seed: by which retrains are drawn.
+        jobs: how many threads, and processes of the reference; None for one a core.
+        progress: is told what is being done; None for nobody.
+
+    Returns:
+        What was compared, score by score and rung by rung.
+
+    Raises:
+        InputError: where nothing can be scored, for names that cannot be compared, and where the reference cannot run.
+
+    Example:
+        >>> from dataperf_fast import parity
+        >>> parity.verify("vision", "made/vision", names=["cpu", "reference"], jobs=1).same
+        True
     """
     started = clock.now()
     first, *others = _choose(benchmark, model, names, jobs)

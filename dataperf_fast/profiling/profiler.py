@@ -136,10 +136,27 @@ class Spent:
 
 @dataclass
 class Profile:
-    """An evaluation's time. ``retrains`` asked for, ``distinct`` among them, ``rechecked``; ``stages`` in seconds.
+    """An evaluation's time.
 
-    ``ceilings``: one thread's operations a second in float32 and float64 products, and bytes a second of copies, within
-    memory and within a core's own cache.
+    Attributes:
+        benchmark: the board's name.
+        backend: where it was scored.
+        threads: how many of the CPU's it took, or of the reference's processes.
+        seconds: wall time, less what compiling takes.
+        retrains: how many were asked for.
+        distinct: how many of them were trained.
+        rechecked: how many of them were run again on the exact path.
+        stages: the seconds of each of ``STAGES``, which add up to the whole.
+        kernels: the seconds, and the work, of each kernel that was called.
+        ceilings: one thread's operations a second in float32 and float64 products, and bytes a second of copies, within
+            memory and within a core's own cache.
+        invalid: a line for each submission that could not be scored.
+
+    Example:
+        >>> from dataperf_fast import profiling
+        >>> found = profiling.profile("debugging", "data/debugging", model="knn", jobs=1)
+        >>> list(found.stages)
+        ['read', 'plan', 'share', 'train', 'certify', 'score', 'write']
     """
 
     benchmark: str
@@ -220,6 +237,29 @@ def profile(
     """Score as ``evaluate`` does, without the cache of finished retrains, and say where the time went.
 
     Everything is compiled beforehand, by scoring once without looking.
+
+    Args:
+        benchmark: the board's name.
+        data: the official folder, or its set-up file.
+        submissions: one path or several; None for those that come with ``data``.
+        backend: as ``evaluate`` takes it.
+        model: as ``evaluate`` takes it.
+        curve: whether all is wanted that files and pictures show.
+        jobs: how many threads; None for one a core.
+        out: a folder for the official result files; None writes none.
+        progress: is told what is being done; None for nobody.
+
+    Returns:
+        The seconds of stages and kernels, and how far these are from what this machine can do.
+
+    Raises:
+        InputError: where nothing can be scored.
+
+    Example:
+        >>> from dataperf_fast import profiling
+        >>> found = profiling.profile("debugging", "data/debugging", model="knn", jobs=1)
+        >>> found.retrains > found.distinct > 0
+        True
     """
     board, options = boards.load(benchmark), Options(model, whole=curve)
     chosen = backends.choose(backend, jobs, board.without_cuda(model))

@@ -17,8 +17,16 @@ _KINDS = ((str, np.str_), (bytes, np.bytes_), (int | np.integer | np.bool_, np.i
 class Valuation(ABC):
     """What training rows are worth to a validation set, scikit-learn's way: parameters, then ``fit``.
 
-    ``values_ (n,)`` float64 are the rows' values, larger is better, and ``order_ (n,)`` int64 the rows in the order in
-    which to inspect them: the least valuable first, of equals the first row first.
+    Attributes:
+        values_: the rows' values ``(n,)`` float64; larger is better.
+        order_: the rows in the order in which to inspect them, ``(n,)`` int64: the least valuable first, of equals the
+            first row first.
+
+    Example:
+        >>> from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
+        >>> found = NeighbourShapley().fit(train_X, train_y, val_X, val_y)
+        >>> found.values_.shape, bool(found.values_[found.order_[0]] == found.values_.min())
+        ((40,), True)
     """
 
     values_: np.ndarray
@@ -30,11 +38,20 @@ class Valuation(ABC):
 
     @abstractmethod
     def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> Valuation:
-        """Value the rows ``train_X (n, d)`` with labels ``train_y (n,)`` by what they do for ``val_X`` and ``val_y``.
+        """Value the training rows by what they do for the validation rows.
 
-        Vectors are dense, finite numbers, of up to 64 bits; labels are strings or whole numbers, of any number of
-        classes unless the method says otherwise. A label of ``val_y`` that ``train_y`` lacks is never answered. Raises
-        ValueError, in one line, where this does not hold or shapes do not go together.
+        Args:
+            train_X: vectors ``(n, d)``: dense, finite numbers, of up to 64 bits.
+            train_y: labels ``(n,)``: strings or whole numbers, of any number of classes unless the method says
+                otherwise.
+            val_X: vectors ``(m, d)`` of the validation set.
+            val_y: its labels ``(m,)``; one that ``train_y`` lacks is never answered.
+
+        Returns:
+            The valuation itself.
+
+        Raises:
+            ValueError: in one line, where this does not hold or shapes do not go together.
         """
 
 

@@ -17,11 +17,27 @@ from dataperf_fast.valuation.common import Valuation, checked
 
 
 class ConfidentLearning(Valuation):
-    """``values_`` are normalized margins: the label's out-of-fold probability less the greatest of the others'.
+    """Normalized margins: the label's out-of-fold probability less the greatest of the others'.
 
-    Where the confident joint counts a row under another label, ``suspect_ (n,)`` is True and its value is 2 less, so
-    that such rows come first. A row counts under the most probable of the labels whose probability is at least the mean
-    that rows of that label have. Validation rows are not used. ``folds`` shrink to the rarest label's count.
+    Where the confident joint counts a row under another label, its value is 2 less, so that such rows come first. A row
+    counts under the most probable of the labels whose probability is at least the mean that rows of that label have.
+    Validation rows are not used.
+
+    Args:
+        folds: of the cross-validation; they shrink to the rarest label's count.
+        seed: by which rows are put into folds.
+
+    Attributes:
+        suspect_: the rows that count under another label, ``(n,)`` bool.
+
+    Raises:
+        ValueError: for fewer than two folds; of ``fit``, unless there are two labels or more, each of two rows or more.
+
+    Example:
+        >>> from dataperf_fast.valuation.confident import ConfidentLearning
+        >>> found = ConfidentLearning().fit(train_X, train_y, val_X, val_y)
+        >>> bool(found.suspect_[found.order_[0]])
+        True
     """
 
     suspect_: np.ndarray

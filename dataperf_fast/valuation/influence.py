@@ -33,9 +33,21 @@ class LogitRows(NamedTuple):
 
 
 class LogisticInfluence(Valuation):
-    """``values_``: the estimated rise of the mean validation cross-entropy when a row is left out.
+    """The estimated rise of the mean validation cross-entropy when a row is left out; two labels.
 
     The model is L2 logistic regression at its optimum (the debugging board's ``logistic``).
+
+    Args:
+        C: the inverse of the penalty's strength, as scikit-learn has it.
+
+    Raises:
+        ValueError: for a C that is not over 0; of ``fit``, for other than two labels, and where the system is not
+            solved.
+
+    Example:
+        >>> from dataperf_fast.valuation.influence import LogisticInfluence
+        >>> LogisticInfluence().fit(train_X, train_y, val_X, val_y).values_.shape
+        (40,)
     """
 
     def __init__(self, C: float = 1.0):
@@ -62,9 +74,21 @@ class NetInfluence(Valuation):
     """The same for the debugging board's linear net, where its 20 epochs end.
 
     That is no optimum, and a row's place in the batches counts too: the values say which rows the net fits against the
-    validation set, not what a retrain would give. ``damping`` is added to the Hessian of the mean loss.
+    validation set, not what a retrain would give.
 
     The derivatives by W1, ``w2 (outer) x``, live in as many dimensions as x: ``[|w2| x, |w2|, W1 x + b1, 1]``.
+
+    Args:
+        damping: what is added to the Hessian of the mean loss.
+
+    Raises:
+        ValueError: for a damping that is not over 0; of ``fit``, for other than two labels, and where the system is not
+            solved.
+
+    Example:
+        >>> from dataperf_fast.valuation.influence import NetInfluence
+        >>> NetInfluence().fit(train_X, train_y, val_X, val_y).values_.shape
+        (40,)
     """
 
     def __init__(self, damping: float = 0.01):

@@ -11,7 +11,22 @@ from dataperf_fast.valuation.worth import Worth
 
 
 class LeaveOneOut(Valuation):
-    """``values_[i] = v(all rows) - v(all but i)``, with v the validation accuracy of ``model`` (``worth.Worth``)."""
+    """``values_[i] = v(all rows) - v(all but i)``, with v the validation accuracy of a model (``worth.Worth``).
+
+    Args:
+        model: a frozen model that tells its accuracy, one of ``dataperf_fast.models`` for instance.
+        engine: runs the n + 1 retrains; None makes one.
+
+    Raises:
+        ValueError: of ``fit``, where the model cannot be trained on all rows.
+
+    Example:
+        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
+        >>> from dataperf_fast.valuation.leave_one_out import LeaveOneOut
+        >>> found = LeaveOneOut(NeighbourVotes()).fit(train_X, train_y, val_X, val_y)
+        >>> float(found.values_.min().round(2)), float(found.values_.max().round(2))
+        (-0.1, 0.05)
+    """
 
     def __init__(self, model: AccurateModel, engine: Engine | None = None):
         self.model = model

@@ -20,11 +20,30 @@ _WAVE = 400  # retrains at a time over all orders; an order is followed past its
 
 
 class MonteCarloShapley(Valuation):
-    """Values from ``permutations`` random orders and retrains of ``model`` (``worth.Worth``).
+    """Shapley values from random orders of the rows and retrains of a model (``worth.Worth``).
 
-    An order is truncated after its first prefix whose worth is within ``tolerance`` of all rows'; None follows every
-    order to its end. ``standard_errors_ (n,)`` are those of the means over the orders, NaN of a single order, and
-    ``prefixes_`` counts the marginal contributions that were looked at, retrained or known.
+    Args:
+        model: a frozen model that tells its accuracy, one of ``dataperf_fast.models`` for instance.
+        engine: runs the retrains; None makes one.
+        permutations: how many random orders.
+        tolerance: an order is truncated after its first prefix whose worth is within so much of all rows'; None follows
+            every order to its end.
+        seed: by which orders are drawn.
+
+    Attributes:
+        standard_errors_: those of the means over the orders, ``(n,)``; NaN of a single order.
+        prefixes_: how many marginal contributions were looked at, retrained or known.
+
+    Raises:
+        ValueError: for fewer than one order and a tolerance below 0; of ``fit``, where the model cannot be trained on
+            all rows.
+
+    Example:
+        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
+        >>> from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
+        >>> found = MonteCarloShapley(NeighbourVotes(), permutations=20).fit(train_X, train_y, val_X, val_y)
+        >>> found.values_.shape, found.standard_errors_.shape, found.prefixes_ <= 20 * 40
+        ((40,), (40,), True)
     """
 
     standard_errors_: np.ndarray

@@ -28,7 +28,16 @@ _SAMPLES = 5
 class Seller:
     """What a seller shows of its rows; the summary and the samples are read when they are asked for.
 
-    ``maximum_price`` is the price of all rows, ``dimension`` the number of features.
+    Attributes:
+        number: its place among the sellers, from 0.
+        maximum_price: the price of all rows.
+        dimension: the number of features.
+        files: where the market's files lie.
+
+    Example:
+        >>> seller = dpf.open_market("made/acquisition", 0).sellers[3]
+        >>> seller.rows, seller.price(seller.rows) == seller.maximum_price, seller.samples.shape
+        (72, True, (5, 769))
     """
 
     number: int
@@ -42,7 +51,7 @@ class Seller:
         return int(self.summary["row_number"])
 
     def price(self, count: int) -> float:
-        """The price of ``count`` rows, a whole number from 0 to ``rows``; ``InputError`` for any other."""
+        """The price of ``count`` rows, a whole number from 0 to ``rows``; raises ``InputError`` for any other."""
         if not 0 <= count <= self.rows or count != int(count):
             raise InputError(f"seller {self.number}", "cannot sell", value=count, expected=f"0 to {self.rows} rows")
         return float(self.maximum_price * (count / self.rows))
@@ -107,7 +116,20 @@ def _finite(text: str) -> float:
 
 @dataclass(frozen=True)
 class Market:
-    """A market without its sellers' rows: budget, buyer's features ``(m, d)`` and labels ``(m,)``, float64, sellers."""
+    """A market as a buyer may know it, without its sellers' rows.
+
+    Attributes:
+        number: the market's.
+        budget: what the buyer may spend.
+        buyer_features: the buyer's features ``(m, d)`` float64.
+        buyer_labels: the buyer's labels ``(m,)`` float64.
+        sellers: the sellers, in the order of their numbers.
+
+    Example:
+        >>> market = dpf.open_market("made/acquisition", 0)
+        >>> market.buyer_features.shape, len(market.sellers)
+        ((80, 768), 4)
+    """
 
     number: int
     budget: float
@@ -117,9 +139,23 @@ class Market:
 
 
 def open_market(data: StrPath, number: int) -> Market:
-    """Read what a participant may see of market ``number``; the sellers are those that have a summary.
+    """Read what a participant may see of a market.
 
-    Raises ``InputError`` for what is missing or broken; a seller's summary and samples are read, and checked, later.
+    Args:
+        data: the folder of the board's official files.
+        number: the market's.
+
+    Returns:
+        The market; its sellers are those that have a summary. A seller's summary and samples are read, and checked,
+        when they are asked for.
+
+    Raises:
+        InputError: for what is missing or broken.
+
+    Example:
+        >>> market = dpf.open_market("made/acquisition", 0)
+        >>> market.sellers[0].summary["column_number"]  # the features, and the label
+        769
     """
     files = market_files(Path(data), number)
     if not files.folder.is_dir():

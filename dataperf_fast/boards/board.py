@@ -165,7 +165,7 @@ class Benchmark(ABC):
         """What of the board has no CUDA path, by name; nothing if it has one."""
         return self.name
 
-    def beside_it(self, file: str) -> Any:
+    def in_room(self, file: str) -> Any:
         """A module in the board's room by its name, None where there is none; a board that is one file has none."""
         package = type(self).__module__.rpartition(".")[0]
         return import_module(f"{package}.{file}") if package and find_spec(f"{package}.{file}") else None
@@ -174,7 +174,7 @@ class Benchmark(ABC):
         self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
     ) -> list[Path]:
         """Write submissions by what the board is compared with: ``baselines.write``."""
-        if (room := self.beside_it("baselines")) is None:
+        if (room := self.in_room("baselines")) is None:
             raise InputError("baselines", f"are not had by {self.name}", expected="a board of which the paper has some")
         written: list[Path] = room.write(data, out, methods, seed, engine)
         return written
@@ -184,13 +184,13 @@ class Benchmark(ABC):
 
         ``scale`` is one of ``synth.SCALES``, small or paper, and ``own`` says what is other.
         """
-        if (room := self.beside_it("synth")) is None:
+        if (room := self.in_room("synth")) is None:
             raise InputError("synth", f"has no made-up data for {self.name}")
         yield from map(str, room.write(out, replace(room.SCALES[scale], **own), seed))
 
     def write_demo(self, folder: Path) -> None:
         """Write the demo's data: ``demo.write``; without it small made-up data."""
-        if (room := self.beside_it("demo")) is not None:
+        if (room := self.in_room("demo")) is not None:
             room.write(folder)
         else:
             for _ in self.synth(folder, "small", 0, {}):
@@ -198,7 +198,7 @@ class Benchmark(ABC):
 
     def draw(self, folder: Path, result: Any) -> list[Path]:
         """Draw a result's pictures, and return their files: ``picture.draw``."""
-        room = self.beside_it("picture")
+        room = self.in_room("picture")
         drawn: list[Path] = [] if room is None else room.draw(folder, result)
         return drawn
 

@@ -23,7 +23,7 @@ from dataperf_fast.files.records import OURS, Record, decimal
 
 
 class SubmissionFolder(Protocol):
-    """A submission that is a folder, a file a task: ``formats.vision.Submission`` and acquisition's."""
+    """A submission that is a folder, a file a task: vision's and acquisition's."""
 
     @property
     def name(self) -> str:
@@ -111,6 +111,7 @@ class Benchmark(ABC):
     reference: ClassVar[str] = ""  # the module of the published pipeline, which ``--backend reference`` runs
     # What the reference's ``answer`` takes before the rows to answer, of model, variant, features, labels and seed.
     reference_takes: ClassVar[tuple[str, ...]] = ("features", "labels")
+    ours_alone: ClassVar[frozenset[str]] = frozenset()  # details that the reference's records have none of
     columns: ClassVar[Mapping[str, str]] = {}  # details that a table shows, and their headers
     curve_labels: ClassVar[tuple[str, str]] = ("", "")  # of a score's curve: what goes up, and what goes across
     published: ClassVar[Mapping[str, Published]] = {}  # by the baselines' names, where they are ours too
@@ -201,6 +202,10 @@ class Benchmark(ABC):
         room = self.in_room("picture")
         drawn: list[Path] = [] if room is None else room.draw(folder, result)
         return drawn
+
+    def title_of(self, task: str) -> str:
+        """What a page calls a task that is ranked by itself."""
+        return task
 
     def beside(self, task: str, details: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         """What a leaderboard says beside each entry of a task, given the details of a score of each."""

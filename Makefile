@@ -89,7 +89,7 @@ bench: .venv/installed-reference .venv/installed-cluster .venv-peers/installed .
 	$(BIN)/python -m benchmarks_perf.valuation
 	$(BIN)/python -m benchmarks_perf.organizer
 	$(BIN)/python -m benchmarks_perf.nibbler
-	$(BIN)/python -m benchmarks_perf.readme
+	$(BIN)/python -m benchmarks_perf.tables
 
 # What has become slower since a commit: make bench-compare BASE=HEAD~5
 bench-compare: .venv/installed

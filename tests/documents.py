@@ -1,4 +1,4 @@
-"""The examples of README.md, docs/ and ``--help``: found, given the data that they name, and run as they stand.
+"""The examples of the pages and of ``--help``: found, given the data that they name, and run as they stand.
 
 What a fence says after its language: the name of the file that the block is, or ``with`` a package that it needs.
 """

@@ -1,4 +1,4 @@
-"""Rewrite the README's tables from the result files: ``python -m benchmarks_perf.readme``."""
+"""Rewrite the measured tables of README.md and docs/performance.md: ``python -m benchmarks_perf.tables``."""
 
 from __future__ import annotations
 
@@ -306,37 +306,45 @@ def debugging_models(result: dict) -> str:
     return "\n".join(rows)
 
 
-BOARDS: dict[str, Callable[[dict], str]] = {
-    "debugging": debugging,
-    "speech": speech,
-    "vision": vision,
-    "acquisition": acquisition,
-    "valuation": valuation,
-    "debugging_models": debugging_models,
-    "suite": suite,
-    "scikit_peers": scikit_peers,
-    "organizer": organizer,
-    "nibbler": nibbler,
+# Every table by the name of its result file and of its markers, page by page.
+PAGES: dict[str, dict[str, Callable[[dict], str]]] = {
+    "README.md": {"suite": suite},
+    "docs/performance.md": {
+        "scikit_peers": scikit_peers,
+        "speech": speech,
+        "debugging": debugging,
+        "debugging_models": debugging_models,
+        "vision": vision,
+        "acquisition": acquisition,
+        "valuation": valuation,
+        "nibbler": nibbler,
+        "organizer": organizer,
+    },
 }
 
 
 def main() -> None:
-    """Replace what stands between each measured board's markers."""
-    path = ROOT / "README.md"
-    text = path.read_text()
-    for board, table in BOARDS.items():
-        results = ROOT / "benchmarks_perf" / "results" / f"{board}.json"
+    """Rewrite both pages."""
+    for page in PAGES:
+        (ROOT / page).write_text(filled(page), encoding="utf-8")
+
+
+def filled(page: str) -> str:
+    """A page's text with the tables of the result files that are there between their markers."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, table in PAGES[page].items():
+        results = ROOT / "benchmarks_perf" / "results" / f"{name}.json"
         if results.exists():
-            text = replace(text, board, table(json.loads(results.read_text())))
-    path.write_text(text)
+            text = replace(text, page, name, table(json.loads(results.read_text())))
+    return text
 
 
-def replace(text: str, board: str, table: str) -> str:
-    """Put a table between a board's markers."""
-    marked = re.compile(rf"(<!-- bench:{board} -->\n)(?:(?!<!--).*\n)*(<!-- /bench -->)")
+def replace(text: str, page: str, name: str, table: str) -> str:
+    """Put a table between its markers."""
+    marked = re.compile(rf"(<!-- bench:{name} -->\n)(?:(?!<!--).*\n)*(<!-- /bench -->)")
     replaced, count = marked.subn(lambda found: f"{found[1]}{table}\n{found[2]}", text)
     if count != 1:
-        raise SystemExit(f"README.md: {count} blocks between bench:{board} markers; expected 1")
+        raise SystemExit(f"{page}: {count} blocks between bench:{name} markers; expected 1")
     return replaced
 
 

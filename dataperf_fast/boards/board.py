@@ -23,7 +23,7 @@ from dataperf_fast.files.records import OURS, Record, decimal
 
 
 class SubmissionFolder(Protocol):
-    """A submission that is a folder, a file a task: ``vision.files.TrainingSetsFolder`` and acquisition's."""
+    """A submission that is a folder, a file a task: vision's and acquisition's."""
 
     @property
     def name(self) -> str:
@@ -146,6 +146,7 @@ class Benchmark(ABC):
         reference: the module of the published pipeline, which ``--backend reference`` runs.
         reference_takes: what the reference's ``answer`` takes before the rows to answer, of model, variant, features,
             labels and seed.
+        ours_alone: details that the reference's records have none of.
         columns: details that a table shows, and their headers.
         curve_labels: of a score's curve, what goes up and what goes across.
         published: what is published, by the baselines' names where they are ours too.
@@ -182,6 +183,7 @@ class Benchmark(ABC):
     private: ClassVar[bool] = False
     reference: ClassVar[str] = ""
     reference_takes: ClassVar[tuple[str, ...]] = ("features", "labels")
+    ours_alone: ClassVar[frozenset[str]] = frozenset()
     columns: ClassVar[Mapping[str, str]] = {}
     curve_labels: ClassVar[tuple[str, str]] = ("", "")
     published: ClassVar[Mapping[str, Published]] = {}
@@ -236,7 +238,7 @@ class Benchmark(ABC):
         """What of the board has no CUDA path, by name; nothing if it has one."""
         return self.name
 
-    def beside_it(self, file: str) -> Any:
+    def in_room(self, file: str) -> Any:
         """A module in the board's room by its name, None where there is none; a board that is one file has none."""
         package = type(self).__module__.rpartition(".")[0]
         return import_module(f"{package}.{file}") if package and find_spec(f"{package}.{file}") else None
@@ -245,7 +247,7 @@ class Benchmark(ABC):
         self, data: Path, out: Path, methods: Sequence[str] | None, seed: int, engine: Engine
     ) -> list[Path]:
         """Write submissions by what the board is compared with: ``baselines.write``."""
-        if (room := self.beside_it("baselines")) is None:
+        if (room := self.in_room("baselines")) is None:
             raise InputError("baselines", f"are not had by {self.name}", expected="a board of which the paper has some")
         written: list[Path] = room.write(data, out, methods, seed, engine)
         return written
@@ -255,13 +257,13 @@ class Benchmark(ABC):
 
         ``scale`` is one of ``synth.SCALES``, small or paper, and ``own`` says what is other.
         """
-        if (room := self.beside_it("synth")) is None:
+        if (room := self.in_room("synth")) is None:
             raise InputError("synth", f"has no made-up data for {self.name}")
         yield from map(str, room.write(out, replace(room.SCALES[scale], **own), seed))
 
     def write_demo(self, folder: Path) -> None:
         """Write the demo's data: ``demo.write``; without it small made-up data."""
-        if (room := self.beside_it("demo")) is not None:
+        if (room := self.in_room("demo")) is not None:
             room.write(folder)
         else:
             for _ in self.synth(folder, "small", 0, {}):
@@ -269,9 +271,13 @@ class Benchmark(ABC):
 
     def draw(self, folder: Path, result: Any) -> list[Path]:
         """Draw a result's pictures, and return their files: ``picture.draw``."""
-        room = self.beside_it("picture")
+        room = self.in_room("picture")
         drawn: list[Path] = [] if room is None else room.draw(folder, result)
         return drawn
+
+    def title_of(self, task: str) -> str:
+        """What a page calls a task that is ranked by itself."""
+        return task
 
     def beside(self, task: str, details: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         """What a leaderboard says beside each entry of a task, given the details of a score of each."""

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     worst = OK
     for board in ours:
         data, submissions = folder / board.name, None
-        if board.beside_it("baselines"):
+        if board.in_room("baselines"):
             submissions = [data / "submissions"]
             baselines.write(board, data, submissions[0], board.demo_methods, seed=0)
         out = options.out / "results" / board.name

@@ -19,7 +19,6 @@ from dataperf_fast.files.records import decimal
 from dataperf_fast.report.ranks import Entry, Setting
 
 _NAMED = 3  # of submissions without a score
-_LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}
 
 
 def current(plan: list[PlannedSet], store: Store) -> list[Score]:
@@ -99,8 +98,7 @@ def _setting(part: ContestBoard, board: Benchmark, sets: list[TaskSet], scores: 
                 entries.append(Entry(method.name, "paper", float(exact), tasks=tasks, exact=exact))
     title = part.title or part.board.capitalize()
     if task:
-        language, _, size = task.partition("_")
-        title += f", {_LANGUAGES[language]}, up to {size} clips" if language in _LANGUAGES else f", {task}"
+        title += f", {board.title_of(task)}"
     if part.model:
         title += f", {part.model}"
     kind = "hidden" if any(tasks.hidden for tasks in sets) else "public"

@@ -13,7 +13,7 @@ is also farther from the boundary than the two are from each other, an outcome w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
@@ -33,7 +33,6 @@ from dataperf_fast.files.records import Record
 from dataperf_fast.parity.comparison import Ladder, Report, Rung, ScoreCheck
 
 LADDER = 10  # retrains that are compared rung by rung where all scores are compared too
-_OWN_WORDS = {"settled_rows"}  # details of ours that the reference has no counterpart of
 
 
 class _Recorder(Engine):
@@ -105,7 +104,7 @@ def verify(
         names_of = first.name, other.name
         if sample is None or not other.is_reference:
             theirs = [score(Engine(other, None, progress), variant) for variant in _variants(board, model, other)]
-            report.scores += _compare(records, theirs, names_of)
+            report.scores += _compare(records, theirs, names_of, board.ours_alone)
         else:  # what cannot be read is said whether scores are compared or not
             report.scores += [_checked(one, None, names_of, [], []) for one in records if one.score is None]
         report.ladders += climb(board, model, engine, other, sample or LADDER, seed)
@@ -131,8 +130,13 @@ def _variants(board: Benchmark, model: str | None, other: backends.Backend) -> t
     return board.reference_variants(model) if other.is_reference else ("",)
 
 
-def _compare(ours: list[Record], theirs: Sequence[list[Record]], names: tuple[str, str]) -> Iterator[ScoreCheck]:
-    """Compare records with those of another backend, by each of its variants; what one of them lacks differs."""
+def _compare(
+    ours: list[Record], theirs: Sequence[list[Record]], names: tuple[str, str], but: Set[str] = frozenset()
+) -> Iterator[ScoreCheck]:
+    """Compare records with those of another backend, by each of its variants; what one of them lacks differs.
+
+    All details are compared ``but`` those.
+    """
     mine, *others = (_numbered(records) for records in (ours, *theirs))
     for place in dict.fromkeys(place for of in (mine, *others) for place in of):
         record, found = mine.get(place), [of[place] for of in others if place in of]
@@ -140,8 +144,8 @@ def _compare(ours: list[Record], theirs: Sequence[list[Record]], names: tuple[st
             scores = record.score if record else None, found[0].score if found else None
             yield ScoreCheck(place[0], place[1], names, scores, 0, ["record"])
             continue
-        disagrees = list(dict.fromkeys(name for other in found[1:] for name in _unequal(found[0], other)))
-        differs = [name for name in _unequal(record, found[0]) if name not in disagrees]
+        disagrees = list(dict.fromkeys(name for other in found[1:] for name in _unequal(found[0], other, but)))
+        differs = [name for name in _unequal(record, found[0], but) if name not in disagrees]
         yield _checked(record, found[0].score, names, differs, disagrees)
 
 
@@ -165,15 +169,13 @@ def _numbered(records: list[Record]) -> dict[tuple[str, str, int], Record]:
     return found
 
 
-def _unequal(one: Record, other: Record) -> list[str]:
+def _unequal(one: Record, other: Record, but: Set[str]) -> list[str]:
     """The names of what two records do not have in common."""
     found = [name for name in ("status", "score", "error") if getattr(one, name) != getattr(other, name)]
     keys = dict.fromkeys([*one.details, *other.details])
     missing = object()
     return found + [
-        key
-        for key in keys
-        if key not in _OWN_WORDS and one.details.get(key, missing) != other.details.get(key, missing)
+        key for key in keys if key not in but and one.details.get(key, missing) != other.details.get(key, missing)
     ]
 
 

@@ -106,7 +106,7 @@ KERNELS = (
     Kernel("votes of neighbours", "kernels.neighbours.vote", "vote", _vote),
     Kernel("nearest neighbours", "kernels.neighbours.knn", "nearest", _nearest),
     Kernel("logistic regression in the dual", "kernels.logistic.dual", "solve"),
-    Kernel("support vectors, warm", "kernels.svm.smo", "improve"),
+    Kernel("support vectors, warm", "kernels.svm.smo", "solve"),
     Kernel("average precision", "kernels.scores.average_precision", "average_precision", _average),
 )
 

@@ -1,7 +1,7 @@
 """The line search of More and Thuente, step for step as SciPy's L-BFGS-B takes it.
 
 Finds a step with f(step) <= f(0) + 1e-3 step f'(0) and |f'(step)| <= 0.9 |f'(0)|, or the last one that rounding allows.
-A search is one array: call ``begin``, then ``advance`` with what was found at ``search[STEP]``, until it returns True.
+A search is one array: call ``start``, then ``dcsrch`` with what was found at ``search[STEP]``, until it returns True.
 Source: More, Thuente (1994); ``dcsrch`` and ``dcstep`` in SciPy's ``scipy/optimize/__lbfgsb.c``.
 """
 
@@ -35,7 +35,7 @@ SIZE = 15
 
 
 @inner
-def begin(search, value, slope, step):
+def start(search, value, slope, step):
     """Start from ``value`` and ``slope`` at 0, with a first ``step``; ``search (15,)`` float64 is overwritten."""
     search[STEP] = min(step, _LARGEST)
     search[_VALUE], search[_SLOPE] = value, slope
@@ -47,7 +47,7 @@ def begin(search, value, slope, step):
 
 
 @inner
-def advance(search, value, slope):
+def dcsrch(search, value, slope):
     """Take in the function at ``search[STEP]``; True where the search ends there, else the step is the next one."""
     step = search[STEP]
     aim = _DECREASE * search[_SLOPE]
@@ -58,10 +58,10 @@ def advance(search, value, slope):
         return True
     if search[_FIRST_STAGE] == 1 and test < value <= search[_BEST + 1]:
         _tilt(search, aim)
-        step = _next(search, step, value - step * aim, slope - aim)
+        step = dcstep(search, step, value - step * aim, slope - aim)
         _tilt(search, -aim)
     else:
-        step = _next(search, step, value, slope)
+        step = dcstep(search, step, value, slope)
     search[STEP] = _within(search, step)
     return False
 
@@ -76,6 +76,7 @@ def _tilt(search, aim):
 
 @inner
 def _ends(search, value, slope, test, aim):
+    """The tests for convergence, and those for what the source warns of."""
     step, low, high = search[STEP], search[_LOW], search[_HIGH]
     if search[_BRACKETED] == 1 and (step <= low or step >= high or high - low <= _WIDTH * high):
         return True
@@ -107,18 +108,18 @@ def _within(search, step):
 
 
 @inner
-def _next(search, step, value, slope):
+def dcstep(search, step, value, slope):
     """Put the new point in its place, and return a step by cubic or quadratic interpolation."""
     best_step, best_value, best_slope = search[_BEST], search[_BEST + 1], search[_BEST + 2]
     opposite = slope * (best_slope / abs(best_slope)) < 0
     if value > best_value:
-        next_step = _after_a_rise(best_step, best_value, best_slope, step, value, slope)
+        next_step = _first_case(best_step, best_value, best_slope, step, value, slope)
     elif opposite:
-        next_step = _after_a_turn(best_step, best_value, best_slope, step, value, slope)
+        next_step = _second_case(best_step, best_value, best_slope, step, value, slope)
     elif abs(slope) < abs(best_slope):
-        next_step = _after_a_fall(search, step, value, slope)
+        next_step = _third_case(search, step, value, slope)
     else:
-        next_step = _onward(search, step, value, slope)
+        next_step = _fourth_case(search, step, value, slope)
     if value > best_value or opposite:
         search[_BRACKETED] = 1.0
     if value > best_value:
@@ -132,6 +133,7 @@ def _next(search, step, value, slope):
 
 @inner
 def _cubic(one_step, one_value, one_slope, step, value, slope, least):
+    """Theta and gamma of the cubic through two points; ``least``: of what its root is taken."""
     theta = 3.0 * (one_value - value) / (step - one_step) + one_slope + slope
     scale = max(abs(theta), max(abs(one_slope), abs(slope)))  # noqa: PLW3301 numba has max of two
     inner = (theta / scale) * (theta / scale) - (one_slope / scale) * (slope / scale)
@@ -139,7 +141,8 @@ def _cubic(one_step, one_value, one_slope, step, value, slope, least):
 
 
 @inner
-def _after_a_rise(best_step, best_value, best_slope, step, value, slope):
+def _first_case(best_step, best_value, best_slope, step, value, slope):
+    """A higher value: there is a minimum between."""
     theta, gamma = _cubic(best_step, best_value, best_slope, step, value, slope, -np.inf)
     if step < best_step:
         gamma = -gamma
@@ -153,7 +156,8 @@ def _after_a_rise(best_step, best_value, best_slope, step, value, slope):
 
 
 @inner
-def _after_a_turn(best_step, best_value, best_slope, step, value, slope):
+def _second_case(best_step, best_value, best_slope, step, value, slope):
+    """A lower value and a slope of the other sign: there is a minimum between."""
     theta, gamma = _cubic(best_step, best_value, best_slope, step, value, slope, -np.inf)
     if step > best_step:
         gamma = -gamma
@@ -164,7 +168,8 @@ def _after_a_turn(best_step, best_value, best_slope, step, value, slope):
 
 
 @inner
-def _after_a_fall(search, step, value, slope):
+def _third_case(search, step, value, slope):
+    """A lower value and a slope of the same sign that is less steep."""
     best_step, best_slope = search[_BEST], search[_BEST + 2]
     theta, gamma = _cubic(best_step, search[_BEST + 1], best_slope, step, value, slope, 0.0)
     if step > best_step:
@@ -184,7 +189,8 @@ def _after_a_fall(search, step, value, slope):
 
 
 @inner
-def _onward(search, step, value, slope):
+def _fourth_case(search, step, value, slope):
+    """A lower value and a slope of the same sign that is no less steep."""
     other_step, other_slope = search[_OTHER], search[_OTHER + 2]
     if search[_BRACKETED] == 1:
         theta, gamma = _cubic(other_step, search[_OTHER + 1], other_slope, step, value, slope, -np.inf)

@@ -4,8 +4,8 @@ Where it stops, often far from the optimum, is part of the models that are fitte
 the same, to the last bit: the same products in the same order of sums (``arithmetic/``). What is left out are the
 bounds and what only they need. The long sums are taken side by side instead of one after the other, each in its own
 order: 20 us instead of 150. This file is the history of a search and its model; the loop is ``mainlb.py``.
-Source: Byrd, Lu, Nocedal, Zhu (1995); ``mainlb``, ``formk``, ``formt``, ``subsm``, ``matupd`` in SciPy 1.15 and later,
-``scipy/optimize/__lbfgsb.c``.
+Functions have their names in the source: Byrd, Lu, Nocedal, Zhu (1995); ``formk``, ``formt``, ``subsm``, ``matupd`` in
+SciPy 1.15 and later, ``scipy/optimize/__lbfgsb.c``; ``aim`` and ``update`` are parts of its ``mainlb``.
 """
 
 from __future__ import annotations
@@ -81,11 +81,20 @@ def aim(history, x, gradient, direction, target):
         for k in range(x.shape[0]):
             target[k] = x[k] - gradient[k]
         return True
-    weights = np.empty(2 * size)
-    if not (history.state[_UPDATED] == 0 or _factorize(history, size)) or not _weigh(history, gradient, weights):
-        forget(history)
+    formed = history.state[_UPDATED] == 0 or formk(history, size)
+    if formed and subsm(history, x, gradient, direction, target):
+        return True
+    forget(history)
+    return False
+
+
+@inner
+def subsm(history, x, gradient, direction, target):
+    """Set ``target`` as ``aim`` does, by the factor that ``formk`` has made; False where that is singular."""
+    weights = np.empty(2 * history.state[_SIZE])
+    if not _weigh(history, gradient, weights):
         return False
-    theta = history.theta[0]
+    size, theta = history.state[_SIZE], history.theta[0]
     for k in range(x.shape[0]):
         direction[k] = -gradient[k]
     for i in range(size):
@@ -120,7 +129,7 @@ def _weigh(history, gradient, weights):
 
 
 @inner
-def add(history, step, change, scale, slope, before_slope, length):
+def update(history, step, change, scale, slope, before_slope, length):
     """Take in a line search that ended at ``scale`` times ``step``, unless its curvature is not positive.
 
     ``change``: of the gradient; ``slope`` and ``before_slope``: along ``step``, after and before; ``length``: of
@@ -134,6 +143,14 @@ def add(history, step, change, scale, slope, before_slope, length):
     history.state[_UPDATED] = curvature > EPSILON * decrease
     if not history.state[_UPDATED]:
         return
+    matupd(history, step, change, scale, curvature, length)
+    if not formt(history):
+        forget(history)
+
+
+@inner
+def matupd(history, step, change, scale, curvature, length):
+    """Put a step s, its change y and their inner products in the place of the oldest; theta is y'y / s'y."""
     if history.state[_SIZE] == MEMORY:
         history.state[_FIRST] = (history.state[_FIRST] + 1) % MEMORY
         for matrix in (history.ss, history.sy, history.yy, history.sy_plain):
@@ -153,13 +170,11 @@ def add(history, step, change, scale, slope, before_slope, length):
     squared = length * length
     history.ss[last, last] = squared if scale == 1.0 else scale * scale * squared
     history.sy[last, last] = curvature
-    if not _is_positive(history):
-        forget(history)
 
 
 @inner
 def _multiply(history, last, line):
-    """The inner products that the newest step adds."""
+    """The inner products that the newest step adds, also those that ``formk`` takes in the source."""
     sums = np.empty((2, MEMORY))
     _ten_sums(history.by_element[0], history.y[line], sums[0])
     _ten_sums(history.by_element[1], history.y[line], sums[1])
@@ -193,7 +208,7 @@ def _ten_sums(lines, vector, out):
 
 
 @inner
-def _factorize(history, size):
+def formk(history, size):
     """Factor the middle matrix ``[[D + Y'Y / theta, L'], [L, theta S'S]]``, of which only free variables are left."""
     u, theta = history.factor, history.theta[0]  # u[j, i]: row i, column j
     for i in range(size):
@@ -216,7 +231,7 @@ def _factorize(history, size):
 
 
 @inner
-def _is_positive(history):
+def formt(history):
     """Whether ``theta S'S + L D^-1 L'`` has a Cholesky factor."""
     size, theta, sy = history.state[_SIZE], history.theta[0], history.sy
     u = np.zeros((size, size))

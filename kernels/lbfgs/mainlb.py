@@ -1,9 +1,9 @@
-"""The loop of L-BFGS: whoever evaluates the function calls ``advance`` with its value until that returns True.
+"""The loop of L-BFGS: whoever evaluates the function calls ``mainlb`` with its value until that returns True.
 
 The function stands with its caller, since compiled code that takes a function cannot be cached. Steps, tests and their
 order are those of SciPy's L-BFGS-B without bounds, as scikit-learn's ``LogisticRegression`` calls it.
-Source: ``mainlb`` and ``lnsrlb`` in SciPy 1.15 and later, ``scipy/optimize/__lbfgsb.c``; the parts: ``history.py`` and
-``dcsrch.py``.
+Source: ``mainlb``, ``lnsrlb`` and ``projgr`` in SciPy 1.15 and later, ``scipy/optimize/__lbfgsb.c``; the parts:
+``history.py`` and ``dcsrch.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.norm import norm
 from dataperf_fast.kernels.compiled import inner
 from dataperf_fast.kernels.lbfgs import dcsrch
-from dataperf_fast.kernels.lbfgs.history import EPSILON, History, add, aim, forget, new_history, size_of
+from dataperf_fast.kernels.lbfgs.history import EPSILON, History, aim, forget, new_history, size_of, update
 
 TOLERANCE, ITERATIONS, STEPS = 1e-4, 100, 50
 _GAIN = 64 * EPSILON
@@ -25,6 +25,7 @@ _GAIN = 64 * EPSILON
 # Positions in ``Minimizer.counts`` and ``Minimizer.start``.
 _DONE, _TRIED, _SEARCHING = 0, 1, 2
 _VALUE, _SLOPE, _LENGTH = 0, 1, 2
+_START, _EVALUATE, _NEW_X, _FAILED = 0, 1, 2, 3  # what to do next: the source's task
 
 
 class Minimizer(NamedTuple):
@@ -56,29 +57,65 @@ def new_minimizer(variables: int) -> Minimizer:
 
 
 @inner
-def advance(search, value):
+def mainlb(search, value):
     """Take in the function's ``value`` and gradient at ``x``; True where the search ends, else ``x`` is the next point.
 
     At the end ``x`` is the result.
     """
+    task, slope = _START, 0.0
     if search.counts[_SEARCHING] == 1:
-        slope = dot64(search.gradient, search.direction)
-        search.counts[_TRIED] += 1
-        if not dcsrch.advance(search.line, value, slope):
-            if search.counts[_TRIED] <= STEPS:
-                _step(search)
-                return False
+        task, slope = lnsrlb(search, value)
+    while task != _EVALUATE:
+        if task == _FAILED:
             if not _restart(search):
                 return True
             value = search.start[_VALUE]
-        elif _arrive(search, value, slope):
+        elif task == _NEW_X and _arrive(search, value, slope):
             return True
-    return _turn(search, value)
+        if not (projgr(search.gradient) > TOLERANCE and search.counts[_DONE] < ITERATIONS):
+            return True
+        while not aim(search.history, search.x, search.gradient, search.direction, search.target):
+            pass  # without a history it does not fail
+        for k in range(search.x.shape[0]):
+            search.direction[k] = search.target[k] - search.x[k]
+        search.counts[_SEARCHING] = 0
+        task, slope = lnsrlb(search, value)
+    return False
+
+
+@inner
+def lnsrlb(search, value):
+    """Begin a line search at ``x``, or go on with one; returns what comes next, and the slope at ``x``.
+
+    ``_EVALUATE``: the function is wanted at ``x``, the next point; ``_NEW_X``: the line search ended at ``x``;
+    ``_FAILED``: it leads up, or was too long.
+    """
+    direction = search.direction
+    slope = dot64(search.gradient, direction)
+    if search.counts[_SEARCHING] == 0:
+        for k in range(direction.shape[0]):
+            search.before[k], search.before_gradient[k] = search.x[k], search.gradient[k]
+        length = norm(direction)
+        search.start[_VALUE], search.start[_SLOPE], search.start[_LENGTH] = value, slope, length
+        dcsrch.start(search.line, value, slope, 1.0 / length if search.counts[_DONE] == 0 else 1.0)
+        search.counts[_TRIED], search.counts[_SEARCHING] = 0, 1
+        failed = not slope < 0  # nor is there a way where it is no number
+    else:
+        search.counts[_TRIED] += 1
+        if dcsrch.dcsrch(search.line, value, slope):
+            return _NEW_X, slope
+        failed = search.counts[_TRIED] > STEPS
+    if failed:
+        return _FAILED, slope
+    scale = search.line[dcsrch.STEP]
+    for k in range(direction.shape[0]):
+        search.x[k] = search.target[k] if scale == 1.0 else scale * direction[k] + search.before[k]
+    return _EVALUATE, slope
 
 
 @njit(inline="always")
 def _arrive(search, value, slope):
-    """End a line search at ``x``; True where it gained too little to go on."""
+    """Update the history at the end of a line search; True where that gained too little to go on."""
     search.counts[_DONE] += 1
     before = search.start[_VALUE]
     if before - value <= _GAIN * max(max(abs(before), abs(value)), 1.0):  # noqa: PLW3301 numba has max of two
@@ -87,30 +124,8 @@ def _arrive(search, value, slope):
     for k in range(change.shape[0]):
         change[k] = search.gradient[k] - change[k]
     scale = search.line[dcsrch.STEP]
-    add(search.history, search.direction, change, scale, slope, search.start[_SLOPE], search.start[_LENGTH])
+    update(search.history, search.direction, change, scale, slope, search.start[_SLOPE], search.start[_LENGTH])
     return False
-
-
-@njit(inline="always")
-def _turn(search, value):
-    """Begin a line search at ``x`` in the direction of the model's minimum; True where there is nothing more to do."""
-    x, direction, target = search.x, search.direction, search.target
-    while _largest(search.gradient) > TOLERANCE and search.counts[_DONE] < ITERATIONS:
-        if not aim(search.history, x, search.gradient, direction, target):
-            continue
-        for k in range(x.shape[0]):
-            direction[k] = target[k] - x[k]
-            search.before[k], search.before_gradient[k] = x[k], search.gradient[k]
-        length, slope = norm(direction), dot64(search.gradient, direction)
-        search.start[_VALUE], search.start[_SLOPE], search.start[_LENGTH] = value, slope, length
-        dcsrch.begin(search.line, value, slope, 1.0 / length if search.counts[_DONE] == 0 else 1.0)
-        search.counts[_TRIED], search.counts[_SEARCHING] = 0, 1
-        if slope < 0:
-            _step(search)
-            return False
-        if not _restart(search):
-            return True
-    return True
 
 
 @inner
@@ -124,15 +139,8 @@ def _restart(search):
 
 
 @inner
-def _step(search):
-    """Move ``x`` along the direction as far as the line search says."""
-    scale = search.line[dcsrch.STEP]
-    for k in range(search.x.shape[0]):
-        search.x[k] = search.target[k] if scale == 1.0 else scale * search.direction[k] + search.before[k]
-
-
-@inner
-def _largest(gradient):
+def projgr(gradient):
+    """The largest absolute element of the gradient, which without bounds is its own projection."""
     largest = 0.0
     for k in range(gradient.shape[0]):
         largest = max(largest, abs(gradient[k]))

@@ -30,7 +30,7 @@ from dataperf_fast.kernels.arithmetic.matrix_vector import (
 )
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
 from dataperf_fast.kernels.compiled import inner
-from dataperf_fast.kernels.lbfgs import mainlb
+from dataperf_fast.kernels.lbfgs.mainlb import mainlb, new_minimizer
 from dataperf_fast.kernels.logistic.multinomial import C, Logistic
 
 
@@ -49,7 +49,7 @@ def fit_narrow(features: np.ndarray, labels: np.ndarray) -> Logistic:
 
 
 def _fit(minimize: Callable[..., None], features: np.ndarray, labels: np.ndarray) -> Logistic:
-    search = mainlb.new_minimizer(features.shape[1] + 1)
+    search = new_minimizer(features.shape[1] + 1)
     minimize(np.ascontiguousarray(features), labels.astype(np.float64), search)
     return Logistic(search.x[None, :-1].copy(), search.x[-1:].copy())
 
@@ -62,7 +62,7 @@ def _minimize(features, labels, search):
     ended = False
     while not ended:
         value = _evaluate(features, labels, search.x, losses, slopes, back, search.gradient)
-        ended = mainlb.advance(search, value)
+        ended = mainlb(search, value)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -120,7 +120,7 @@ def _minimize32(features, labels, search):
         for k in range(width):
             search.gradient[k] = back[k] + np.float32(penalty) * weights[k]
         search.gradient[width] = pairwise_sum(slopes)
-        ended = mainlb.advance(search, value)
+        ended = mainlb(search, value)
 
 
 @inner

@@ -22,7 +22,7 @@ from dataperf_fast.kernels.arithmetic.matrix_product import multiply_matrices, p
 from dataperf_fast.kernels.arithmetic.matrix_vector import add_columns_times, rows_times
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
 from dataperf_fast.kernels.compiled import inner
-from dataperf_fast.kernels.lbfgs import mainlb
+from dataperf_fast.kernels.lbfgs.mainlb import mainlb, new_minimizer
 
 C = 1.0
 _FEW = 8  # up to as many classes a row's logits are the same whichever other rows are asked for
@@ -39,7 +39,7 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Logistic:
     """Fit ``features (n, d)`` with ``labels (n,)`` in 0 .. k - 1, k > 2, in the features' dtype."""
     classes, width = int(labels.max()) + 1, features.shape[1]
     features = np.ascontiguousarray(features)
-    search = mainlb.new_minimizer((width + 1) * classes)
+    search = new_minimizer((width + 1) * classes)
     weights = panels(np.zeros((width, classes), features.dtype))
     _minimize(features, panels(features), labels.astype(np.int64), classes, weights, search)
     parameters = search.x.astype(features.dtype).reshape(-1, classes)
@@ -146,7 +146,7 @@ def _minimize(features, columns, labels, classes, weights, search):
             add_columns_times(slopes, features.reshape(-1), single)
             back[:, 0] = single
         _set_gradient(back, flat, kind(penalty), slopes, search.gradient)
-        ended = mainlb.advance(search, loss)
+        ended = mainlb(search, loss)
 
 
 @inner

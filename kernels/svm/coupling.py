@@ -13,7 +13,7 @@ STOP = 0.005
 
 
 @njit(nogil=True, cache=True)
-def couple(r, p, q, qp):
+def multiclass_probability(r, p, q, qp):
     """Set ``p (k,)`` from ``r (k, k)``, float64; the diagonal of r is not read.
 
     ``q (k, k)`` and ``qp (k,)`` are scratch. Returns how near the test of the stop came to its other outcome.

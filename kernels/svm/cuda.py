@@ -105,7 +105,7 @@ def body() -> Any:
                 training[fit], starts[fit], i, j, work, coefficients[fit, pair]
             )
         else:
-            svc.hold_out(
+            svc.svm_binary_svc_probability(
                 training[fit], predicting[fit], starts[fit], i, j, shuffles[fit, seed, size_of[fit, pair]], fold, work,
                 decisions[fit, seed, pair],
             )  # fmt: skip

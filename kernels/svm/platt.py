@@ -2,8 +2,8 @@
 
 The decision values come from a five-fold split of the pair's rows, shuffled by the model's seed; the sigmoid is fitted
 by Newton's method with backtracking.
-Source: Lin, Lin, Weng (2007); ``sigmoid_train`` and ``svm_binary_svc_probability`` in scikit-learn 1.9,
-``sklearn/svm/src/libsvm/svm.cpp``, and its ``newrand.h``.
+Source: Lin, Lin, Weng (2007); ``sigmoid_train``, ``sigmoid_predict`` and ``svm_binary_svc_probability`` in scikit-learn
+1.9, ``sklearn/svm/src/libsvm/svm.cpp``; ``bounded_rand_int`` in its ``newrand.h``.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ def shuffled(seed: int, size: int) -> np.ndarray:
     stream = np.random.RandomState(libsvm_seed)
     order = np.arange(size)
     for i in range(size):
-        j = i + _bounded(stream, size - i)
+        j = i + bounded_rand_int(stream, size - i)
         order[i], order[j] = order[j], order[i]
     order.flags.writeable = False
     return order
 
 
-def _bounded(stream: np.random.RandomState, limit: int) -> int:
+def bounded_rand_int(stream: np.random.RandomState, limit: int) -> int:
+    """A number in 0 .. limit - 1, from one word of the stream or more."""
     while True:
         product = int(stream.randint(0, 2**32, dtype=np.uint32)) * limit
         if product % 2**32 >= 2**32 % limit:  # the low word rejects what would favour small numbers
@@ -44,7 +45,7 @@ def _bounded(stream: np.random.RandomState, limit: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def fit_sigmoid(decisions, y):
+def sigmoid_train(decisions, y):
     """A and B for ``decisions (n,)`` float64 and ``y (n,)`` of +-1: at most 100 steps, to a gradient of 1e-5."""
     size = y.shape[0]
     positive = 0.0
@@ -114,7 +115,7 @@ def _derivatives(decisions, y, high, low, a, b):
 
 
 @njit(nogil=True, cache=True)
-def probability(decision, a, b):
+def sigmoid_predict(decision, a, b):
     """The sigmoid, clipped to [1e-7, 1 - 1e-7] as the coupling wants it."""
     exponent = decision * a + b
     if exponent >= 0:

@@ -6,7 +6,8 @@ Second-order choice of the working pair, shrinking with physical reordering, one
 gradient put together again from the bounded variables: each of these decides ties and rounding, so none can be left out
 (without shrinking 86% of random problems end elsewhere by more than 1e-9). A product that goes into a sum is ``times``,
 so that a GPU takes the same path to the same bits.
-Source: Fan, Chen, Lin (2005); ``Solver`` in scikit-learn 1.9, ``sklearn/svm/src/libsvm/svm.cpp``.
+Functions have their names in the source: Fan, Chen, Lin (2005); ``solve_c_svc`` and ``Solver`` in scikit-learn 1.9,
+``sklearn/svm/src/libsvm/svm.cpp``.
 """
 
 from __future__ import annotations
@@ -47,21 +48,21 @@ def new_room(size):
 
 
 @njit(nogil=True, cache=True)
-def solve(q, y, alpha, room):
+def solve_c_svc(q, y, alpha, room):
     """Solve one problem: ``q (n, n)`` float32 with ones on its diagonal, ``y (n,)`` of +-1; ``alpha (n,)`` is written.
 
     Returns rho and the number of iterations.
     """
     for i in range(y.shape[0]):
         alpha[i] = 0.0
-    return improve(q, y, alpha, STOP, room)
+    return solve(q, y, alpha, STOP, room)
 
 
 @njit(nogil=True, cache=True)
-def improve(q, y, alpha, stop, room):
+def solve(q, y, alpha, stop, room):
     """Go on from ``alpha (n,)``, which meets the constraints, to where no pair violates them by ``stop`` or more.
 
-    Otherwise as ``solve``; where ``stop`` is small, ``q`` should be float64.
+    Otherwise as ``solve_c_svc``; where ``stop`` is small, ``q`` should be float64.
     """
     size = y.shape[0]
     order, status = room.order[:size], room.status[:size]
@@ -83,18 +84,18 @@ def improve(q, y, alpha, stop, room):
         counter -= 1
         if counter == 0:
             counter = min(size, _SHRINK_EVERY)
-            active, unshrunk = _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk, stop)
-        i, j = _working_pair(q, y, order, status, gradient, active, stop)
+            active, unshrunk = do_shrinking(q, y, alpha, order, status, gradient, bounded, active, unshrunk, stop)
+        i, j = select_working_set(q, y, order, status, gradient, active, stop)
         if j < 0:
-            _reconstruct(q, alpha, order, status, gradient, bounded, active)
+            reconstruct_gradient(q, alpha, order, status, gradient, bounded, active)
             active = size
-            i, j = _working_pair(q, y, order, status, gradient, active, stop)
+            i, j = select_working_set(q, y, order, status, gradient, active, stop)
             if j < 0:
                 break
             counter = 1  # shrink in the next iteration
         iterations += 1
         _step(q, y, alpha, order, status, gradient, bounded, active, i, j)
-    return _rho(y, order, status, gradient, active), iterations
+    return calculate_rho(y, order, status, gradient, active), iterations
 
 
 @njit(nogil=True, cache=True)
@@ -116,7 +117,7 @@ def balance(y, alpha):
 
 
 @njit(nogil=True, cache=True)
-def _working_pair(q, y, order, status, gradient, active, stop):
+def select_working_set(q, y, order, status, gradient, active, stop):
     """The most violating row and its partner of greatest decrease; -1, -1 at the optimum. Ties go to the last."""
     highest = -math.inf
     i = -1
@@ -216,7 +217,7 @@ def _clip_sum(first, second, total):
 
 
 @njit(nogil=True, cache=True)
-def _reconstruct(q, alpha, order, status, gradient, bounded, active):
+def reconstruct_gradient(q, alpha, order, status, gradient, bounded, active):
     """The gradient of shrunk rows, from the bounded part and the free variables."""
     size = order.shape[0]
     if active == size:
@@ -232,7 +233,7 @@ def _reconstruct(q, alpha, order, status, gradient, bounded, active):
 
 
 @njit(nogil=True, cache=True)
-def _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk, stop):
+def do_shrinking(q, y, alpha, order, status, gradient, bounded, active, unshrunk, stop):
     """Move rows that will stay at their bound behind the active ones; returns the new ``active`` and ``unshrunk``."""
     up = -math.inf
     low = -math.inf
@@ -245,14 +246,14 @@ def _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk, sto
             low = max(low, value)
     if not unshrunk and up + low <= stop * 10:
         unshrunk = True
-        _reconstruct(q, alpha, order, status, gradient, bounded, active)
+        reconstruct_gradient(q, alpha, order, status, gradient, bounded, active)
         active = order.shape[0]
     t = 0
     while t < active:
-        if _stays(order[t], y, status, gradient, up, low):
+        if be_shrunk(order[t], y, status, gradient, up, low):
             active -= 1
             while active > t:
-                if not _stays(order[active], y, status, gradient, up, low):
+                if not be_shrunk(order[active], y, status, gradient, up, low):
                     order[t], order[active] = order[active], order[t]
                     break
                 active -= 1
@@ -261,7 +262,8 @@ def _shrink(q, y, alpha, order, status, gradient, bounded, active, unshrunk, sto
 
 
 @njit(nogil=True, cache=True)
-def _stays(row, y, status, gradient, up, low):
+def be_shrunk(row, y, status, gradient, up, low):
+    """Whether a row will stay at its bound, by the largest violations ``up`` and ``low`` of the others."""
     if status[row] == UPPER:
         return -gradient[row] > (up if y[row] > 0 else low)
     if status[row] == LOWER:
@@ -270,7 +272,8 @@ def _stays(row, y, status, gradient, up, low):
 
 
 @njit(nogil=True, cache=True)
-def _rho(y, order, status, gradient, active):
+def calculate_rho(y, order, status, gradient, active):
+    """The threshold of decisions: the mean over free variables, or the middle of what the bounded ones allow."""
     above, below = math.inf, -math.inf
     total = 0.0
     free = 0

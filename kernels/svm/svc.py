@@ -2,8 +2,8 @@
 
 Only the five-fold split behind each pair's sigmoid depends on the seed. Every number, to the last bit, is what
 ``sklearn.svm.SVC(kernel="rbf", gamma="scale", C=1, probability=True)`` has.
-Source: ``svm_train``, ``svm_predict_values`` and ``svm_predict_probability`` in scikit-learn 1.9,
-``sklearn/svm/src/libsvm/svm.cpp``.
+Source: ``svm_train``, ``svm_train_one``, ``svm_binary_svc_probability``, ``svm_predict_values`` and
+``svm_predict_probability`` in scikit-learn 1.9, ``sklearn/svm/src/libsvm/svm.cpp``.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _solve(starts, training, predicting, shuffles, size_of):
             rho[pair], iterations[pair] = solve_pair(training, starts, i, j, work, coefficients[pair])
             for seed in range(seeds):
                 for fold in range(platt.FOLDS):
-                    hold_out(
+                    svm_binary_svc_probability(
                         training, predicting, starts, i, j, shuffles[seed, size_of[pair]], fold, work,
                         decisions[seed, pair],
                     )  # fmt: skip
@@ -154,12 +154,12 @@ def _sigmoids(starts, decisions):
         for j in range(i + 1, classes):
             size = _gather(starts, i, j, members, y)
             for seed in range(seeds):
-                a[seed, pair], b[seed, pair] = platt.fit_sigmoid(decisions[seed, pair, :size], y[:size])
+                a[seed, pair], b[seed, pair] = platt.sigmoid_train(decisions[seed, pair, :size], y[:size])
             pair += 1
     return a, b
 
 
-# From here to ``hold_out`` the same functions run on a GPU, a problem a thread (``cuda.py``).
+# From here to ``svm_binary_svc_probability`` the same functions run on a GPU, a problem a thread (``cuda.py``).
 
 
 @njit(nogil=True, cache=True)
@@ -177,24 +177,24 @@ def _gather(starts, i, j, members, y):
 def solve_pair(training, starts, i, j, work, coefficients):
     """Write the pair's ``coefficients (n,)``; returns rho and the number of iterations."""
     size = _gather(starts, i, j, work.members, work.y)
-    rho, iterations = _train(training, work.members[:size], work.y[:size], work)
+    rho, iterations = svm_train_one(training, work.members[:size], work.y[:size], work)
     for k in range(size):
         coefficients[work.members[k]] = work.alpha[k] * work.y[k]
     return rho, iterations
 
 
 @njit(nogil=True, cache=True)
-def _train(training, members, y, work):
+def svm_train_one(training, members, y, work):
     """Solve for the rows ``members (n,)`` with signs ``y (n,)``; the solution is ``work.alpha``."""
     size = members.shape[0]
     for i in range(size):
         for j in range(size):
             work.q[i, j] = y[i] * y[j] * training[members[i], members[j]]
-    return smo.solve(work.q, y, work.alpha, work.room)
+    return smo.solve_c_svc(work.q, y, work.alpha, work.room)
 
 
 @njit(nogil=True, cache=True)
-def hold_out(training, predicting, starts, i, j, shuffle, fold, work, decisions):
+def svm_binary_svc_probability(training, predicting, starts, i, j, shuffle, fold, work, decisions):
     """Set ``decisions (n,)`` of a fold of the pair's rows to their decision values by a machine trained on the rest."""
     members, y, inner, signs = work.members, work.y, work.inner, work.signs
     size = _gather(starts, i, j, members, y)
@@ -213,7 +213,7 @@ def hold_out(training, predicting, starts, i, j, shuffle, fold, work, decisions)
         for k in range(begin, end):
             decisions[shuffle[k]] = 0.0 if count == 0 else -signs[0]
         return
-    rho, _ = _train(training, inner[:count], signs[:count], work)
+    rho, _ = svm_train_one(training, inner[:count], signs[:count], work)
     for k in range(begin, end):
         total = 0.0
         for t in range(count):
@@ -222,7 +222,7 @@ def hold_out(training, predicting, starts, i, j, shuffle, fold, work, decisions)
 
 
 @njit(nogil=True, cache=True)
-def probabilities(features, gamma, starts, coefficients, rho, a, b, rows, out):
+def svm_predict_probability(features, gamma, starts, coefficients, rho, a, b, rows, out):
     """Set ``out (r, S, k)`` to the class probabilities of ``rows (r, d)`` for every seed.
 
     ``features (n, d)`` are the training rows sorted by class (``Svc.order``), float64 like ``rows``.
@@ -249,10 +249,10 @@ def probabilities(features, gamma, starts, coefficients, rho, a, b, rows, out):
             pair = 0
             for i in range(classes):
                 for j in range(i + 1, classes):
-                    pairwise[i, j] = platt.probability(decisions[pair], a[seed, pair], b[seed, pair])
+                    pairwise[i, j] = platt.sigmoid_predict(decisions[pair], a[seed, pair], b[seed, pair])
                     pairwise[j, i] = 1 - pairwise[i, j]
                     pair += 1
-            coupling.couple(pairwise, out[row, seed], q, qp)
+            coupling.multiclass_probability(pairwise, out[row, seed], q, qp)
 
 
 def predict_proba(svc: Svc, features: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -260,5 +260,5 @@ def predict_proba(svc: Svc, features: np.ndarray, rows: np.ndarray) -> np.ndarra
     out = np.empty((len(rows), len(svc.a), len(svc.starts) - 1))
     ordered = np.ascontiguousarray(features[svc.order], dtype=np.float64)
     rows = np.require(rows, np.float64, ["C", "W"])
-    probabilities(ordered, svc.gamma, svc.starts, svc.coefficients, svc.rho, svc.a, svc.b, rows, out)
+    svm_predict_probability(ordered, svc.gamma, svc.starts, svc.coefficients, svc.rho, svc.a, svc.b, rows, out)
     return out.transpose(1, 0, 2)

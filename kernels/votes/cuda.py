@@ -1,8 +1,9 @@
 """The vote of ``soft_vote.py`` on a GPU, in float64: a thread takes an evaluation row through a fit's every seed.
 
 The card for which this is made has half as many float64 units as float32, so the exact path's own functions
-(``platt.probability``, ``coupling.couple``) can take every row. What is left to doubt is what the logistic regression's
-float32 may do, and a stop of the coupling that is nearly a tie. Doubted rows are for the caller, as there.
+(``platt.sigmoid_predict``, ``coupling.multiclass_probability``) can take every row. What is left to doubt is what the
+logistic regression's float32 may do, and a stop of the coupling that is nearly a tie. Doubted rows are for the caller,
+as there.
 
 Answers stay on the device; counts for the F1 are whole numbers, so that threads may add to them in any order.
 """
@@ -166,10 +167,10 @@ def body(classes: int) -> Any:
             pair = 0
             for i in range(classes):
                 for j in range(i + 1, classes):
-                    r[i, j] = platt.probability(decisions[pair], a[fit, seed, pair], b[fit, seed, pair])
+                    r[i, j] = platt.sigmoid_predict(decisions[pair], a[fit, seed, pair], b[fit, seed, pair])
                     r[j, i] = 1 - r[i, j]
                     pair += 1
-            nearest = coupling.couple(r, p, q, qp)
+            nearest = coupling.multiclass_probability(r, p, q, qp)
             best, margin = _leader(p, shares)
             answers[fit, seed, row] = best
             if not (nearest > slack[fit, seed] and margin >= 2 * (slack[fit, seed] + logit_error)):

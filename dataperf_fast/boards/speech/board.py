@@ -30,6 +30,7 @@ from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import Record
 from dataperf_fast.models.voting import Voting
 
+_LANGUAGES = {"en": "English", "id": "Indonesian", "pt": "Portuguese"}
 SEEDS = np.array([5, 69, 98, 70, 95, 64, 37, 11, 4, 32])
 
 
@@ -253,6 +254,7 @@ class Speech(Benchmark):
     columns: ClassVar = {"clips": "clips", "spread": "spread"}
     published = PUBLISHED
     ranks_tasks = True
+    ours_alone = frozenset({"settled_rows"})
     reference = "dataperf_fast.boards.speech.reference"
     reference_takes = ("features", "labels", "seed")
 
@@ -285,6 +287,11 @@ class Speech(Benchmark):
             partial(lambda folder: Language(folder).read_evaluation(None, threads), folder)
             for folder in files.find_languages(data).values()
         ]
+
+    def title_of(self, task: str) -> str:
+        """Such as "English, up to 25 clips"."""
+        language, _, size = task.partition("_")
+        return f"{_LANGUAGES[language]}, up to {size} clips" if language in _LANGUAGES else task
 
     def version(self, model: str | None) -> str:
         """The frozen model's."""

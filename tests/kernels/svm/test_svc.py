@@ -72,7 +72,7 @@ def test_a_solution_is_optimal(seed):
     kernel, _ = gram.gram(features, gram.scale_gamma(features))
     q = (y[:, None] * y * kernel).astype(np.float32)
     alpha = np.empty(40)
-    rho, iterations = smo.solve(q, y, alpha, smo.new_room(len(y)))
+    rho, iterations = smo.solve_c_svc(q, y, alpha, smo.new_room(len(y)))
     assert iterations > 5
     assert ((alpha >= 0) & (alpha <= 1)).all()
     assert abs(alpha @ y) < 1e-12
@@ -94,7 +94,7 @@ def test_a_start_from_other_labels_ends_at_the_same_optimum(seed):
 
     def improve(y, alpha):
         q = y[:, None] * y * kernel
-        rho, iterations = smo.improve(q, y, alpha, 1e-10, smo.new_room(len(y)))
+        rho, iterations = smo.solve(q, y, alpha, 1e-10, smo.new_room(len(y)))
         margins = y * (kernel @ (alpha * y) - rho)
         gap = alpha @ q @ alpha + np.maximum(0, 1 - margins).sum() - alpha.sum()
         assert abs(gap) < 1e-8
@@ -114,14 +114,14 @@ def test_a_start_from_other_labels_ends_at_the_same_optimum(seed):
     np.testing.assert_allclose(from_warm, from_cold, rtol=0, atol=1e-8)
     np.testing.assert_allclose(warm, cold, rtol=0, atol=1e-8)
     room = smo.new_room(len(y))
-    assert smo.improve(changed[:, None] * changed * kernel, changed, warm, 1e-10, room)[1] == 0 < steps
+    assert smo.solve(changed[:, None] * changed * kernel, changed, warm, 1e-10, room)[1] == 0 < steps
 
 
 def test_the_sigmoid_is_the_maximum_of_its_likelihood():
     generator = np.random.default_rng(0)
     y = np.where(generator.random(200) < 0.4, 1, -1)
     decisions = y * 0.7 + generator.standard_normal(200)
-    a, b = platt.fit_sigmoid(decisions, y)
+    a, b = platt.sigmoid_train(decisions, y)
     positive, negative = (y > 0).sum(), (y < 0).sum()
     target = np.where(y > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
 

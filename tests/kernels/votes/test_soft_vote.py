@@ -40,14 +40,14 @@ def test_coupling_finds_the_probabilities_that_consistent_pairs_come_from(classe
         with np.errstate(invalid="ignore"):
             r = expected[:, None] / (expected[:, None] + expected)
         p = np.empty(classes)
-        coupling.couple(r, p, np.empty_like(r), np.empty_like(p))
+        coupling.multiclass_probability(r, p, np.empty_like(r), np.empty_like(p))
         assert p.sum() == pytest.approx(1, abs=1e-12)
         np.testing.assert_allclose(p, expected, atol=0.02)
 
 
 def test_coupling_stops_at_once_where_nothing_is_known():
     p = np.empty(4)
-    assert coupling.couple(np.full((4, 4), 0.5), p, np.empty((4, 4)), np.empty(4)) == coupling.STOP / 4
+    assert coupling.multiclass_probability(np.full((4, 4), 0.5), p, np.empty((4, 4)), np.empty(4)) == coupling.STOP / 4
     np.testing.assert_array_equal(p, 0.25)
 
 

@@ -43,6 +43,7 @@ def test_every_example_of_a_page_runs(page, tmp_path, monkeypatch, capsys):
     if NEEDS.get(page.name):
         pytest.skip(NEEDS[page.name])
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # a page's Python imports the files that it shows
     examples = Examples(capsys)
     if page.name == "parity.md":
         Path("your_script.py").write_text(SCRIPT)

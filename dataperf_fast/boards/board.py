@@ -160,8 +160,10 @@ class Benchmark(ABC):
         >>> from dataperf_fast.engine.engine import Engine
         >>> class Words(Benchmark):
         ...     name, metric, higher_is_better = "words", "count", True
+        ...
         ...     def tasks(self, data):
         ...         return ["text"]
+        ...
         ...     def evaluate(self, data, submissions, engine, options):
         ...         counts = {path.stem: len(path.read_text().split()) for path in submissions}
         ...         records = [self.record("text", name, float(of), engine) for name, of in counts.items()]

@@ -1,4 +1,9 @@
-"""How kernels are compiled that only other kernels call."""
+"""How kernels are compiled: nobody else calls Numba's ``njit``.
+
+They run without the interpreter's lock, so that threads run side by side, and their compiled code is kept on disk.
+``options`` are ``njit``'s, those that decide what is computed: ``error_model="numpy"``, by which a quotient by zero is
+infinite or no number and not an error, and ``fastmath``.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +13,26 @@ from typing import Any
 from numba import njit
 
 
-def inner(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """Compile a function without the wrappers that Python and C call by, which take a sixth of the time to compile.
+def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a function for Python's callers and for other kernels.
 
-    Quotients are IEEE's: by zero infinite, or no number. ``options`` are those of ``njit``.
-
-    >>> @inner
+    >>> @kernel(error_model="numpy")
     ... def half(x):
     ...     return x / 2
     """
-    without: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # numba's types do not know them
-    compiled = njit(nogil=True, cache=True, error_model="numpy", **without, **options)
+    compiled = njit(nogil=True, cache=True, **options)
     return compiled if function is None else compiled(function)
+
+
+def inner(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a function for other kernels alone; called from Python it ends the process.
+
+    It lacks the wrappers that Python and C call by, which take a sixth of the time to compile. Quotients are IEEE's.
+    """
+    without: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # numba's types do not know them
+    return kernel(function, error_model="numpy", **without, **options)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a function into each that calls it: for what takes lanes as well as numbers, on a GPU too."""
+    return njit(inline="always")(function)

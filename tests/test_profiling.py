@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dataperf_fast import cli, profiling
 from dataperf_fast.boards.debugging import files
 from dataperf_fast.boards.speech import synth as speech
 from dataperf_fast.kernels.net import training
+from dataperf_fast.profiling import profiler
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_stages_add_up_and_work_is_what_the_formula_says(suite, tmp_path):
-    train, reader = training.train, files.read_vectors
+    reader = files.read_vectors
     found = profiling.profile("debugging", suite, backend="cpu", curve=True, jobs=1, out=tmp_path)
-    assert (training.train, files.read_vectors) == (train, reader)
+    assert files.read_vectors == reader
     assert sum(found.stages.values()) == pytest.approx(found.seconds, rel=0.01)
     assert found.stages["train"] > 0.5 * found.seconds
     assert found.stages["read"] > 0 < found.stages["write"]
@@ -28,6 +34,19 @@ def test_stages_add_up_and_work_is_what_the_formula_says(suite, tmp_path):
     assert net.operations > found.distinct * 40 * 18 * 128 * 2048
     assert 0 < net.at_the_ceiling < 1.5 * net.seconds <= 1.5 * found.seconds
     assert list(tmp_path.glob("*_evaluation.json"))
+    calls = net.calls
+    features = np.ones((2, 32), np.float32)
+    training.train(training.prepare(2, 32), features, features, np.array([[0, 1]], np.uint8))
+    assert net.calls == calls  # nobody looks at the clock any more
+
+
+def test_what_is_watched_is_what_profile_lists():
+    titles = []
+    for path in [*(ROOT / "kernels").rglob("*.py"), *(ROOT / "dataperf_fast").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "watched":
+                titles.append(ast.literal_eval(node.args[0]))
+    assert sorted(titles) == sorted(profiler.WORK)
 
 
 def test_the_command_prints_and_draws(tmp_path, capsys):

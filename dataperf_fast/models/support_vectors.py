@@ -66,7 +66,7 @@ class SupportVectors(WarmModel):
         else:
             alpha = np.where(labels == start[0], start[1], 0.0)
             smo.balance(y, alpha)
-        rho, _ = smo.solve(y[:, None] * y * shared.gram, y, alpha, _STOP, smo.new_room(len(y)))
+        rho, _ = smo.improve(y[:, None] * y * shared.gram, y, alpha, _STOP, smo.new_room(len(y)))
         decisions = np.empty(len(shared.cross))
         rows_times(np.ascontiguousarray(shared.cross), alpha * y, decisions)
         return alpha, decisions - rho

@@ -10,6 +10,7 @@ import numpy as np
 
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.plan import Pool
+from dataperf_fast.kernels.watched import watched
 from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, weights_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class CpuTrainer(VotingTrainer):
         tasks = [partial(fit_one, fit) for fit in fits for fit_one in (fit_weights, fit_svc)]
         return threads.start(self._threads, lambda task: task(), tasks)
 
+    @watched("products with evaluation rows")
     def _ready(self, fits: list[Fit]) -> None:
         """Multiply those training rows with the evaluation rows that have not been multiplied yet."""
         from dataperf_fast.kernels import threads

@@ -1,7 +1,7 @@
 """Where an evaluation's time goes: stages by the clock, kernels by their threads, against this machine's ceilings.
 
-The engine is the real one; functions of the rooms below are replaced, while the profile is taken, by ones that also
-look at the clock. Seconds of a stage are wall time, less what compiling takes, and add up to the whole; seconds of a
+The engine is the real one; while the profile is taken, it looks at the clock around its stages, and around functions
+that are ``watched``. Seconds of a stage are wall time, less what compiling takes, and add up to the whole; seconds of a
 kernel are those of the threads that called it, together.
 """
 
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +26,7 @@ from dataperf_fast.engine.engine import Engine, Outcomes, Progress
 from dataperf_fast.engine.plan import Plan, Trainer
 from dataperf_fast.files.paths import StrPath
 from dataperf_fast.files.records import Record
+from dataperf_fast.kernels.watched import watch
 
 STAGES = ("read", "plan", "share", "train", "certify", "score", "write")
 
@@ -41,15 +41,6 @@ class Count(NamedTuple):
     moved: float
     threads: int = 1
     cached: bool = False
-
-
-class Kernel(NamedTuple):
-    """A function to time: its title, the room's module, the name in it, and what a call must do, if that is known."""
-
-    title: str
-    module: str
-    name: str
-    work: Callable[..., Count] | None = None
 
 
 def _linear_net(
@@ -92,23 +83,24 @@ def _average(scores: np.ndarray, positive: np.ndarray) -> Count:
     return Count(len(scores) * np.log2(max(2, len(scores))), 16.0 * len(scores))
 
 
-KERNELS = (
-    Kernel("linear net", "kernels.net.training", "train", _linear_net),
-    Kernel("thresholds and accuracies", "kernels.net.decisions", "score"),
-    Kernel("support vectors and sigmoids", "kernels.svm.svc", "fit"),
-    Kernel("multinomial logistic regression", "kernels.logistic.multinomial", "fit"),
-    Kernel("products with evaluation rows", "models.voting_cpu", "CpuTrainer._ready", _products),
-    Kernel("float32 votes", "kernels.votes.soft_vote", "vote"),
-    Kernel("float64 votes of rows in doubt", "kernels.svm.svc", "predict_proba", _exact_votes),
-    Kernel("macro F1", "kernels.scores.f1", "macro_f1"),
-    Kernel("binary logistic regression", "kernels.logistic.binary", "fit"),
-    Kernel("boosted stumps", "kernels.trees.stumps", "fit"),
-    Kernel("votes of neighbours", "kernels.neighbours.vote", "vote", _vote),
-    Kernel("nearest neighbours", "kernels.neighbours.knn", "nearest", _nearest),
-    Kernel("logistic regression in the dual", "kernels.logistic.dual", "solve"),
-    Kernel("support vectors, warm", "kernels.svm.smo", "solve"),
-    Kernel("average precision", "kernels.scores.average_precision", "average_precision", _average),
-)
+# The titles of watched functions in the order of the list, and what a call must do, where that is known.
+WORK: dict[str, Callable[..., Count] | None] = {
+    "linear net": _linear_net,
+    "thresholds and accuracies": None,
+    "support vectors and sigmoids": None,
+    "multinomial logistic regression": None,
+    "products with evaluation rows": _products,
+    "float32 votes": None,
+    "float64 votes of rows in doubt": _exact_votes,
+    "macro F1": None,
+    "binary logistic regression": None,
+    "boosted stumps": None,
+    "votes of neighbours": _vote,
+    "nearest neighbours": _nearest,
+    "logistic regression in the dual": None,
+    "support vectors, warm": None,
+    "average precision": _average,
+}
 
 
 @dataclass
@@ -283,39 +275,23 @@ def profile(
 
 @contextmanager
 def _watch_kernels(limits: dict[str, float]) -> Iterator[list[Spent]]:
-    """Time every kernel in ``KERNELS`` while open."""
-    spent, lock = [Spent(kernel.title) for kernel in KERNELS], threading.Lock()
-    undo = []
-    for kernel, of_kernel in zip(KERNELS, spent, strict=True):
-        place: Any = import_module(f"dataperf_fast.{kernel.module}")
-        *owners, name = kernel.name.split(".")
-        for owner in owners:
-            place = getattr(place, owner)
-        function = getattr(place, name)
-        undo.append((place, name, function))
-        setattr(place, name, _timed(function, kernel, of_kernel, limits, lock))
-    try:
-        yield spent
-    finally:
-        for place, name, function in undo:
-            setattr(place, name, function)
+    """Time every watched function while open."""
+    spent, lock = {title: Spent(title) for title in WORK}, threading.Lock()
 
-
-def _timed(
-    function: Callable[..., Any], kernel: Kernel, spent: Spent, limits: dict[str, float], lock: threading.Lock
-) -> Callable[..., Any]:
-    def timed(*arguments: Any) -> Any:
+    def timed(title: str, function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         started = clock.now()
-        found = function(*arguments)
+        found = function(*given, **named)
         seconds = clock.now() - started
         with lock:
-            spent.calls += 1
-            spent.seconds += seconds
-            if kernel.work is not None:
-                spent.add(kernel.work(*arguments), limits)
+            of_kernel, work = spent[title], WORK[title]
+            of_kernel.calls += 1
+            of_kernel.seconds += seconds
+            if work is not None:
+                of_kernel.add(work(*given, **named), limits)
         return found
 
-    return timed
+    with watch(timed):
+        yield list(spent.values())
 
 
 def ceilings() -> dict[str, float]:

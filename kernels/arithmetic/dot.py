@@ -10,11 +10,11 @@ Source: ``ddot.c``, ``ddot_microk_haswell-2.c``, ``sdot.c``, ``sdot_microk_haswe
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 from dataperf_fast.kernels.arithmetic.lanes import lane, load, multiply_add, spread
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 
 
 def dot(left, right):
@@ -37,7 +37,7 @@ def _dot(left, right):
     return float64s
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def dot64(left, right):
     """``dot`` of float64."""
     count = left.shape[0]
@@ -61,7 +61,7 @@ def _half(lanes, at):
     return lane(lanes, at) + lane(lanes, at + 2)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def dot32(left, right):
     """``dot`` of float32."""
     count = left.shape[0]

@@ -17,10 +17,9 @@ from fractions import Fraction
 from math import isqrt
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.scalars import bits_of, from_bits, fused
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 
 _PRECISION = 200  # bits of the numbers that the tables are rounded from
 
@@ -68,7 +67,7 @@ _HIGHEST32, _LOWEST32 = np.float32(88.72283935546875), np.float32(-103.972084045
 _ONE32 = np.float32(1.0)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def exp(x):
     """Exp of a float64."""
     magnitude = (bits_of(x) >> np.uint64(52)) & np.uint64(2047)
@@ -113,13 +112,13 @@ def _exp_at_the_ends(x, magnitude):
     return y * 2.0**-1022
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def expit(x):
     """``1 / (1 + exp(-x))`` of a float64."""
     return 1.0 / (1.0 + exp(-x))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def exp32(x):
     """Exp of a float32, as NumPy has it with AVX2 and with AVX-512."""
     if x >= _HIGHEST32:
@@ -134,7 +133,7 @@ def exp32(x):
     return np.float32(quotient * from_bits(np.uint64(np.int64(n) + 1023) << np.uint64(52)))  # may be subnormal: once
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def expf(x):
     """Exp of a float32, as glibc has it."""
     if not (np.float32(-103.97) < x < np.float32(88.72)):
@@ -153,7 +152,7 @@ def _expf_at_the_ends(x):
     return np.float32(exp(np.float64(x)))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def expit32(x):
     """``1 / (1 + exp(-x))`` of a float32, by ``expf``."""
     return _ONE32 / np.float32(_ONE32 + expf(np.float32(-x)))

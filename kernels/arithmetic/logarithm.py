@@ -12,11 +12,10 @@ Source: ``e_log.c``, ``s_log1p.c`` in glibc 2.36, ``sysdeps/ieee754/dbl-64/``.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.log_table import INVERSE, LOGARITHM
 from dataperf_fast.kernels.arithmetic.scalars import bits_of, from_bits, fused
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 
 _LN2_HIGH, _LN2_LOW = float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")
 _A0, _A1, _A2, _A3, _A4 = (
@@ -47,7 +46,7 @@ _L1, _L2, _L3, _L4, _L5, _L6, _L7 = (
 _TWO_THIRDS = float.fromhex("0x1.5555555555555p-1")
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def log(x):
     """The natural logarithm."""
     bits = bits_of(x)
@@ -89,7 +88,7 @@ def _log_near_one(r):
     return head + fused(series, cube, rest)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def log1p(x):
     """``log(1 + x)``, x > -1."""
     if not (-1.0 < x < np.inf):

@@ -12,11 +12,11 @@ chains: the machine code in NumPy's and SciPy's wheels.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 from dataperf_fast.kernels.arithmetic.lanes import LANES, LANES32, add, load, multiply_add, spread, store
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inlined, inner, kernel
 
 _DEEPEST, _DEEPEST32 = 256, 320
 
@@ -32,7 +32,7 @@ def panels(matrix: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(wide.reshape(len(matrix), -1, lanes).transpose(1, 0, 2))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def block_length(left, largest, unit):
     """The next block of ``left`` elements: ``largest`` while two of them fit, a remainder above it is halved."""
     if left >= 2 * largest:
@@ -71,7 +71,7 @@ def _multiply_matrices(left, right, columns, out):
     return float64s
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def multiply_matrices64(left, right, columns, out):
     """``multiply_matrices`` of float64."""
     rows, depth = left.shape
@@ -87,7 +87,7 @@ def multiply_matrices64(left, right, columns, out):
         start = stop
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def multiply_matrices32(left, right, columns, out):
     """``multiply_matrices`` of float32."""
     depth = left.shape[1]
@@ -131,7 +131,7 @@ def _add_column_block(left, right, first, width, start, stop, out):
         i += height
 
 
-@njit(inline="always")
+@inlined
 def _height(left, in_first_columns):
     if left >= 12:
         return 12
@@ -140,7 +140,7 @@ def _height(left, in_first_columns):
     return 4 if left >= 4 else (2 if left >= 2 else 1)
 
 
-@njit(inline="always")
+@inlined
 def _is_split(height, row, block, eights):
     """Whether a group's row has two chains in a block of eight columns; ``eights``: how many whole ones there are."""
     if height != 12 or eights < 2 or block >= eights:
@@ -150,7 +150,7 @@ def _is_split(height, row, block, eights):
     return block == eights - 1 and eights % 2 == 1
 
 
-@njit(inline="always")
+@inlined
 def _add_to(out, i, panel, sums):
     at = i, panel * (32 // out.itemsize)
     store(out, at, add(load(out, at), sums))

@@ -10,7 +10,7 @@ have them compiled.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 from dataperf_fast.kernels.arithmetic.lanes import (
@@ -27,7 +27,7 @@ from dataperf_fast.kernels.arithmetic.lanes import (
     total,
 )
 from dataperf_fast.kernels.arithmetic.scalars import fused
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 
 WIDEST = 2048  # up to here, and in whole fours, a row is one block
 _WIDEST32 = 4096
@@ -73,7 +73,7 @@ def _add_columns_times(rows, slopes, out):
     return float64s
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def rows_times64(rows, weights, out):
     """``rows_times`` of float64."""
     count, width = rows.shape
@@ -139,7 +139,7 @@ def _add_last_columns(rows, weights, first, out):
         out[i] += part
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def add_columns_times64(rows, slopes, out):
     """``add_columns_times`` of float64."""
     count, width = rows.shape
@@ -177,7 +177,7 @@ def add_four_rows(rows, slopes, at, stop, out):
         store(out, k, add(load(out, k), add(even, odd)))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def rows_times32(rows, weights, out):
     """``rows_times`` of float32."""
     count, width = rows.shape
@@ -228,7 +228,7 @@ def _unfused_row32(row, weights, start, stop, registers):
     return (p + q) + (r + s)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def add_columns_times32(rows, slopes, out):
     """``add_columns_times`` of float32."""
     count, width = rows.shape

@@ -12,17 +12,17 @@ Source: ``nrm2.S`` in OpenBLAS 0.3, ``kernel/x86_64/``.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic import extended
 from dataperf_fast.kernels.arithmetic.extended import plus, product, widen
 from dataperf_fast.kernels.arithmetic.scalars import bits_of, from_bits
+from dataperf_fast.kernels.compiled import kernel
 
 _TOP, _ONE, _ZERO = np.uint64(1 << 63), np.uint64(1), np.uint64(0)
 _LOW = np.uint64(0xFFFFFFFF)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def norm_by_x87(vector):
     """The length of ``vector (n,)`` float64, contiguous."""
     count = vector.shape[0]
@@ -38,7 +38,7 @@ def norm_by_x87(vector):
     return extended.root(plus(plus(plus(a, c), b), d))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def norm_by_whole_numbers(vector):
     """``norm_by_x87`` where there is no such unit."""
     count = vector.shape[0]
@@ -54,7 +54,7 @@ def norm_by_whole_numbers(vector):
     return _root(mantissa, exponent)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _square(bits):
     """The square of the float64 with these bits, rounded to 64 bits."""
     exponent = np.int64((bits >> np.uint64(52)) & np.uint64(2047))
@@ -79,7 +79,7 @@ def _square(bits):
     return _rounded((upper << up) | (whole >> (np.uint64(64) - up)), whole << up, False, exponent + 64 - np.int64(up))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _rounded(mantissa, rest, sticky, exponent):
     """To nearest, ties to even; ``rest`` is the word below, ``sticky`` whether anything is below that."""
     if rest > _TOP or (rest == _TOP and (sticky or (mantissa & _ONE) == _ONE)):
@@ -89,7 +89,7 @@ def _rounded(mantissa, rest, sticky, exponent):
     return mantissa, exponent
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _plus(a, a_exponent, b, b_exponent):
     """The sum of two numbers, rounded to 64 bits."""
     if b == _ZERO:
@@ -119,7 +119,7 @@ def _plus(a, a_exponent, b, b_exponent):
     return _rounded(whole, rest, sticky, a_exponent)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _root(mantissa, exponent):
     """The square root, rounded to 64 bits and then to float64; bit by bit, the remainder in two words."""
     if mantissa == _ZERO:
@@ -149,7 +149,7 @@ def _root(mantissa, exponent):
     return np.float64(whole) * _power_of_two(half + 11)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _power_of_two(exponent):
     return from_bits(np.uint64(exponent + 1023) << np.uint64(52))
 

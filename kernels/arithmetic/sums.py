@@ -6,10 +6,11 @@ Source: ``pairwise_sum`` in NumPy 2.4, ``numpy/_core/src/umath/loops_utils.h.src
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from dataperf_fast.kernels.compiled import kernel
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def pairwise_sum(values):
     """The sum of ``values (n,)``, contiguous float32 or float64, in its own dtype."""
     count = values.shape[0]
@@ -29,7 +30,7 @@ def pairwise_sum(values):
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def variance(values):
     """The mean of the squared differences from the mean, of ``values (n,)`` contiguous, as ``numpy.var`` has it."""
     count = values.shape[0]

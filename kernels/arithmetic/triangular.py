@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.scalars import fused
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def cholesky(matrix, begin, end):
     """Factor a diagonal block of ``matrix`` in place, up to 32 of its columns; False where it is not positive."""
     for j in range(begin, end):
@@ -67,7 +65,7 @@ def _less_product(column, pivot, rows, place, columns):
     return value + last
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def solve_transposed(factor, right):
     """Solve ``U' x = right (n,)`` in place for the first n columns of ``factor``; False where it is singular."""
     for i in range(right.shape[0]):
@@ -80,7 +78,7 @@ def solve_transposed(factor, right):
     return True
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def solve(factor, right):
     """Solve ``U x = right (n,)`` in place for the first n columns of ``factor``; False where it is singular."""
     for i in range(right.shape[0]):
@@ -97,7 +95,7 @@ def solve(factor, right):
     return True
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def solve_transposed_columns(matrix, size, end):
     """Solve ``U' X = B`` in place: U is the first ``size`` columns of ``matrix``, B those from there to ``end``.
 

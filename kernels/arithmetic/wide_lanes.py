@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, overload
 
 from dataperf_fast.kernels.arithmetic.lanes import Lanes, address_of, call, multiply_add
+from dataperf_fast.kernels.compiled import kernel
 
 BYTES = 128
 # What is worked on at once where lanes meet in no sum, and any number gives the same bytes. AVX2's sixteen registers
@@ -198,7 +199,7 @@ def _root_of_lanes(x):
 _CLOSE = 256
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def dot(left, right):
     """Dot product of two vectors ``(d,)`` in the dtype of the second; d is a multiple of its lanes.
 
@@ -214,7 +215,7 @@ def dot(left, right):
 
 
 # Two at a time: three loads for two products instead of four.
-@njit(nogil=True, cache=True)
+@kernel
 def two_dots(left0, left1, right):
     """Two dot products with one vector; the same bytes as ``dot``'s."""
     found0, found1, end = 0.0, 0.0, right.shape[0]

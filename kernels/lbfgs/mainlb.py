@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.norm import norm
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inlined, inner
 from dataperf_fast.kernels.lbfgs import dcsrch
 from dataperf_fast.kernels.lbfgs.history import EPSILON, History, aim, forget, new_history, size_of, update
 
@@ -113,7 +112,7 @@ def lnsrlb(search, value):
     return _EVALUATE, slope
 
 
-@njit(inline="always")
+@inlined
 def _arrive(search, value, slope):
     """Update the history at the end of a line search; True where that gained too little to go on."""
     search.counts[_DONE] += 1

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.dot import dot
 from dataperf_fast.kernels.arithmetic.exponential import exp
@@ -29,11 +28,13 @@ from dataperf_fast.kernels.arithmetic.matrix_vector import (
     rows_times,
 )
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 from dataperf_fast.kernels.lbfgs.mainlb import mainlb, new_minimizer
 from dataperf_fast.kernels.logistic.multinomial import C, Logistic
+from dataperf_fast.kernels.watched import watched
 
 
+@watched("binary logistic regression")
 def fit(features: np.ndarray, labels: np.ndarray) -> Logistic:
     """Fit ``features (n, d)``, float32 or float64, with ``labels (n,)`` in 0, 1; ``weights (1, d)`` float64.
 
@@ -54,7 +55,7 @@ def _fit(minimize: Callable[..., None], features: np.ndarray, labels: np.ndarray
     return Logistic(search.x[None, :-1].copy(), search.x[-1:].copy())
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _minimize(features, labels, search):
     """Move ``search.x (d + 1,)``, weights and then the intercept, to where the search stops."""
     losses, slopes = np.empty(labels.shape[0]), np.empty(labels.shape[0])
@@ -65,7 +66,7 @@ def _minimize(features, labels, search):
         ended = mainlb(search, value)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _evaluate(features, labels, x, losses, slopes, back, gradient):
     """The loss at ``x`` and its gradient; ``losses``, ``slopes (n,)`` and ``back = X' slopes (d,)`` are overwritten."""
     rows, width = features.shape
@@ -97,7 +98,7 @@ def _evaluate(features, labels, x, losses, slopes, back, gradient):
     return loss
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _minimize32(features, labels, search):
     """``_minimize`` in float32."""
     rows, width = features.shape
@@ -132,7 +133,7 @@ def _add_back(features, slopes, back):
         back[0] += dot(features.astype(back.dtype).reshape(-1), slopes)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _pointwise(logit, label):
     """A row's loss and its derivative by the logit, each by the formula that keeps its digits there."""
     if logit <= -2.0:

@@ -20,13 +20,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.logarithm import log
 from dataperf_fast.kernels.arithmetic.matrix_vector import four_rows_times, rows_times64
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
+from dataperf_fast.kernels.watched import watched
 
 C = 1.0
 TOLERANCE = 1e-10  # of the equations, in logits
@@ -40,7 +40,8 @@ def start(signs: np.ndarray) -> np.ndarray:
     return np.append(np.where(signs > 0, 1 - positive, positive), log(positive / (1 - positive)))
 
 
-@njit(nogil=True, cache=True)
+@watched("logistic regression in the dual")
+@kernel
 def solve(gram, signs, solution):
     """Move ``solution (n + 1,)``, m and then b, to the optimum for ``gram (n, n)`` and ``signs (n,)``, all float64.
 
@@ -109,7 +110,7 @@ def _direction(gram, signs, solution, residual, matrix, sides):
 
 
 # Four rows' sums at a time: one at a time takes twice as long.
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def factorize(matrix):
     """Set the lower triangle of ``matrix (n, n)`` to its Cholesky factor; False where it is not positive."""
     rows, sums = matrix.shape[0], np.empty(4)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.dot import dot
 from dataperf_fast.kernels.arithmetic.exponential import exp, exp32, expit32
@@ -21,8 +20,9 @@ from dataperf_fast.kernels.arithmetic.logarithm import log
 from dataperf_fast.kernels.arithmetic.matrix_product import multiply_matrices, panels, product
 from dataperf_fast.kernels.arithmetic.matrix_vector import add_columns_times, rows_times
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 from dataperf_fast.kernels.lbfgs.mainlb import mainlb, new_minimizer
+from dataperf_fast.kernels.watched import watched
 
 C = 1.0
 _FEW = 8  # up to as many classes a row's logits are the same whichever other rows are asked for
@@ -35,6 +35,7 @@ class Logistic(NamedTuple):
     intercepts: np.ndarray
 
 
+@watched("multinomial logistic regression")
 def fit(features: np.ndarray, labels: np.ndarray) -> Logistic:
     """Fit ``features (n, d)`` with ``labels (n,)`` in 0 .. k - 1, k > 2, in the features' dtype."""
     classes, width = int(labels.max()) + 1, features.shape[1]
@@ -85,7 +86,7 @@ def probabilities(model: Logistic, rows: np.ndarray, asked: np.ndarray | None = 
     return shares
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _softmax(shares):
     """Turn logits ``(m, k)`` float32 into probabilities, in place."""
     for i in range(shares.shape[0]):
@@ -99,7 +100,7 @@ def _softmax(shares):
             shares[i, c] /= total
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _logistic(second, shares):
     """Set ``shares (m, 2)`` float32 to the probabilities of both classes, from the second's logits ``(m,)``."""
     for i in range(second.shape[0]):
@@ -107,7 +108,7 @@ def _logistic(second, shares):
         shares[i, 0] = np.float32(1) - shares[i, 1]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _minimize(features, columns, labels, classes, weights, search):
     """Move ``search.x ((d + 1) k,)``, class by class within each feature, to where the search stops.
 
@@ -162,7 +163,7 @@ def _set_gradient(back, flat, penalty, slopes, gradient):
         gradient[width * classes + c] = total
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _pointwise(logits, labels, losses, slopes):
     """Each row's loss ``(n,)`` and its derivative by its logits ``(n, k)``, in their dtype; exponentials in float64."""
     kind, classes = losses.dtype.type, slopes.shape[1]

@@ -25,14 +25,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.logarithm import log
 from dataperf_fast.kernels.arithmetic.matrix_vector import rows_times64
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 from dataperf_fast.kernels.logistic.dual import C, factorize, solve_factored
 
 TOLERANCE = 1e-9  # of logits
@@ -42,7 +41,7 @@ _HALVINGS = 50
 _SLACK = 1e-14  # rounding of the loss, a row and unit of it: at the optimum it may be all that is left to gain
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def solve(gram, labels, coefficients, intercepts):
     """Set ``coefficients (k, n)`` and ``intercepts (k,)`` to the optimum for ``gram (n, n)``, all float64.
 
@@ -158,7 +157,7 @@ def _direction(gram, shares, lacks, change, shift, room):
     return True
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _invert(gram, share, factor, inverse):
     """Set the lower triangle of ``inverse (n, n)`` to R of ``R' R = (K + diag(1 / (C share)))^-1``; False if none is.
 
@@ -197,7 +196,7 @@ def _multiply(inverse, vector, out):
             out[j] += multiple * line[j]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _add_squared(inverse, matrix):
     """Add ``R' R`` to the lower triangle of ``matrix (n, n)``."""
     for k in range(matrix.shape[0]):

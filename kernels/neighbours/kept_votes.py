@@ -7,7 +7,8 @@ m, found in the table of neighbours turned round.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from dataperf_fast.kernels.compiled import kernel
 
 
 def voters(neighbours: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -20,7 +21,7 @@ def voters(neighbours: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
     return bounds, np.argsort(seats, kind="stable") // neighbours.shape[1]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def correct(neighbours, bounds, reached, labels, truth, counts):
     """Set ``counts (r,)`` to how many evaluation rows are classified as ``truth (m,)``, for each of ``labels (r, n)``.
 

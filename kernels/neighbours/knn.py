@@ -14,9 +14,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from dataperf_fast.kernels.compiled import kernel
 from dataperf_fast.kernels.threads import run
+from dataperf_fast.kernels.watched import watched
 
 TILE = 64  # queries at a time: their products with 50,000 rows are 26 MB
 _UNIT = 2.0**-53
@@ -46,6 +47,7 @@ def distances(rows: Rows, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return squared, 4 * (queries.shape[1] + 4) * _UNIT * (own + rows.squares.max())
 
 
+@watched("nearest neighbours")
 def nearest(features: np.ndarray, queries: np.ndarray, neighbours: int, threads: int = 1) -> np.ndarray:
     """The rows of ``features (n, d)`` nearest to each of ``queries (q, d)``, nearest first: ``(q, neighbours)`` int32.
 
@@ -63,7 +65,7 @@ def nearest(features: np.ndarray, queries: np.ndarray, neighbours: int, threads:
     return found
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def pick(squared, unsure, features, queries, found):
     """Set ``found (q, k)``, given what ``distances`` returns for ``queries (q, d)`` and ``features (n, d)``."""
     neighbours = found.shape[1]
@@ -85,7 +87,7 @@ def pick(squared, unsure, features, queries, found):
         found[query] = order[:neighbours]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def settle(order, squared, unsure, kinds, features, query):
     """Put runs of rows whose distances are too close to tell apart into their exact order, in place.
 
@@ -107,7 +109,7 @@ def settle(order, squared, unsure, kinds, features, query):
         start = end
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _squared_distance(left, right):
     total = 0.0
     for k in range(left.shape[0]):

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
+from dataperf_fast.kernels.compiled import inlined, kernel
 from dataperf_fast.kernels.neighbours import knn
 from dataperf_fast.kernels.threads import run
 
@@ -70,7 +70,7 @@ def weights_of(rows: int, neighbours: int) -> tuple[np.ndarray, float]:
     return np.minimum(neighbours, place) / (neighbours * place), min(neighbours, rows) / (neighbours * rows)
 
 
-@njit(inline="always")
+@inlined
 def rise(here, last, weight):
     """What a row's value is over that of the next one outwards, by whether their labels are right."""
     if here == last:
@@ -78,7 +78,7 @@ def rise(here, last, weight):
     return weight if here else -weight
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _values(orders, squared, unsure, features, queries, labels, truth, weights, farthest):
     """The sum over a tile of evaluation rows of the values ``(n,)``."""
     rows = squared.shape[1]

@@ -10,11 +10,12 @@ Source: ``EuclideanArgKmin`` in scikit-learn 1.9, ``sklearn/metrics/_pairwise_di
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.matrix_product import multiply_matrices64, panels
+from dataperf_fast.kernels.compiled import kernel
 from dataperf_fast.kernels.neighbours import knn
+from dataperf_fast.kernels.watched import watched
 
 _UNIT = 2.0**-53
 _CHUNK = 256  # rows and training rows that scikit-learn multiplies at once
@@ -22,6 +23,7 @@ _NARROW = 15  # up to here it looks for neighbours in a tree, unless they are ha
 _TILE = 256  # evaluation rows at a time: their products with 3,000 rows are 6 MB
 
 
+@watched("votes of neighbours")
 def vote(
     features: np.ndarray, labels: np.ndarray, classes: int, evaluation: np.ndarray, neighbours: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +86,7 @@ def _search(features: np.ndarray, rows: np.ndarray, nearest: np.ndarray) -> None
         _keep_nearest(chunk, panels(chunk.T), rows, start, distances, nearest)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _keep_nearest(chunk, columns, rows, first, distances, nearest):
     products = np.empty((rows.shape[0], columns.shape[0] * columns.shape[2]))
     multiply_matrices64(rows, columns, chunk.shape[0], products)
@@ -99,7 +101,7 @@ def _keep_nearest(chunk, columns, rows, first, distances, nearest):
                 _replace_farthest(distances[i], nearest[i], distance, first + j)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _replace_farthest(distances, rows, distance, row):
     """Put a row in the place of the farthest of a heap: ``distances (k,)``, none before one that is farther."""
     at, size = 0, distances.shape[0]
@@ -114,7 +116,7 @@ def _replace_farthest(distances, rows, distance, row):
     distances[at], rows[at] = distance, row
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _vote(products, squares, own, unsure, labels, classes, neighbours, answers, certain):
     nearest = np.empty(neighbours)
     inside, edge = np.empty(classes, np.int64), np.empty(classes, np.int64)
@@ -140,7 +142,7 @@ def _vote(products, squares, own, unsure, labels, classes, neighbours, answers, 
         answers[row], certain[row] = _winner(inside, edge, neighbours - inside.sum())
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _winner(inside, edge, seats):
     """The class with the most votes when ``seats`` more come from the edge, and whether that is so whoever they are."""
     best = 0

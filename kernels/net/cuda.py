@@ -16,9 +16,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import cuda, njit
+from numba import cuda
 
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
+from dataperf_fast.kernels.compiled import inlined
 from dataperf_fast.kernels.launch import array_library, launch
 from dataperf_fast.kernels.net.steps import BATCH, HIDDEN, REBASE, loss_slope, step_two_weights, step_weight
 from dataperf_fast.kernels.net.training import EPOCHS, Start
@@ -115,7 +116,7 @@ def body(kind: type, width: int) -> Any:
     return train_nets
 
 
-@njit(inline="always")
+@inlined
 def _fused(a, b, c):
     """``a * b + c``, rounded once, on the simulator too."""
     return multiply_add(a, b, c)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dataperf_fast.kernels.launch import on_host
+from dataperf_fast.kernels.watched import watched
 
 # The threshold 0 is what the search starts from: it is left only if every candidate's accuracy rounds to zero.
 THRESHOLDS = np.concatenate([[0.0], np.arange(0.1, 1, 0.05)]).astype(np.float32)
@@ -59,6 +60,7 @@ def rounded_accuracy(correct: np.ndarray, rows: int) -> np.ndarray:
     return np.round(correct / rows, 2)
 
 
+@watched("thresholds and accuracies")
 def score(
     train_logits: Any, train_labels: np.ndarray, logits: Any, labels: np.ndarray, tolerance: np.ndarray, xp: Any = np
 ) -> Scores:

@@ -14,12 +14,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
 from dataperf_fast.kernels.arithmetic.wide_lanes import BYTES, FEW, dot, few, load, spread_evenly, store, two_dots
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inlined, inner, kernel
 from dataperf_fast.kernels.net.products import add_four_rows, add_row, clear, copy, logits, scale
 from dataperf_fast.kernels.net.tangents import follow_batch, follow_slopes, follow_step, rescale
 
@@ -35,13 +34,13 @@ def _add(part, total):
         total[k] += part[k]
 
 
-@njit(inline="always")
+@inlined
 def loss_slope(logit, label, rows):
     """The derivative of a batch's mean cross-entropy by the logit of one of its rows."""
     return (1.0 / (1.0 + exp(-np.float64(logit))) - label) / rows
 
 
-@njit(inline="always")
+@inlined
 def step_weight(weight, first, second, gradient, scale1, scale2, size, epsilon):
     """Step one weight and its moments, W, M and V, along its gradient."""
     first = multiply_add(scale1, gradient, first)
@@ -50,7 +49,7 @@ def step_weight(weight, first, second, gradient, scale1, scale2, size, epsilon):
     return weight - size * first / (math.sqrt(second) + epsilon), first, second
 
 
-@njit(inline="always")
+@inlined
 def step_two_weights(weight0, first0, second0, weight1, first1, second1, s, a0, a1, b0, b1, size, epsilon):
     """Step two weights of W1 in one column along ``a s`` and ``b s`` (w2 times the scales), with one division for both.
 
@@ -177,7 +176,7 @@ def _scale_all(state, small, factors):
             scale(state[j, part], factors[part])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def train_steps(given, state, small, work, tangents, c, first, last):
     """Train one net in place: ``state (128, 3, >= d)`` holds W1, M and V by rows, ``small (3, 257)`` those of the rest.
 

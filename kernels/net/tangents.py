@@ -24,11 +24,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
 from dataperf_fast.kernels.arithmetic.wide_lanes import FEW, few, load, spread, store, total, zeros
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inlined, inner
 from dataperf_fast.kernels.net.products import clear, copy, scale
 
 SETS = 2
@@ -207,7 +206,7 @@ def follow_slopes(tangents, state, small, near, gradient_sum, coefficients):
             scalars[t, r] = coefficients[4] * (whole * (along[t] + across[t]) + biases)
 
 
-@njit(inline="always")
+@inlined
 def _step_tangent(weight, first, second, share, inverse, gradient, change, scale1, scale2):
     """Step d of a weight and its moments, by ``share = M / 2 sqrt(V) q`` and ``inverse = size / q`` after the step."""
     first = multiply_add(scale1, change, first)

@@ -51,15 +51,15 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
 from dataperf_fast.kernels.arithmetic.wide_lanes import BYTES, dot
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 from dataperf_fast.kernels.net.products import clear, copy, logits
 from dataperf_fast.kernels.net.steps import BATCH, HIDDEN, REBASE, train_steps
 from dataperf_fast.kernels.net.tangents import Sample, copy_tangents, draw_sample, largest_change, make_tangents, reset
 from dataperf_fast.kernels.threads import run
+from dataperf_fast.kernels.watched import watched
 
 EPOCHS = 20
 RATE = 0.01
@@ -201,6 +201,7 @@ def sample_of(start: Start, features: np.ndarray) -> Sample | None:
     return draw_sample(start.small[HIDDEN:-1], _padded(features).astype(np.float32)) if followed else None
 
 
+@watched("linear net")
 def train(
     start: Start,
     features: np.ndarray,
@@ -272,7 +273,7 @@ def _work_space(dimension: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray
     return buffer[first : first + count].reshape(HIDDEN, 3, stride), np.empty((2, dimension))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _train_slice(
     features,
     evaluation,
@@ -323,7 +324,7 @@ def _train_slice(
             errors[net] = np.nan if np.isnan(c) else error
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_rows(factors, rows, total):
     """Add ``factors (r,) . rows (r, d)`` to ``total (d,)``, row by row."""
     for j in range(rows.shape[0]):
@@ -331,7 +332,7 @@ def _add_rows(factors, rows, total):
             total[k] = multiply_add(factors[j], rows[j, k], total[k])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _begin(hidden, weights, u, state, small, work):
     """Set a net to its initial weights, and return its c."""
     for part in range(1, 3):

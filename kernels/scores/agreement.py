@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.logarithm import log
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.compiled import kernel
 
 _PRIOR_COUNT = 1e-2  # of each answer: no error is impossible for having not been seen
 
@@ -87,14 +87,14 @@ def dawid_skene(
     return RaterModel(classes, errors, prior, step, float(pairwise_sum(likelihood)))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _scale_to_one(shares):
     """Divide each row of ``shares (n, k)`` by its sum, in place."""
     for i in range(shares.shape[0]):
         shares[i] /= pairwise_sum(shares[i])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _fit_errors(units, raters, values, classes, prior, errors):
     """Set ``prior (k,)`` and ``errors (r, k, k)`` to what ``classes (u, k)`` make of them."""
     for true in range(prior.shape[0]):
@@ -105,7 +105,7 @@ def _fit_errors(units, raters, values, classes, prior, errors):
         _scale_to_one(errors[rater])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _infer_classes(units, raters, values, prior, errors, classes, likelihood):
     """Set ``classes (u, k)`` to each unit's probabilities, and ``likelihood (u,)`` to its logarithm."""
     logs = np.empty_like(errors)
@@ -126,7 +126,7 @@ def _infer_classes(units, raters, values, prior, errors, classes, likelihood):
         likelihood[unit] = top + log(whole)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_errors(units, raters, values, classes, errors):
     """Add to ``errors[r, t, v]`` the probability of t for every unit that rater r gave the value v."""
     for i in range(units.shape[0]):
@@ -134,7 +134,7 @@ def _count_errors(units, raters, values, classes, errors):
             errors[raters[i], true, values[i]] += classes[units[i], true]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_evidence(units, raters, values, log_errors, logs):
     """Add to ``logs[u, t]`` the log probability of each answer given for u, were t true."""
     for i in range(units.shape[0]):

@@ -10,8 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.watched import watched
 
 
+@watched("average precision")
 def average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
     """Average precision of ``scores (m,)`` for ``positive (m,)`` bool, rows of equal score together; 0 of none."""
     if not positive.any():

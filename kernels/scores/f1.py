@@ -6,11 +6,13 @@ Source: ``f1_score(average="macro")`` in scikit-learn 1.9, ``sklearn/metrics/_cl
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.compiled import kernel
+from dataperf_fast.kernels.watched import watched
 
 
+@watched("macro F1")
 def macro_f1(answers: np.ndarray, truth: np.ndarray, classes: int, scored: np.ndarray | None = None) -> np.ndarray:
     """Score each line of ``answers (S, m)`` against ``truth (m,)``, uint8 in 0 .. classes - 1; returns ``(S,)``.
 
@@ -28,7 +30,7 @@ def from_counts(counts: np.ndarray) -> np.ndarray:
     return np.array([pairwise_sum(line[found]) / found.sum() for line, found in zip(scores, total > 0, strict=True)])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count(answers, truth, scored, classes):
     """Right, true and predicted rows of each class: ``(S, 3, classes)``."""
     counts = np.zeros((answers.shape[0], 3, classes), np.int64)

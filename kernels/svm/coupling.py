@@ -7,12 +7,12 @@ Source: Wu, Lin, Weng (2004), method 2; ``multiclass_probability`` in scikit-lea
 
 from __future__ import annotations
 
-from numba import njit
+from dataperf_fast.kernels.compiled import kernel
 
 STOP = 0.005
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def multiclass_probability(r, p, q, qp):
     """Set ``p (k,)`` from ``r (k, k)``, float64; the diagonal of r is not read.
 
@@ -46,7 +46,7 @@ def multiclass_probability(r, p, q, qp):
     return nearest
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _quadratic_form(r, q):
     for t in range(q.shape[0]):
         q[t, t] = 0.0

@@ -9,11 +9,11 @@ Source: ``Kernel::kernel_rbf`` and ``Kernel::k_function`` in scikit-learn 1.9, `
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.sums import variance
+from dataperf_fast.kernels.compiled import kernel
 
 
 def scale_gamma(features: np.ndarray) -> float:
@@ -22,7 +22,7 @@ def scale_gamma(features: np.ndarray) -> float:
     return float(1.0 / (features.shape[1] * spread)) if spread != 0 else 1.0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def gram(features, gamma):
     """Both kernels between rows of ``features (n, d)`` float64, C-contiguous: ``(n, n)`` to train and to predict."""
     rows, width = features.shape
@@ -43,7 +43,7 @@ def gram(features, gamma):
     return training, predicting
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def cross(vector, features, gamma, difference, out):
     """Set ``out (n,)`` to the predicting kernel of ``vector (d,)`` and each row of ``features (n, d)``, all float64."""
     for i in range(features.shape[0]):
@@ -52,7 +52,7 @@ def cross(vector, features, gamma, difference, out):
         out[i] = exp(-gamma * dot64(difference, difference))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def cross_all(vectors, features, gamma):
     """``cross`` of every row of ``vectors (m, d)``: ``(m, n)``."""
     out, difference = np.empty((vectors.shape[0], features.shape[0])), np.empty(vectors.shape[1])

@@ -11,10 +11,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.logarithm import log
+from dataperf_fast.kernels.compiled import kernel
 
 FOLDS = 5
 
@@ -44,7 +44,7 @@ def bounded_rand_int(stream: np.random.RandomState, limit: int) -> int:
             return product >> 32
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def sigmoid_train(decisions, y):
     """A and B for ``decisions (n,)`` float64 and ``y (n,)`` of +-1: at most 100 steps, to a gradient of 1e-5."""
     size = y.shape[0]
@@ -77,7 +77,7 @@ def sigmoid_train(decisions, y):
     return a, b
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _loss(decisions, y, high, low, a, b):
     total = 0.0
     for i in range(y.shape[0]):
@@ -90,7 +90,7 @@ def _loss(decisions, y, high, low, a, b):
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _derivatives(decisions, y, high, low, a, b):
     """Hessian (with 1e-12 on its diagonal) and gradient."""
     h11 = h22 = 1e-12
@@ -114,7 +114,7 @@ def _derivatives(decisions, y, high, low, a, b):
     return h11, h22, h21, g1, g2
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def sigmoid_predict(decision, a, b):
     """The sigmoid, clipped to [1e-7, 1 - 1e-7] as the coupling wants it."""
     exponent = decision * a + b

@@ -16,9 +16,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.rounding import times
+from dataperf_fast.kernels.compiled import kernel
+from dataperf_fast.kernels.watched import watched
 
 C = 1.0
 STOP = 1e-3
@@ -41,13 +42,13 @@ class Room(NamedTuple):
     bounded: np.ndarray
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def new_room(size):
     """Room for problems of up to ``size`` rows."""
     return Room(np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size), np.empty(size))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def solve_c_svc(q, y, alpha, room):
     """Solve one problem: ``q (n, n)`` float32 with ones on its diagonal, ``y (n,)`` of +-1; ``alpha (n,)`` is written.
 
@@ -58,7 +59,7 @@ def solve_c_svc(q, y, alpha, room):
     return solve(q, y, alpha, STOP, room)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def solve(q, y, alpha, stop, room):
     """Go on from ``alpha (n,)``, which meets the constraints, to where no pair violates them by ``stop`` or more.
 
@@ -98,7 +99,14 @@ def solve(q, y, alpha, stop, room):
     return calculate_rho(y, order, status, gradient, active), iterations
 
 
-@njit(nogil=True, cache=True)
+@watched("support vectors, warm")
+def improve(q: np.ndarray, y: np.ndarray, alpha: np.ndarray, stop: float, room: Room) -> tuple[float, int]:
+    """``solve``, for Python's callers."""
+    found: tuple[float, int] = solve(q, y, alpha, stop, room)
+    return found
+
+
+@kernel
 def balance(y, alpha):
     """Lower ``alpha (n,)`` in place, row by row on the heavier side, until ``y' a = 0``."""
     total = 0.0
@@ -116,7 +124,7 @@ def balance(y, alpha):
 # Everything below is indexed by row; loops run over positions, since the order decides ties and sums.
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def select_working_set(q, y, order, status, gradient, active, stop):
     """The most violating row and its partner of greatest decrease; -1, -1 at the optimum. Ties go to the last."""
     highest = -math.inf
@@ -151,7 +159,7 @@ def select_working_set(q, y, order, status, gradient, active, stop):
     return i, j
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _step(q, y, alpha, order, status, gradient, bounded, active, i, j):
     """Minimize over the pair within its box, and carry the change into the gradients."""
     old_i, old_j = alpha[i], alpha[j]
@@ -176,7 +184,7 @@ def _step(q, y, alpha, order, status, gradient, bounded, active, i, j):
                 bounded[other] += times(sign, q[row, other])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _clip_difference(first, second, difference):
     """Back into the box along the line of constant ``first - second``."""
     if difference > 0:
@@ -196,7 +204,7 @@ def _clip_difference(first, second, difference):
     return first, second
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _clip_sum(first, second, total):
     """Back into the box along the line of constant ``first + second``."""
     if total > C:
@@ -216,7 +224,7 @@ def _clip_sum(first, second, total):
     return first, second
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def reconstruct_gradient(q, alpha, order, status, gradient, bounded, active):
     """The gradient of shrunk rows, from the bounded part and the free variables."""
     size = order.shape[0]
@@ -232,7 +240,7 @@ def reconstruct_gradient(q, alpha, order, status, gradient, bounded, active):
                 gradient[order[s]] += times(alpha[row], q[row, order[s]])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def do_shrinking(q, y, alpha, order, status, gradient, bounded, active, unshrunk, stop):
     """Move rows that will stay at their bound behind the active ones; returns the new ``active`` and ``unshrunk``."""
     up = -math.inf
@@ -261,7 +269,7 @@ def do_shrinking(q, y, alpha, order, status, gradient, bounded, active, unshrunk
     return active, unshrunk
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def be_shrunk(row, y, status, gradient, up, low):
     """Whether a row will stay at its bound, by the largest violations ``up`` and ``low`` of the others."""
     if status[row] == UPPER:
@@ -271,7 +279,7 @@ def be_shrunk(row, y, status, gradient, up, low):
     return False
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def calculate_rho(y, order, status, gradient, active):
     """The threshold of decisions: the mean over free variables, or the middle of what the bounded ones allow."""
     above, below = math.inf, -math.inf

@@ -12,10 +12,11 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.rounding import times
+from dataperf_fast.kernels.compiled import kernel
 from dataperf_fast.kernels.svm import coupling, gram, platt, smo
+from dataperf_fast.kernels.watched import watched
 
 
 class Svc(NamedTuple):
@@ -73,6 +74,7 @@ class Work(NamedTuple):
     room: smo.Room
 
 
+@watched("support vectors and sigmoids")
 def fit(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Svc:
     """Fit ``features (n, d)`` with ``labels (n,)`` in 0 .. k - 1, each present, for every seed of ``seeds (S,)``."""
     problem = prepare(features, labels, seeds)
@@ -109,7 +111,7 @@ def finish(problem: Problem, solved: Solved) -> Svc:
     return Svc(problem.gamma, problem.order, problem.starts, *solved[:3], *sigmoids)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _solve(starts, training, predicting, shuffles, size_of):
     """Every pair's solution, and every row's decision value by a machine that was trained without its fold."""
     classes, rows, seeds = starts.shape[0] - 1, training.shape[0], shuffles.shape[0]
@@ -133,7 +135,7 @@ def _solve(starts, training, predicting, shuffles, size_of):
     return coefficients, rho, iterations, decisions
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def new_work(size):
     """Work for pairs of up to ``size`` rows."""
     whole = np.empty((4, size), np.int64)
@@ -142,7 +144,7 @@ def new_work(size):
     )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _sigmoids(starts, decisions):
     classes = starts.shape[0] - 1
     seeds, pairs, largest = decisions.shape
@@ -162,7 +164,7 @@ def _sigmoids(starts, decisions):
 # From here to ``svm_binary_svc_probability`` the same functions run on a GPU, a problem a thread (``cuda.py``).
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _gather(starts, i, j, members, y):
     """List the rows of classes i and j, +1 and -1; returns how many there are."""
     first = starts[i + 1] - starts[i]
@@ -173,7 +175,7 @@ def _gather(starts, i, j, members, y):
     return size
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def solve_pair(training, starts, i, j, work, coefficients):
     """Write the pair's ``coefficients (n,)``; returns rho and the number of iterations."""
     size = _gather(starts, i, j, work.members, work.y)
@@ -183,7 +185,7 @@ def solve_pair(training, starts, i, j, work, coefficients):
     return rho, iterations
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def svm_train_one(training, members, y, work):
     """Solve for the rows ``members (n,)`` with signs ``y (n,)``; the solution is ``work.alpha``."""
     size = members.shape[0]
@@ -193,7 +195,7 @@ def svm_train_one(training, members, y, work):
     return smo.solve_c_svc(work.q, y, work.alpha, work.room)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def svm_binary_svc_probability(training, predicting, starts, i, j, shuffle, fold, work, decisions):
     """Set ``decisions (n,)`` of a fold of the pair's rows to their decision values by a machine trained on the rest."""
     members, y, inner, signs = work.members, work.y, work.inner, work.signs
@@ -221,7 +223,7 @@ def svm_binary_svc_probability(training, predicting, starts, i, j, shuffle, fold
         decisions[shuffle[k]] = -(total - rho)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def svm_predict_probability(features, gamma, starts, coefficients, rho, a, b, rows, out):
     """Set ``out (r, S, k)`` to the class probabilities of ``rows (r, d)`` for every seed.
 
@@ -255,6 +257,7 @@ def svm_predict_probability(features, gamma, starts, coefficients, rho, a, b, ro
             coupling.multiclass_probability(pairwise, out[row, seed], q, qp)
 
 
+@watched("float64 votes of rows in doubt")
 def predict_proba(svc: Svc, features: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Class probabilities ``(S, r, k)`` of ``rows (r, d)``; ``features (n, d)`` are what ``svc`` was fitted to."""
     out = np.empty((len(rows), len(svc.a), len(svc.starts) - 1))

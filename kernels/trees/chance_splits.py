@@ -9,9 +9,8 @@ Source: ``node_split_best`` in scikit-learn 1.9, ``sklearn/tree/_splitter.pyx``;
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 
 SAME_VALUE = np.float32(1e-7)  # features no further apart are not split
 ROW = 0x7FFFFFFF
@@ -19,7 +18,7 @@ NO_SPLIT = np.int32(-(2**31))  # flags a place in a sorted feature before which 
 _SMALL = 15  # rows that are sorted by insertion
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def split_as_scikit_learn(columns, residuals, seed):
     """The feature and threshold of ``columns (d, n)`` float32 for ``residuals (n,)``; a lone leaf ends at infinity."""
     width, count = columns.shape

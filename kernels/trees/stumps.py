@@ -20,14 +20,15 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.lanes import LANES, add, gather, larger, multiply, spread, store, subtract
 from dataperf_fast.kernels.arithmetic.logarithm import log, log1p
 from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.compiled import kernel
 from dataperf_fast.kernels.trees import chance_splits
 from dataperf_fast.kernels.trees.chance_splits import NO_SPLIT, ROW, SAME_VALUE, between, exact_gain, next_random
+from dataperf_fast.kernels.watched import watched
 
 STAGES = 100
 _UNIT, _LEAST = 2.0**-53, 2.0**-52
@@ -46,6 +47,7 @@ class Stumps(NamedTuple):
     above: np.ndarray
 
 
+@watched("boosted stumps")
 def fit(features: np.ndarray, labels: np.ndarray) -> Stumps:
     """Fit ``features (n, d)`` float32 and ``labels (n,)`` in 0 .. k - 1, each of which occurs; k > 1."""
     classes = int(labels.max()) + 1
@@ -114,7 +116,7 @@ def _sort(features: np.ndarray) -> np.ndarray:
     return order
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _set_residuals(raw, truth, residuals):
     """``y - p`` of two classes, all ``(1, n)``, by the formula that keeps its digits."""
     for i in range(raw.shape[1]):
@@ -125,7 +127,7 @@ def _set_residuals(raw, truth, residuals):
             residuals[0, i] = -(exp(raw[0, i]) - truth[0, i])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _set_residuals_of_classes(raw, truth, residuals):
     """``y - p`` of k classes, all ``(k, n)``."""
     for i in range(raw.shape[1]):
@@ -139,7 +141,7 @@ def _set_residuals_of_classes(raw, truth, residuals):
             residuals[k, i] = -(residuals[k, i] / total - truth[k, i])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _split(order, columns, residuals, seed):
     """The feature and threshold of a stage's best split, feature -1 where it is chance; one leaf ends at infinity."""
     count = residuals.shape[0]
@@ -163,7 +165,7 @@ def _split(order, columns, residuals, seed):
     return feature, between(low, high)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _step(values, threshold, labels, residuals, share, raw):
     """The steps of both leaves, ``share mean(r) / mean(p (1 - p))``, which are added to ``raw``."""
     count = labels.shape[0]
@@ -183,12 +185,12 @@ def _step(values, threshold, labels, residuals, share, raw):
     return below, above
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _ratio(numerator, denominator):
     return 0.0 if abs(denominator) < 1e-150 else numerator / denominator
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _best_gains(order, residuals, total, best):
     """Each feature's best gain, up to rounding, into ``best``; -1 where it has no split."""
     count = residuals.shape[0]
@@ -212,7 +214,7 @@ def _best_gains(order, residuals, total, best):
         store(best, block * LANES, most)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _choose(order, columns, residuals, total, best, unsure, seed):
     """The feature and the place of the best split; feature -1 where it is chance."""
     rivals, mixed, highest = 0, False, -1.0
@@ -233,7 +235,7 @@ def _choose(order, columns, residuals, total, best, unsure, seed):
     return (-1 if rivals > 1 and mixed else feature), place
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _is_mixed(line, values, residuals):
     """Whether rows of equal value but different residuals leave the order of a sorted feature's sums open."""
     for p in range(1, line.shape[0]):
@@ -243,7 +245,7 @@ def _is_mixed(line, values, residuals):
     return False
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _visits(order, width, seed):
     """When each feature is looked at, ``(width,)``: scikit-learn draws them one by one; constant ones last."""
     features, visits = np.arange(width), np.full(width, width)

@@ -16,8 +16,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import cuda, njit
+from numba import cuda
 
+from dataperf_fast.kernels.compiled import kernel
 from dataperf_fast.kernels.launch import launch, on_host
 from dataperf_fast.kernels.svm import coupling, platt
 from dataperf_fast.kernels.votes import soft_vote
@@ -180,7 +181,7 @@ def body(classes: int) -> Any:
     return vote_rows
 
 
-@njit
+@kernel
 def _decide(products, row, square, columns, squares, starts, coefficients, rho, gamma, decisions):
     """Set ``decisions (P,)``; every kernel value goes to the k - 1 pairs of its class."""
     classes = starts.shape[0] - 1
@@ -196,7 +197,7 @@ def _decide(products, row, square, columns, squares, starts, coefficients, rho, 
                     decisions[pair] += coefficients[pair, t] * value
 
 
-@njit
+@kernel
 def _share(logits, row, first, intercepts, shares):
     """Set ``shares (k,)`` to the logistic regression's probabilities."""
     highest = -math.inf
@@ -211,7 +212,7 @@ def _share(logits, row, first, intercepts, shares):
         shares[c] /= total
 
 
-@njit
+@kernel
 def _leader(p, shares):
     """The class with the most votes, the lowest of equals, and its lead over the next."""
     best, second = 0, -math.inf

@@ -6,7 +6,8 @@ Within 2 units in the last place on [-87, 88], beyond which x is clipped. P is t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from dataperf_fast.kernels.compiled import kernel
 
 _LOWEST, _HIGHEST = np.float32(-87.0), np.float32(88.0)
 _LOG2_E = np.float32(1.44269504)
@@ -19,7 +20,7 @@ _P = tuple(
 _ONE = np.float32(1.0)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@kernel(error_model="numpy", fastmath={"contract"})
 def exponentiate(x, exponents, powers):
     """Set ``x (w,)`` float32 to exp(x); ``exponents (w,)`` int32 is scratch, ``powers`` the same bytes as float32."""
     for w in range(x.shape[0]):

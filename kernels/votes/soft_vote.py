@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from dataperf_fast.kernels.compiled import inner
+from dataperf_fast.kernels.compiled import inner, kernel
 from dataperf_fast.kernels.svm.coupling import STOP
 from dataperf_fast.kernels.votes.exponential import exponentiate
+from dataperf_fast.kernels.watched import watched
 
 LANES = 64  # rows a block: 6 x 6 x 64 pairwise numbers are 9 KB, in the first cache
 ROUNDING = np.float32(2.0**-24)
@@ -55,7 +55,8 @@ class Voter(NamedTuple):
     b: np.ndarray
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@watched("float32 votes")
+@kernel(error_model="numpy", fastmath={"contract"})
 def vote(voter, products, row_squares, logits, begin, end, answers, doubts):
     """Vote on evaluation rows ``begin .. end`` of m; all real numbers float32.
 
@@ -89,7 +90,7 @@ def vote(voter, products, row_squares, logits, begin, end, answers, doubts):
             _couple_and_vote(r, shares, pairwise, voter.logit_error, low, width, answers[seed], doubts)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def steepness(coefficients, a):
     """What an error of kernel values can become in a pairwise probability: |A| / 4 times the decision's, a seed."""
     out = np.zeros(a.shape[0], np.float32)

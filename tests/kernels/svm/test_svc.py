@@ -94,7 +94,7 @@ def test_a_start_from_other_labels_ends_at_the_same_optimum(seed):
 
     def improve(y, alpha):
         q = y[:, None] * y * kernel
-        rho, iterations = smo.solve(q, y, alpha, 1e-10, smo.new_room(len(y)))
+        rho, iterations = smo.improve(q, y, alpha, 1e-10, smo.new_room(len(y)))
         margins = y * (kernel @ (alpha * y) - rho)
         gap = alpha @ q @ alpha + np.maximum(0, 1 - margins).sum() - alpha.sum()
         assert abs(gap) < 1e-8
@@ -114,7 +114,7 @@ def test_a_start_from_other_labels_ends_at_the_same_optimum(seed):
     np.testing.assert_allclose(from_warm, from_cold, rtol=0, atol=1e-8)
     np.testing.assert_allclose(warm, cold, rtol=0, atol=1e-8)
     room = smo.new_room(len(y))
-    assert smo.solve(changed[:, None] * changed * kernel, changed, warm, 1e-10, room)[1] == 0 < steps
+    assert smo.improve(changed[:, None] * changed * kernel, changed, warm, 1e-10, room)[1] == 0 < steps
 
 
 def test_the_sigmoid_is_the_maximum_of_its_likelihood():

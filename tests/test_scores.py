@@ -29,7 +29,7 @@ def records_of(board: str, data: Path, options: Options, threads: int, batch: in
     ):
         for record in result.records:
             records.append({name: value for name, value in asdict(record).items() if name not in COSTS})
-            if options.curve and record.task != "mean":
+            if options.whole and record.task != "mean":
                 records[-1] |= {"before": result.before, "curve": result.curves[record.submission].tolist()}
     return records
 

@@ -164,7 +164,7 @@ import sys, resource
 from pathlib import Path
 from dataperf_fast.boards.vision import synth as vision
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-def write(pool): list(vision.write(Path(sys.argv[1]), vision.Scale(2, pool, 30, 40, 5), 0)); return peak()
+def write(pool): list(vision.write(Path(sys.argv[1]), vision.VisionScale(2, pool, 30, 40, 5), 0)); return peak()
 few = write(33_000)
 print(write(80_000) - few)
 """

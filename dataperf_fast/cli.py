@@ -80,11 +80,12 @@ def parser(only: str | None = None, named: Sequence[str] = boards.NAMES) -> argp
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 all scored, 1 a failure of ours, 2 usage or bad input."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parsed(given)
     warnings.showwarning = show_warning
+    try:
+        options = _parsed(given)
+    except Exception as error:  # whatever loading a board of another package does
+        return _failed(error, "--debug" in given)
     command = _command(options.command)
-    from dataperf_fast.files.errors import InputError
-
     try:
         _require_places(options)
         before = clock.stood_still()
@@ -93,11 +94,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if compiling > _LONG_TO_COMPILE and sys.stderr.isatty():
             print(f"compiling took {compiling:.1f} s, which no seconds count", file=sys.stderr)
         return status
-    except InputError as error:
-        if options.debug:
-            raise
-        complain(error.line)
-        return BAD_INPUT
     except KeyboardInterrupt:
         kept = "; finished retrains are kept, the same command goes on from there"
         complain(f"stopped{kept if getattr(command, 'KEEPS', True) else ''}")
@@ -106,21 +102,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # a reader such as head closed its end
         return OK
     except Exception as error:
-        if options.debug:
-            raise
-        private = getattr(command, "PRIVATE", False) or taken.is_private(options)
-        complain(f"{line_of(error, private)} (--debug shows where)")
-        return FAILURE
+        return _failed(error, options.debug, getattr(command, "PRIVATE", False) or taken.is_private(options))
+
+
+def _failed(error: Exception, debug: bool, private: bool = False) -> int:
+    """Say what ended a command, or with ``debug`` raise it; the exit status."""
+    from dataperf_fast.files.errors import InputError
+
+    if debug:
+        raise error
+    bad_input = isinstance(error, InputError)
+    complain(line_of(error, private) + ("" if bad_input else " (--debug shows where)"))
+    return BAD_INPUT if bad_input else FAILURE
 
 
 def _parsed(given: Sequence[str]) -> argparse.Namespace:
-    """What was given: with the named board's own options, and where that is not all with every board's."""
+    """What was given: with the named board's own options, and where that is not all with those of ours too."""
     only = next((word for word in given if not word.startswith("-")), "")
-    if named := [name for name in boards.names() if name in given]:
+    named = [name for name in boards.names() if name in given]
+    if named:
         options, others = parser(only, named).parse_known_args(given)
         if not others:
             return options
-    return parser(only).parse_args(given)
+    return parser(only, list(dict.fromkeys([*boards.NAMES, *named]))).parse_args(given)
 
 
 def _require_places(options: argparse.Namespace) -> None:

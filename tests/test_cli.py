@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 import dataperf_fast
-from dataperf_fast import cli
+from dataperf_fast import boards, cli
 from dataperf_fast.boards.debugging import synth
 
 FIELDS = [
@@ -294,3 +295,20 @@ def test_sizes_that_do_not_go_together_are_one_line(tmp_path, capsys):
     assert cli.main(["synth", "vision", str(tmp_path / "x"), "--pool", "20", "--train", "40"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("dataperf-fast: synth: ")
+
+
+@pytest.mark.parametrize(
+    ("place", "status", "said"),
+    [
+        ("json:dumps", 2, "json:dumps: is no board <function dumps"),
+        ("nowhere:Board", 1, "failed: ModuleNotFoundError: No module named 'nowhere' (--debug shows where)"),
+    ],
+)
+def test_a_package_whose_board_cannot_be_had_is_one_line(place, status, said, monkeypatch, capsys, tmp_path):
+    points = [EntryPoint("chess", place, boards.GROUP)]
+    monkeypatch.setattr(boards, "entry_points", lambda **_: points)
+    assert cli.main(["evaluate", "chess", str(tmp_path)]) == status
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"dataperf-fast: {said}")
+    with pytest.raises((dataperf_fast.InputError, ModuleNotFoundError)):
+        cli.main(["evaluate", "chess", str(tmp_path), "--debug"])

@@ -91,7 +91,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Score(Unit):
-    """One score of a unit, as ``results.Record`` has it, with what it was made with and when (UTC, ISO 8601)."""
+    """One score of a unit, as ``records.Record`` has it, with what it was made with and when (UTC, ISO 8601)."""
 
     task: str
     kind: str  # submission or baseline

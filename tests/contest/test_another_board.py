@@ -102,6 +102,8 @@ def test_it_has_all_that_ours_have(command, tmp_path):
     assert "images" in table.splitlines()[2]  # a column of its own
     assert f"{plain:.4f}" in table
     assert "holds 120; expected 50 images" in command("evaluate", *submitted, "--limit", "50", status=2).stderr
+    refused = command("evaluate", *submitted, "--limit", "50", "--show-prompts", status=2).stderr
+    assert "--show-prompts: has no meaning for labelled-images; expected a board with prompts" in refused
     assert command("evaluate", *submitted, "--backend", "reference").stdout.count(f"{plain:.4f}") == 1
     report = json.loads(command("verify", *submitted, "--format", "json").stdout)
     assert report["same"]

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dataperf_fast.boards import methods as asked
 from dataperf_fast.boards.acquisition import files, trading
 from dataperf_fast.boards.acquisition.market import open_market
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files import csv_tables
-from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import StrPath, write_text
 from dataperf_fast.models.logistic import LogisticRegression
 
@@ -70,10 +70,7 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
     Plans need only what participants see; the sweep, a thousand retrains a market, needs the sellers' tables.
     """
     data, out = Path(data), Path(out)
-    chosen = list(methods or PLANS)
-    for method in chosen:
-        if method not in METHODS:
-            raise InputError("--methods", "holds", value=method, expected=" or ".join(METHODS))
+    chosen = asked.chosen(methods, METHODS, PLANS)
     written = []
     for of_market in files.find_markets(data):
         for method in chosen:

@@ -33,7 +33,7 @@ class FullMarket:
 def open_full_market(
     of_market: files.MarketFiles, kept: Path | None, on_read: Callable[[], None] | None = None
 ) -> FullMarket:
-    """Read a market; ``kept`` and ``on_read`` are as in ``acquisition.read_sellers``."""
+    """Read a market; ``kept`` and ``on_read`` are as in ``files.read_sellers``."""
     sellers = files.read_sellers(of_market, kept, on_read)
     buyer = files.read_buyer(of_market, sellers[0].features.shape[1], kept)
     prices = files.read_prices(of_market.prices, len(sellers))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dataperf_fast.boards import methods as asked
 from dataperf_fast.boards import provenance
 from dataperf_fast.boards.debugging import files
 from dataperf_fast.engine import clock
@@ -72,10 +73,7 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
     """
     data, out = Path(data), Path(out)
     folder, setup = files.open_setup(data)
-    chosen = list(methods or (method for method in METHODS if method not in LONG))
-    for method in chosen:
-        if method not in METHODS:
-            raise InputError("--methods", "holds", value=method, expected=" or ".join(METHODS))
+    chosen = asked.chosen(methods, list(METHODS), (method for method in METHODS if method not in LONG))
     written = []
     for number, task in enumerate(setup.tasks):
         train = files.read_vectors(folder, setup, task, "train", DIMENSION)

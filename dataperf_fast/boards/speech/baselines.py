@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataperf_fast.boards import methods as asked
 from dataperf_fast.boards import provenance
 from dataperf_fast.boards.speech import files
 from dataperf_fast.engine.engine import Engine
@@ -102,10 +103,7 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
     What was drawn by a library has a ``made_with.json`` beside it.
     """
     data, out = Path(data), Path(out)
-    chosen = list(methods or METHODS)
-    for method in chosen:
-        if method not in METHODS:
-            raise InputError("--methods", "holds", value=method, expected=" or ".join(METHODS))
+    chosen = asked.chosen(methods, list(METHODS), METHODS)
     written = []
     for language, folder in files.find_languages(data).items():
         allowed = Allowed(folder, engine.backend.threads)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataperf_fast.boards import methods as asked
 from dataperf_fast.boards import provenance
 from dataperf_fast.boards.vision import files
 from dataperf_fast.engine.engine import Engine
@@ -159,10 +160,7 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    chosen = list(methods or METHODS)
-    for method in chosen:
-        if method not in METHODS:
-            raise InputError("--methods", "holds", value=method, expected=" or ".join(METHODS))
+    chosen = asked.chosen(methods, list(METHODS), METHODS)
     engine.progress.begin("reading images")
     candidates = read_candidates(data, seed, engine.backend.threads)
     if "pseudo" in chosen and len(candidates.examples) < 2:

@@ -34,7 +34,7 @@ def measure_files(data: Path, submission: Path, rounds: int, reference_rounds: i
     """One submission to all markets, from files: ours with its tables parsed before, the reference as it is."""
     markets = files.find_markets(data)
     started = clock.now()
-    ours = adapters.from_files(data, submission, "lr", THREADS)
+    ours = adapters.from_files(data, submission, "logistic-regression", THREADS)
     first = clock.now() - started
     answers: dict[str, list[float]] = {}
 
@@ -49,7 +49,7 @@ def measure_files(data: Path, submission: Path, rounds: int, reference_rounds: i
         return timing.Seconds(taken)
 
     def fast() -> None:
-        answers["ours"] = adapters.from_files(data, submission, "lr", THREADS)
+        answers["ours"] = adapters.from_files(data, submission, "logistic-regression", THREADS)
 
     seconds = timing.interleave({"ours": fast, "reference": plain}, reference_rounds)
     more = timing.interleave({"ours": fast}, rounds - reference_rounds)
@@ -180,9 +180,9 @@ def main() -> None:
             "rounds": options.rounds,
             "from_files": from_files,
             "fits": {
-                "lr": measure_fits(draws, "lr", options.rounds),
-                "knn": measure_fits(draws, "knn", options.rounds),
-                "rf": measure_fits(few, "rf", 1),
+                "logistic-regression": measure_fits(draws, "logistic-regression", options.rounds),
+                "nearest-neighbours": measure_fits(draws, "nearest-neighbours", options.rounds),
+                "boosted-stumps": measure_fits(few, "boosted-stumps", 1),
             },
             "pass": measure_pass(draws),
         }

@@ -73,7 +73,7 @@ def trials_from_files(
         [drawn], generator = pipeline.draw([len(labels) for _, labels in tables], counts, 1, generator)
         chosen = [(features[rows], labels[rows]) for (features, labels), rows in zip(tables, drawn, strict=True)]
         features, labels = (np.concatenate(part) for part in zip(*chosen, strict=True))
-        accuracies.append(pipeline.score("lr", features, labels, *_read(buyer)))
+        accuracies.append(pipeline.score("logistic-regression", features, labels, *_read(buyer)))
     return accuracies
 
 
@@ -93,7 +93,7 @@ class Answer(NamedTuple):
 
 def ours(draws: Draws, model: str, threads: int) -> Answer:
     """All draws in one plan."""
-    plan = Plan(draws.pool, board.MODELS[model](), draws.labels, draws.rows)
+    plan = Plan(draws.pool, board.BOARD.make_model(model), draws.labels, draws.rows)
     return Answer(engine(threads).run(plan).values["correct"] / len(draws.pool.evaluation_labels))
 
 

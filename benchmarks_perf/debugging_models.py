@@ -16,21 +16,22 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks_perf import defined, timing
 from benchmarks_perf.debugging import real_task
-from dataperf_fast.boards.debugging import board, models, synth
+from dataperf_fast.boards.debugging import board, synth
 from dataperf_fast.boards.debugging.files import Task
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.models.dual_logistic import DualLogistic
+from dataperf_fast.engine.plan import FrozenModel, Plan, Pool
 from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.models.logistic_optimum import LogisticOptimum
+from dataperf_fast.models.table import MODELS
 from dataperf_fast.valuation.worth import Worth
 
 THREADS = 2
 # Fits from scratch that are timed, evenly spaced on the way, of all that a curve takes.
-SAMPLES = {"knn": 20, "logistic": 5, "svc": 15}
+SAMPLES = {"neighbour-votes": 20, "logistic-optimum": 5, "support-vectors": 15}
 
 
-class ColdLogistic(DualLogistic):
+class ColdLogistic(LogisticOptimum):
     """Ours, every fit from nothing."""
 
     name = "logistic-cold"
@@ -60,8 +61,8 @@ def curve(task: Task, model: str, rounds: int) -> dict:
     sampled = np.linspace(0, len(states) - 1, SAMPLES[model]).astype(int)
     answers: dict[str, np.ndarray] = {}
 
-    def ours(model: str = model, made: Callable[[], models.DebuggingModel] | None = None) -> None:
-        trained = (made or models.MODELS[model])()
+    def ours(model: str = model, made: Callable[[], FrozenModel] | None = None) -> None:
+        trained = (made or MODELS[model])()
         outcomes = engine().run(Plan(pool_of(task), trained, list(states))).values
         answers["ours"] = np.round(trained.accuracy(outcomes, len(task.test.labels)), 2)
 
@@ -77,7 +78,7 @@ def curve(task: Task, model: str, rounds: int) -> dict:
         return defined.timed(__name__, "default_tolerance", [(states[at],) for at in sampled], *data)[1]
 
     cases: dict[str, Callable[[], None]] = {}
-    if model == "logistic":
+    if model == "logistic-optimum":
         cases["scikit-learn's default tolerance"] = loose
         cases["ours, cold starts"] = lambda: ours(made=ColdLogistic)
     cases |= {"reference": from_scratch, "ours": ours}
@@ -142,7 +143,12 @@ def main() -> None:
         large = next(
             synth.write(Path(folder) / "made", synth.DebuggingScale(tasks=1, train=3000, test=500, val=1), seed=0)
         )
-    cases = [(small, "knn"), (large, "knn"), (small, "logistic"), (small, "svc")]
+    cases = [
+        (small, "neighbour-votes"),
+        (large, "neighbour-votes"),
+        (small, "logistic-optimum"),
+        (small, "support-vectors"),
+    ]
     result = {
         "threads": {"ours": THREADS, "reference": defined.REFERENCE},
         "rounds": options.rounds,

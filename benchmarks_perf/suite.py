@@ -167,11 +167,17 @@ def markets(folder: Path) -> Board:
         drawn = [trading.draw(opened, counts, generator) for _ in range(acquisition.TRIALS)]
         features, rows, labels = trading.gather(opened, drawn)
         pool = Pool(features, opened.buyer.features, opened.buyer.labels)
-        plans.append(Plan(pool, acquisition.MODELS["lr"](), labels, rows))
+        plans.append(Plan(pool, acquisition.BOARD.make_model("lr"), labels, rows))
         for of_trial, labels_of in zip(rows, labels, strict=True):
 
             def fit(pool: Pool = pool, rows: np.ndarray = of_trial, labels: np.ndarray = labels_of) -> tuple[Any, ...]:
-                return "lr", pool.features[rows], labels, pool.evaluation_features, pool.evaluation_labels
+                return (
+                    "logistic-regression",
+                    pool.features[rows],
+                    labels,
+                    pool.evaluation_features,
+                    pool.evaluation_labels,
+                )
 
             fits.append(fit)
 

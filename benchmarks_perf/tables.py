@@ -105,9 +105,8 @@ def acquisition(result: dict) -> str:
     rows = ["| acquisition | reference, seconds | ours, seconds | times |", "|---|---|---|---|"]
     name = f"{whole['markets']} markets x ten trials, from {whole['bytes'] / 1e9:.1f} GB of csv files"
     cases = [(f"{name}; {whole['reference_is']}", whole["median"])]
-    names = {"lr": "logistic regression", "knn": "nine neighbours", "rf": "boosted stumps"}
     for model, part in fits.items():
-        cases.append((f"{part['fits']} fits of {part['rows']:,} rows x 768, {names[model]}", part["median"]))
+        cases.append((f"{part['fits']} fits of {part['rows']:,} rows x 768, {model.replace('-', ' ')}", part["median"]))
     for case, median in cases:
         plain, ours = median["reference"], median["ours"]
         rows.append(f"| {case} | {_seconds(plain)} | {_seconds(ours)} | {_times(plain / ours)} |")
@@ -285,7 +284,7 @@ def debugging_models(result: dict) -> str:
             f"| {case['model']}, {case['rows']:,} rows, {case['distinct']} distinct training sets | "
             f"{_seconds(plain)} | {_seconds(ours)} | {plain / ours:,.0f} | {a_fit['reference'] / a_fit['ours']:,.0f} |"
         )
-    [logistic] = [case for case in result["curves"] if case["model"] == "logistic"]
+    [logistic] = [case for case in result["curves"] if case["model"] == "logistic-optimum"]
     a_fit, shapley, machine = logistic["seconds_a_fit"], result["shapley"], result["machine"]
     default = a_fit["scikit-learn's default tolerance"]
     ratio = shapley["seconds_a_fit"]["reference"] / shapley["seconds_a_fit"]["ours"]

@@ -219,7 +219,7 @@ def keys_that_parameters_leave(made):
 
 def test_the_models_are_found():
     assert {
-        "BoostedStumps", "BoostedTrees", "DualLogistic", "LinearNet", "LogisticRegression", "NearestNeighbours",
+        "BoostedStumps", "BoostedTrees", "LogisticOptimum", "LinearNet", "LogisticRegression", "NearestNeighbours",
         "NeighbourVotes", "SupportVectors", "Voting",
     } <= set(FROZEN)  # fmt: skip
     assert list(inspect.signature(FROZEN["Voting"]).parameters) == ["held_out"]  # of which the next test is
@@ -362,7 +362,7 @@ def test_versions_fit_into_a_store(board, monkeypatch):
         assert max(map(len, versions)) <= 128
         with monkeypatch.context() as there:
             there.setattr(machine, "facts", lambda: "another machine")
-            by_library = board == "nibbler" or model == "xgb"
+            by_library = board == "nibbler" or model == "boosted-trees"
             assert (loaded.version(model) != versions[0]) == by_library
 
 

@@ -27,8 +27,8 @@ FAST = {
     "dataperf_fast/models/voting.py": ("logit_error",),
     "dataperf_fast/models/voting_cpu.py": ("_ready", "_vote", "_voter", "_square"),
     "dataperf_fast/models/support_vectors.py": ("share",),
-    "dataperf_fast/models/dual_logistic.py": ("share",),
-    "dataperf_fast/models/xgb.py": (),  # XGBoost's own arithmetic, and its version in the key
+    "dataperf_fast/models/logistic_optimum.py": ("share",),
+    "dataperf_fast/models/boosted_trees.py": (),  # XGBoost's own arithmetic, and its version in the key
 }
 # Functions that add up whole numbers, or what verify shows and no score hangs on.
 WHOLE_NUMBERS = {

@@ -74,7 +74,6 @@ NAMES = {
         "engine.plan.Pool",
         "engine.plan.Plan",
         "engine.plan.FrozenModel",
-        "engine.plan.AccurateModel",
         "engine.plan.Trainer",
         "engine.plan.Answers",
         "engine.engine.Engine",

@@ -18,8 +18,10 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import machine
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.engine.plan import FrozenModel
+from dataperf_fast.files.errors import InputError, install
 from dataperf_fast.files.records import OURS, Record, decimal
+from dataperf_fast.models import table
 
 
 class SubmissionFolder(Protocol):
@@ -136,7 +138,7 @@ class Benchmark(ABC):
         name: what it is called.
         metric: what its score is called.
         higher_is_better: which of two scores is the better one.
-        models: what ``--model`` takes, the board's own first.
+        models: names of its models, its own first: of ``models/table.py``, or what ``version`` and ``decided_by`` know.
         options: those of scoring that it has of its own, which ``Options.own`` holds.
         synth_options: those of ``synth``, beside a scale and a seed.
         demo_methods: of the baselines those that the demo scores; None: the default ones.
@@ -203,15 +205,41 @@ class Benchmark(ABC):
     def tasks(self, data: Path) -> list[str]:
         """The names of the tasks in ``data``, in order. Raises ``InputError`` where it holds none."""
 
+    @property
+    def short_models(self) -> list[str]:
+        """What ``--model`` takes, in short."""
+        return [table.short(name) for name in self.models]
+
+    def model_named(self, given: str | None) -> str:
+        """Which of ``models`` is meant by a name, or a short one; None means the board's own.
+
+        Raises ``InputError`` where none is.
+        """
+        name = next(iter(self.models), "") if given is None else table.in_full(given, self.models)
+        if name is None:
+            raise InputError("--model", "is", value=given, expected=" or ".join(self.short_models))
+        return name
+
+    def make_model(self, given: str | None) -> FrozenModel:
+        """One of the board's models in ``models/table.py``; raises ``InputError`` also where its library is missing."""
+        name = self.model_named(given)
+        try:
+            return table.MODELS[name]()
+        except ModuleNotFoundError as error:
+            extra = table.short(name)
+            raise InputError("--model", f"{extra} needs the package {error.name}", expected=install(extra)) from error
+
     def version(self, model: str | None) -> str:
         """Changes whenever the same files could get another score; where a library decides, with it and the machine."""
-        return "1"
+        name = self.model_named(model)
+        return f"{name} {self.make_model(name).version}" if name in table.MODELS else "1"
 
     def decided_by(self, model: str | None, backend: Backend) -> str:
         """What decides scores by ``model``, for their records: our arithmetic, or libraries and the machine."""
         if backend.is_reference and self.reference:
-            return backends.reference_made_with(self.reference, backend, model or next(iter(self.models), ""))
-        return OURS
+            return backends.reference_made_with(self.reference, backend, self.model_named(model))
+        name = self.model_named(model)
+        return self.make_model(name).decided_by if name in table.MODELS else OURS
 
     def version_on(self, model: str | None, backend: Backend) -> str:
         """What a store keeps scores apart by: our ``version``, or that of the reference on this machine."""
@@ -238,7 +266,10 @@ class Benchmark(ABC):
 
     def without_cuda(self, model: str | None) -> str:
         """What of the board has no CUDA path, by name; nothing if it has one."""
-        return self.name
+        trained = table.MODELS.get(self.model_named(model))
+        if trained is not None and trained.on_cuda:
+            return ""
+        return f"{self.name} by {model}" if model else self.name
 
     def in_room(self, file: str) -> Any:
         """A module in the board's room by its name, None where there is none; a board that is one file has none."""

@@ -95,8 +95,9 @@ def evaluate(
         out: a folder for the official result files; None writes none.
         curve: whether all is wanted that files and pictures show, the debugging board's whole curves; None wants it if
             ``out`` is given.
-        model: lr, knn or rf (acquisition), linear-net, logistic, svc, knn or xgb (debugging), majority or dawid-skene
-            (nibbler); None for the board's own.
+        model: logistic-regression, nearest-neighbours or boosted-stumps (acquisition), linear-net, logistic-optimum,
+            support-vectors, neighbour-votes or boosted-trees (debugging), majority or dawid-skene (nibbler), or a short
+            name: lr, knn, rf, logistic, svc, xgb. None for the board's own.
         cache: whether finished retrains and parsed tables are used and kept.
         own: options of the board by name, ``{"embedding": function}`` (nibbler) say.
 

@@ -88,14 +88,14 @@ def own_of(options: argparse.Namespace) -> dict[str, Any]:
 def require_model(options: argparse.Namespace) -> None:
     """Refuse a model of a board that has its own alone."""
     board = boards.load(options.benchmark)
-    if options.model is not None and not board.models:
+    if options.model not in (None, *board.models) and len(board.models) < 2:
         raise meaningless("--model", board.name, "the board's own model")
 
 
 def choices_of_model(named: Sequence[str]) -> str:
     """What --model takes, board by board."""
-    names = {name: boards.load(name).models for name in named}
-    said = [f"{name}: {', '.join(models[:-1])} or {models[-1]}" for name, models in names.items() if models]
+    names = {name: boards.load(name).short_models for name in named}
+    said = [f"{name}: {', '.join(models[:-1])} or {models[-1]}" for name, models in names.items() if models[1:]]
     return f"{'; '.join(said)} [the first]" if said else "the board has its own"
 
 

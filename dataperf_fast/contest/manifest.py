@@ -117,9 +117,10 @@ def read(path: Path) -> Contest:
     seen = set()
     for number, part in enumerate(manifest.boards):
         _check_board(path, ("boards", number), part)
-        if (part.board, part.model) in seen:  # their submissions' scores would share their places
+        place_of = part.board, boards.load(part.board).model_named(part.model)
+        if place_of in seen:
             raise _wrong(path, ("boards", number), "is there twice:", f"{part.board}, {part.model}", "each once")
-        seen.add((part.board, part.model))
+        seen.add(place_of)
     return Contest(path.absolute(), manifest)
 
 
@@ -129,9 +130,11 @@ def _check_board(path: Path, at: Location, part: ContestBoard) -> None:
         board = boards.load(part.board)
     except InputError as error:
         raise _wrong(path, (*at, "board"), "is", part.board, " or ".join(boards.names())) from error
-    if part.model is not None and part.model not in board.models:
-        expected = " or ".join(board.models) or "no model: the board has its own"
-        raise _wrong(path, (*at, "model"), "is", part.model, expected)
+    try:
+        board.model_named(part.model)
+    except InputError as error:
+        expected = " or ".join(board.short_models[1:] and board.short_models) or "no model: the board has its own"
+        raise _wrong(path, (*at, "model"), "is", part.model, expected) from error
     if not part.submissions and not part.algorithms:
         raise _wrong(path, at, "has nothing to score", expected="submissions or algorithms, folders of folders")
     _check_tasks(path, at, part, board)

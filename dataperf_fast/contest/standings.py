@@ -90,7 +90,7 @@ def _setting(part: ContestBoard, board: Benchmark, sets: list[TaskSet], scores: 
     details = [next((s.details for s, _ in of if s.dataset in hidden), {}) for of in by_submission.values()]
     entries = [replace(entry, details=notes) for entry, notes in zip(entries, board.beside(task, details), strict=True)]
     key = f"{part.board} {task}".strip()
-    if part.model in (None, *board.models[:1]):
+    if board.model_named(part.model) in ("", *board.models[:1]):
         for method in board.published.values():
             tasks = {name: score for name, score in method.scores.items() if task in ("", name)}
             if tasks:

@@ -7,6 +7,7 @@ market. A retrain is three columns of the plan: which pool rows, which labels, w
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from dataperf_fast.engine import checks
+from dataperf_fast.kernels import arithmetic
 
 if TYPE_CHECKING:
     from dataperf_fast.engine.backend import Backend
@@ -146,72 +148,75 @@ class Trainer(Protocol):
         ...
 
 
-class FrozenModel(Protocol):
-    """What a plan trains: one of ``models/``. The engine knows no more of a model than this.
-
-    One that cannot be trained on any labels says so by ``can_train`` and ``trains_on``, as ``AccurateModel`` does;
-    docs/add_a_model.md has what else a model may say of itself.
+class FrozenModel(ABC):
+    """What a plan trains: one of ``models/``. The engine knows no more of it than this; docs/add_a_model.md has one.
 
     Attributes:
         name: what it is called; part of every cache key.
         version: changes whenever the same retrain could give another outcome, with parameters and, where a library has
             a say in it, with the library and the machine; part of every cache key.
-        uses_seed: whether the seed of a retrain matters.
         outcome: the dtype of what a retrain gives.
+        uses_seed: whether the seed of a retrain matters.
+        trains_on: what ``can_train`` takes, in words.
+        on_cuda: whether its trainers take a GPU.
+        decided_by: what decides its outcomes, for records: our arithmetic, or libraries and the machine.
+        metric: what an outcome is, from predictions: ``accuracy``, ``rounded_accuracy`` or ``macro_f1``.
+        tolerance: how far decision values may be from the reference's, as a part of their root mean square, and still
+            count as equal.
 
     Example:
         >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
-        >>> NeighbourVotes().name, NeighbourVotes().uses_seed, NeighbourVotes().outcome.names
-        ('knn-votes', False, ('correct', 'doubtful'))
+        >>> model = NeighbourVotes()
+        >>> model.name, model.uses_seed, model.outcome.names
+        ('neighbour-votes', False, ('correct', 'doubtful'))
+        >>> model.trains_on, model.can_train(train_y)
+        ('9 rows or more', True)
     """
 
     name: str
     version: str
-    uses_seed: bool
     outcome: np.dtype[Any]
+    uses_seed: bool = False
+    trains_on: str = "any labels"
+    on_cuda: bool = False
+    decided_by: str = arithmetic.VERSION
+    metric: str = "accuracy"
+    tolerance: float = 0.0
 
+    @abstractmethod
     def bind(self, pool: Pool, backend: Backend) -> Trainer:
         """Compute what retrains over ``pool`` share, where ``backend`` will train them."""
-        ...
-
-
-class AccurateModel(FrozenModel, Protocol):
-    """A frozen model whose outcomes tell its accuracy.
-
-    Attributes:
-        trains_on: what ``can_train`` takes, in words.
-
-    Example:
-        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
-        >>> NeighbourVotes().trains_on, NeighbourVotes().can_train(train_y)
-        ('9 rows or more', True)
-    """
-
-    trains_on: str
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether the model can be trained on a training set with these labels ``(n,)``."""
-        ...
+        return True
 
     def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
-        """The accuracy ``(r,)`` on ``rows`` evaluation rows that outcomes ``(r,)`` say."""
-        ...
+        """The accuracy ``(r,)`` on ``rows`` evaluation rows that outcomes ``(r,)`` say: that of those ``correct``."""
+        accuracy: np.ndarray = outcomes["correct"] / rows
+        return accuracy
+
+    def bounds(self, outcomes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and highest accuracy ``(r,)`` that rounding could have made of outcomes ``(r,)``."""
+        accuracy = self.accuracy(outcomes, rows)
+        return accuracy, accuracy
 
 
-def require_model(model: Any, *also: str) -> None:
-    """Raise ValueError unless ``model`` has what a frozen model has, and what is named besides."""
+def require_model(model: Any, scored_by: str = "") -> None:
+    """Raise ValueError unless ``model`` has what a frozen model has, and a metric that ends in ``scored_by``."""
     if isinstance(model, type):
         raise ValueError(f"model is the class {model.__name__}: expected a model, {model.__name__}()")
-    for name in ("name", "version", "uses_seed", "outcome", "bind", *also):
-        if not hasattr(model, name):
-            kind = type(model).__name__
-            raise ValueError(f"model is a {kind}, which has no {name}: expected one of dataperf_fast.models")
+    lacking = [name for name in ("name", "version", "outcome", *dir(FrozenModel)) if not hasattr(model, name)]
+    if not lacking and not model.metric.endswith(scored_by):
+        lacking = [scored_by]
+    if lacking:
+        kind = type(model).__name__
+        raise ValueError(f"model is a {kind}, which has no {lacking[0]}: expected one of dataperf_fast.models")
 
 
-def untrainable(model: Any, labels: np.ndarray) -> str:
+def untrainable(model: FrozenModel, labels: np.ndarray) -> str:
     """That ``model`` cannot be trained on ``labels (n,)``, and what it can be trained on, in words."""
-    wanted = getattr(model, "trains_on", "what its can_train takes")
-    return f"{model.name} cannot be trained on {checks.classes(labels)}; expected {wanted}"
+    return f"{model.name} cannot be trained on {checks.classes(labels)}; expected {model.trains_on}"
 
 
 def groups_of(rows: Sequence[np.ndarray]) -> list[slice]:
@@ -271,11 +276,10 @@ class Plan:
 
     def require_trainable(self, retrains: Iterable[int]) -> None:
         """Raise ValueError if the model says that it cannot be trained on the labels of one of ``retrains``."""
-        can_train: Callable[[np.ndarray], bool] = getattr(self.model, "can_train", lambda _: True)
         before = None
         for retrain in retrains:
             labels = self.labels[retrain]
-            if labels is not before and not can_train(labels):
+            if labels is not before and not self.model.can_train(labels):
                 raise ValueError(f"labels[{retrain}]: {untrainable(self.model, labels)}")
             before = labels
 

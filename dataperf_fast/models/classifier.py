@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.backend import Backend
-from dataperf_fast.engine.plan import Answers, Pool
+from dataperf_fast.engine.plan import Answers, FrozenModel, Pool
 from dataperf_fast.kernels import arithmetic
 
 # Rows classified as their label says; of label 1 those found, those claimed wrongly and those missed; the ranking.
@@ -26,23 +26,16 @@ OUTCOME: np.dtype[Any] = np.dtype(
 _BYTES_PER_RETRAIN = 1 << 20  # a retrain's own matrix is there only while a thread works on it
 
 
-class Classifier(ABC):
-    """A frozen model that answers for itself: ``models/logistic.py`` and its neighbours."""
+class Classifier(FrozenModel):
+    """A frozen model that answers one training set at a time: ``models/logistic_regression.py`` and its like."""
 
-    name: str
     trains_on = "two classes or more"
-    uses_seed = False
     version = f"2, arithmetic {arithmetic.VERSION}"
     outcome = OUTCOME
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether there are two classes to tell apart."""
         return len(checks.distinct(labels)) > 1
-
-    def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
-        """The share of rows classified as their label says."""
-        accuracy: np.ndarray = outcomes["correct"] / rows
-        return accuracy
 
     def bind(self, pool: Pool, backend: Backend) -> ClassifierTrainer:
         """Bind the model to a pool."""

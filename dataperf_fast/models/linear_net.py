@@ -12,7 +12,7 @@ import numpy as np
 
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.backend import Backend
-from dataperf_fast.engine.plan import Answers, Pool, Trainer, groups_of
+from dataperf_fast.engine.plan import Answers, FrozenModel, Pool, Trainer, groups_of
 from dataperf_fast.kernels import arithmetic
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DIMENSION = 2048
 
 
-class LinearNet:
+class LinearNet(FrozenModel):
     """The frozen model as the engine sees it.
 
     Its outcomes are the rounded accuracy, the lowest and highest that rounding errors could have made of it, the
@@ -31,13 +31,10 @@ class LinearNet:
     name = "linear-net"
     tolerance = 5e-4
     metric = "rounded_accuracy"
-    trains_on = "one or two classes, 0 and 1; models.logistic takes more"
+    on_cuda = True
+    trains_on = "one or two classes, 0 and 1; models.logistic_optimum takes more"
     version = f"2, arithmetic {arithmetic.VERSION}"  # changes with the hyper-parameters and the tolerance, too
-    decided_by = arithmetic.VERSION
-    uses_seed = False
-    outcome: np.dtype[Any] = np.dtype(
-        [(name, np.float64) for name in ("accuracy", "lowest", "highest", "threshold", "margin")]
-    )
+    outcome = np.dtype([(name, np.float64) for name in ("accuracy", "lowest", "highest", "threshold", "margin")])
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether there is a row, and no label but 0 and 1."""

@@ -1,4 +1,4 @@
-"""``knn`` on the debugging board: the vote of the nine nearest rows, of equally near ones the first.
+"""``neighbour-votes``: the vote of the nine nearest rows, of equally near ones the first.
 
 Who they are does not depend on the labels: they are found once, and a label state changes votes and nothing else.
 """
@@ -10,15 +10,16 @@ import numpy as np
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.plan import Answers, Pool
-from dataperf_fast.models.neighbours import NEIGHBOURS
+from dataperf_fast.models.nearest_neighbours import NEIGHBOURS
 from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
 
 
 class NeighbourVotes(Relabelled):
     """The frozen model as the engine sees it; nothing of it is doubtful."""
 
-    name = "knn-votes"
+    name = "neighbour-votes"
     tolerance = 1e-12
+    on_cuda = True
     trains_on = f"{NEIGHBOURS} rows or more"
 
     def can_train(self, labels: np.ndarray) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.backend import Backend
-from dataperf_fast.engine.plan import Answers, Pool, Trainer, groups_of
+from dataperf_fast.engine.plan import Answers, FrozenModel, Pool, groups_of
 from dataperf_fast.kernels import arithmetic
 
 # Evaluation rows classified as their label says, and how many of all rounding could have put on the other side.
@@ -25,33 +25,21 @@ OUTCOME: np.dtype[Any] = np.dtype([("correct", np.int64), ("doubtful", np.int64)
 _REMEMBERED = 64  # solutions to begin from: ten submissions' ways are followed at once
 
 
-class Relabelled(ABC):
+class Relabelled(FrozenModel):
     """A frozen model of any classes."""
 
-    name: str
     trains_on = "two classes or more"
     version = f"3, arithmetic {arithmetic.VERSION}"
-    decided_by = arithmetic.VERSION
-    uses_seed = False
     outcome = OUTCOME
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether there are two classes to tell apart."""
         return len(checks.distinct(labels)) > 1
 
-    def accuracy(self, outcomes: np.ndarray, rows: int) -> np.ndarray:
-        """The share of rows classified as their label says."""
-        accuracy: np.ndarray = outcomes["correct"] / rows
-        return accuracy
-
     def bounds(self, outcomes: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """The lowest and highest accuracy that rounding could have made of it."""
         correct, doubtful = outcomes["correct"], outcomes["doubtful"]
         return np.maximum(correct - doubtful, 0) / rows, np.minimum(correct + doubtful, rows) / rows
-
-    @abstractmethod
-    def bind(self, pool: Pool, backend: Backend) -> Trainer:
-        """Bind the model to a pool."""
 
 
 class GroupTrainer(ABC):

@@ -1,4 +1,4 @@
-"""``svc`` on the debugging board: ``SVC(kernel="rbf", gamma="scale", C=1)``, at its optimum.
+"""``support-vectors``: ``SVC(kernel="rbf", gamma="scale", C=1)``, at its optimum.
 
 libsvm stops where no pair of rows violates the conditions by 1e-3; here it is 1e-10, which can be reached from any
 start. The kernel matrix does not depend on the labels, so all label states share it. Several classes vote pair by pair,
@@ -28,7 +28,7 @@ class Kernels(NamedTuple):
 class SupportVectors(WarmModel):
     """The frozen model as the engine sees it."""
 
-    name = "svc"
+    name = "support-vectors"
     tolerance = 1e-5
     unsure = 1e-7
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.backend import Backend
-from dataperf_fast.engine.plan import Answers, Pool
+from dataperf_fast.engine.plan import Answers, FrozenModel, Pool
 from dataperf_fast.kernels import arithmetic
 
 if TYPE_CHECKING:
@@ -27,22 +27,25 @@ if TYPE_CHECKING:
 _SETTLED_AT_ONCE = 256
 
 
-class Voting:
+class Voting(FrozenModel):
     """The frozen model as the engine sees it: its outcome is the macro F1, and how many rows were settled in float64.
 
     With ``held_out`` the evaluation rows are the pool's own, and those that a retrain is trained on do not count.
     """
 
+    name = "voting"
     uses_seed = True
+    on_cuda = True
     tolerance = 1e-6
     metric = "macro_f1"
     version = f"2, arithmetic {arithmetic.VERSION}"
-    outcome: np.dtype[Any] = np.dtype([("f1", np.float64), ("settled", np.int64)])
+    outcome = np.dtype([("f1", np.float64), ("settled", np.int64)])
     trains_on = "two classes or more, of 0 to 255"
 
     def __init__(self, held_out: bool = False):
         self.held_out = held_out
-        self.name = "voting-held-out" if held_out else "voting"
+        if held_out:
+            self.name = "voting-held-out"
 
     def can_train(self, labels: np.ndarray) -> bool:
         """Whether there are two classes to tell apart, 0 to 255."""

@@ -203,13 +203,8 @@ def climb(
     return list(ladders.values())
 
 
-def _tolerance(model: FrozenModel) -> float:
-    """A model's; one of another package may have none."""
-    return float(getattr(model, "tolerance", 0.0))
-
-
 def _new_ladder(model: FrozenModel, names: tuple[str, str]) -> Ladder:
-    tolerance = _tolerance(model)
+    tolerance = model.tolerance
     rungs = [
         Rung("loss on the training set", tolerance=tolerance),
         Rung("decision values", tolerance=tolerance),
@@ -246,7 +241,7 @@ def _check(engine: Engine, plan: Plan, at: int, outcome: np.void, theirs: Sequen
         if ours.decisions.ndim == 2:
             second, best = np.sort(ours.decisions, axis=1)[:, -2:].T
             margins = best - second
-        near, blurred = margins <= _tolerance(plan.model) * scale, margins <= spread * scale
+        near, blurred = margins <= plan.model.tolerance * scale, margins <= spread * scale
         ladder.smallest_margin = min(ladder.smallest_margin, float(margins.min()))
     flipped = ours.classes != answers[0].classes
     disagreeing = (answers[0].classes != answers[-1].classes) | (flipped & blurred & ~near)
@@ -254,7 +249,7 @@ def _check(engine: Engine, plan: Plan, at: int, outcome: np.void, theirs: Sequen
     predictions.disagreeing += int(disagreeing.sum())
     predictions.excused += int((flipped & ~disagreeing & near).sum())
     predictions.differing += int((flipped & ~disagreeing & ~near).sum())
-    found = [_METRICS[_metric(plan.model)](truth, of.classes) for of in answers]
+    found = [_METRICS[plan.model.metric](truth, of.classes) for of in answers]
     outcomes.compared += 1
     if _outcome(plan, outcome) != found[0] or found[0] != found[-1]:
         apart = found[0] != found[-1] or bool((flipped & disagreeing).any())
@@ -311,7 +306,7 @@ def _taken(
     board: Benchmark, model: str | None, variant: str, features: np.ndarray, labels: np.ndarray, seed: int
 ) -> tuple[Any, ...]:
     """The arguments of the reference's ``answer``, but for what is asked."""
-    given: dict[str, Any] = {"model": model or next(iter(board.models), ""), "variant": variant, "features": features}
+    given: dict[str, Any] = {"model": board.model_named(model), "variant": variant, "features": features}
     given |= {"labels": labels, "seed": seed}
     return tuple(given[name] for name in board.reference_takes)
 
@@ -329,14 +324,9 @@ def _loss(answers: Answers, labels: np.ndarray) -> float:
 
 def _outcome(plan: Plan, outcome: np.void) -> float:
     """What of ours the score is made of."""
-    model: Any = plan.model
-    if _metric(model) == "macro_f1":
+    if plan.model.metric == "macro_f1":
         return float(outcome["f1"])
-    return float(model.accuracy(np.array([outcome]), len(plan.pool.evaluation_labels))[0])
-
-
-def _metric(model: FrozenModel) -> str:
-    return str(getattr(model, "metric", "accuracy"))
+    return float(plan.model.accuracy(np.array([outcome]), len(plan.pool.evaluation_labels))[0])
 
 
 def _accuracy(truth: np.ndarray, classes: np.ndarray) -> float:

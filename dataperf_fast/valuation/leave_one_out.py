@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.engine.plan import AccurateModel
+from dataperf_fast.engine.plan import FrozenModel
 from dataperf_fast.valuation.common import Valuation
 from dataperf_fast.valuation.worth import Worth
 
@@ -28,7 +28,7 @@ class LeaveOneOut(Valuation):
         (-0.1, 0.05)
     """
 
-    def __init__(self, model: AccurateModel, engine: Engine | None = None):
+    def __init__(self, model: FrozenModel, engine: Engine | None = None):
         self.model = model
         self.engine = engine
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.engine.plan import AccurateModel
+from dataperf_fast.engine.plan import FrozenModel
 from dataperf_fast.valuation.common import Valuation
 from dataperf_fast.valuation.worth import Worth
 
@@ -51,7 +51,7 @@ class MonteCarloShapley(Valuation):
 
     def __init__(
         self,
-        model: AccurateModel,
+        model: FrozenModel,
         engine: Engine | None = None,
         *,
         permutations: int = 100,

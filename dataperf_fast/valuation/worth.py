@@ -9,7 +9,7 @@ import numpy as np
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.engine.plan import AccurateModel, Plan, Pool, require_model, untrainable
+from dataperf_fast.engine.plan import FrozenModel, Plan, Pool, require_model, untrainable
 from dataperf_fast.valuation.common import checked
 
 
@@ -23,14 +23,14 @@ class Worth:
 
     def __init__(
         self,
-        model: AccurateModel,
+        model: FrozenModel,
         engine: Engine | None,
         train_X: np.ndarray,
         train_y: np.ndarray,
         val_X: np.ndarray,
         val_y: np.ndarray,
     ):
-        require_model(model, "can_train", "accuracy")
+        require_model(model, "accuracy")
         features, labels, evaluation, truth = checked(train_X, train_y, val_X, val_y)
         dtype = np.uint8 if max(labels.max(), truth.max()) < 256 else np.int32
         self._labels, self._truth = labels.astype(dtype), truth.astype(dtype)

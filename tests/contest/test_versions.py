@@ -118,10 +118,10 @@ def test_a_worker_of_another_version_scores_nothing(contest, data, monkeypatch):
     folder = path.parent / "teams" / "team0000"
     batch = Batch("debugging", "knn", "hidden", data, (folder,), work.version, backend="cpu")
     assert {record.status for record in score(batch)[folder]} == {"ok"}
-    with pytest.raises(InputError, match=r"scored by the version 'knn-votes .*; expected this run's, 1"):
+    with pytest.raises(InputError, match=r"scored by the version 'neighbour-votes .*; expected this run's, 1"):
         score(replace(batch, version="1"))
     monkeypatch.setattr(backends, "reference_made_with", lambda *of: "reference 1")
-    with pytest.raises(InputError, match=r"scored by the version 'knn-votes .*, reference "):
+    with pytest.raises(InputError, match=r"scored by the version 'neighbour-votes .*, reference "):
         score(replace(batch, backend="reference"))
 
 

@@ -9,20 +9,20 @@ from scipy import sparse
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.models.dual_logistic import DualLogistic
+from dataperf_fast.engine.plan import FrozenModel, Plan, Pool
+from dataperf_fast.models.boosted_stumps import BoostedStumps
 from dataperf_fast.models.linear_net import LinearNet
-from dataperf_fast.models.logistic import LogisticRegression
+from dataperf_fast.models.logistic_optimum import LogisticOptimum
+from dataperf_fast.models.logistic_regression import LogisticRegression
+from dataperf_fast.models.nearest_neighbours import NearestNeighbours
 from dataperf_fast.models.neighbour_votes import NeighbourVotes
-from dataperf_fast.models.neighbours import NearestNeighbours
-from dataperf_fast.models.stumps import BoostedStumps
 from dataperf_fast.models.support_vectors import SupportVectors
 from dataperf_fast.models.voting import Voting
 
 ROWS, SCORED, WIDTH = 30, 20, 4
 MODELS = [
     LinearNet(),
-    DualLogistic(),
+    LogisticOptimum(),
     SupportVectors(),
     NeighbourVotes(),
     LogisticRegression(),
@@ -93,7 +93,7 @@ def test_what_is_no_pool(name, value, line):
 @pytest.mark.parametrize("other", [np.asfortranarray, lambda of: np.repeat(of, 2, axis=0)[::2], np.matrix])
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_another_layout_is_copied_and_scores_the_same(other):
-    for model in (DualLogistic(), NearestNeighbours(), Voting()):
+    for model in (LogisticOptimum(), NearestNeighbours(), Voting()):
         plans = [
             Plan(made, model, [LABELS])
             for made in (pool(), pool(features=other(FEATURES), evaluation_features=other(EVALUATION)))
@@ -132,7 +132,7 @@ def test_what_is_c_contiguous_is_not_copied():
     ],
 )
 def test_what_is_no_plan(arguments, line):
-    refused(line, Plan, pool(), **({"model": DualLogistic()} | arguments))
+    refused(line, Plan, pool(), **({"model": LogisticOptimum()} | arguments))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -141,14 +141,14 @@ def test_what_is_trained_or_scored_on_is_finite_and_nothing_else_is_read(value):
     features[7, 2] = value
     made = pool(features=features)
     rows = np.delete(np.arange(ROWS), 7)
-    assert engine().run(Plan(made, DualLogistic(), [LABELS[rows]], [rows])).trained == 1  # without row 7
+    assert engine().run(Plan(made, LogisticOptimum(), [LABELS[rows]], [rows])).trained == 1  # without row 7
     line = f"features holds a value that is not finite, {value} in row 7, column 2: expected finite numbers"
     for model in MODELS:
         refused(line, engine().run, Plan(made, model, [LABELS]))
-    refused(line, engine().trainer(Plan(made, DualLogistic(), [LABELS])).answer, made.every_row, LABELS, 0)
+    refused(line, engine().trainer(Plan(made, LogisticOptimum(), [LABELS])).answer, made.every_row, LABELS, 0)
     evaluation[3, 1] = value
     scored = pool(evaluation_features=evaluation)
-    refused("evaluation_features holds .* in row 3, column 1", engine().run, Plan(scored, DualLogistic(), [LABELS]))
+    refused("evaluation_features holds .* in row 3, column 1", engine().run, Plan(scored, LogisticOptimum(), [LABELS]))
     refused("evaluation_features", engine().trainer(Plan(scored, LinearNet(), [LABELS])).answer, rows, LABELS[rows], 0)
 
 
@@ -167,7 +167,7 @@ def test_a_number_is_found_wherever_it_is():
 
 # What each model can be trained on: the label states, and whether it takes them.
 STATES = {
-    "one class": (np.ones(ROWS, np.uint8), {"linear-net", "knn-votes", "knn"}),
+    "one class": (np.ones(ROWS, np.uint8), {"linear-net", "neighbour-votes", "nearest-neighbours"}),
     "0 and 1": (LABELS, {of.name for of in MODELS}),
     "3 and 7": (4 * LABELS + 3, {of.name for of in MODELS} - {"linear-net"}),
     "-1 and 1": (2 * LABELS.astype(int) - 1, {of.name for of in MODELS} - {"linear-net", "voting"}),
@@ -254,7 +254,7 @@ def test_what_voting_cannot_score_is_refused():
     refused("evaluation_features has 20 rows: expected 30", run, Plan(pool(), Voting(held_out=True), [LABELS]))
 
 
-class Fixed:
+class Fixed(FrozenModel):
     """A model of somebody's own that returns what it is told to."""
 
     name, version, uses_seed, outcome = "fixed", "1", False, np.dtype(np.float64)

@@ -8,10 +8,10 @@ import pytest
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine, Progress
 from dataperf_fast.engine.finished import ResultCache
-from dataperf_fast.engine.plan import Plan, Pool
+from dataperf_fast.engine.plan import FrozenModel, Plan, Pool
 
 
-class Sums:
+class Sums(FrozenModel):
     """A model whose outcome is known: the sum of the labels' products with the row numbers, and the seed."""
 
     name = "sums"

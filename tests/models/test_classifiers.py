@@ -16,9 +16,9 @@ from dataperf_fast.boards.vision import synth as made_concepts
 from dataperf_fast.engine import backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.models.logistic import LogisticRegression
-from dataperf_fast.models.neighbours import NearestNeighbours
-from dataperf_fast.models.stumps import BoostedStumps
+from dataperf_fast.models.boosted_stumps import BoostedStumps
+from dataperf_fast.models.logistic_regression import LogisticRegression
+from dataperf_fast.models.nearest_neighbours import NearestNeighbours
 
 pytestmark = pytest.mark.parity
 
@@ -84,9 +84,9 @@ def test_boosted_stumps_on_five_markets(oracle, markets):
 @pytest.mark.parametrize("ours", [LogisticRegression(), NearestNeighbours(), BoostedStumps()], ids=lambda m: m.name)
 def test_three_classes_and_labels_that_do_not_start_at_zero(oracle, ours):
     theirs = {
-        "logistic": TheirLogisticRegression(random_state=0),
-        "knn": KNeighborsClassifier(9),
-        "rf": GradientBoostingClassifier(n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0),
+        "logistic-regression": TheirLogisticRegression(random_state=0),
+        "nearest-neighbours": KNeighborsClassifier(9),
+        "boosted-stumps": GradientBoostingClassifier(n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0),
     }[ours.name]
     generator = np.random.default_rng(3)
     for classes in ([2.0, 5.0], [0.0, 1.0, 4.0]):

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from dataperf_fast.boards.debugging import models as debugging
+from dataperf_fast.boards.debugging.board import BOARD
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
@@ -41,7 +41,7 @@ def made(states=40, rows=90, width=20):
 
 
 def run(name, pool, labels, rows=None, threads=1, **options):
-    model = debugging.make_model(name)
+    model = BOARD.make_model(name)
     return Engine(backends.choose("cpu", threads), **options).run(Plan(pool, model, list(labels), rows))
 
 
@@ -49,7 +49,7 @@ def run(name, pool, labels, rows=None, threads=1, **options):
 def test_every_label_state_is_a_fit_from_scratch(name):
     pool, labels = made(states=40 if name != "xgb" else 3)
     found = run(name, pool, labels, threads=2)
-    model = debugging.make_model(name)
+    model = BOARD.make_model(name)
     expected = [
         theirs(name)
         .fit(pool.features.astype(float), given)
@@ -99,8 +99,8 @@ def test_a_row_on_the_boundary_is_run_again_from_a_cold_start(name):
 
 
 def test_bounds_hold_what_is_doubtful():
-    outcomes = np.array([(5, 0), (5, 2), (1, 3), (9, 4)], debugging.make_model("svc").outcome)
-    lowest, highest = debugging.make_model("svc").bounds(outcomes, 10)
+    outcomes = np.array([(5, 0), (5, 2), (1, 3), (9, 4)], BOARD.make_model("svc").outcome)
+    lowest, highest = BOARD.make_model("svc").bounds(outcomes, 10)
     assert lowest.tolist() == [0.5, 0.3, 0.0, 0.5]
     assert highest.tolist() == [0.5, 0.7, 0.4, 1.0]
     net = np.array([(0.5, 0.4, 0.6, 0.1, 0.01)], LinearNet.outcome)

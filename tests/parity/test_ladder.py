@@ -32,7 +32,7 @@ from dataperf_fast.kernels.neighbours import vote
 from dataperf_fast.kernels.net import training
 from dataperf_fast.kernels.svm import platt
 from dataperf_fast.models.linear_net import LinearNet
-from dataperf_fast.models.logistic import LogisticRegression
+from dataperf_fast.models.logistic_regression import LogisticRegression
 from dataperf_fast.parity import ladder as ladders
 from dataperf_fast.parity import report as parity_report
 

@@ -8,16 +8,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from dataperf_fast.models import (
-    dual_logistic,
-    linear_net,
-    logistic,
-    neighbour_votes,
-    neighbours,
-    stumps,
-    support_vectors,
-    xgb,
-)
 from tests.models.test_linear_net import plain_accuracy
 
 # By name, the labels that a problem's classes have.
@@ -32,17 +22,6 @@ LABELS = {
     "three strings": np.array(["ant", "bee", "cat"]),
     "ten": np.arange(10),
     "300": np.arange(300),
-}
-
-MODELS = {
-    "linear-net": linear_net.LinearNet,
-    "logistic-optimum": dual_logistic.DualLogistic,
-    "svc": support_vectors.SupportVectors,
-    "knn-votes": neighbour_votes.NeighbourVotes,
-    "logistic": logistic.LogisticRegression,
-    "knn": neighbours.NearestNeighbours,
-    "rf": stumps.BoostedStumps,
-    "xgb": xgb.BoostedTrees,
 }
 
 
@@ -76,12 +55,14 @@ class Boosted:
 PEERS = {
     "linear-net": PlainNet,
     "logistic-optimum": lambda: LogisticRegression(solver="newton-cholesky", tol=1e-12),
-    "svc": lambda: SVC(tol=1e-8),
-    "knn-votes": lambda: KNeighborsClassifier(9, algorithm="brute"),
-    "logistic": LogisticRegression,
-    "knn": lambda: KNeighborsClassifier(9, algorithm="brute"),
-    "rf": lambda: GradientBoostingClassifier(n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0),
-    "xgb": Boosted,
+    "support-vectors": lambda: SVC(tol=1e-8),
+    "neighbour-votes": lambda: KNeighborsClassifier(9, algorithm="brute"),
+    "logistic-regression": LogisticRegression,
+    "nearest-neighbours": lambda: KNeighborsClassifier(9, algorithm="brute"),
+    "boosted-stumps": lambda: GradientBoostingClassifier(
+        n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0
+    ),
+    "boosted-trees": Boosted,
 }
 
 
@@ -103,7 +84,11 @@ def plain_worth(name, data, subset):
     features, labels, evaluation, truth = data
     subset = np.array(sorted(subset), int)
     found, counts = np.unique(labels[subset] if len(subset) else truth, return_counts=True)
-    enough = {"knn": len(subset) >= 9, "knn-votes": len(subset) >= 9, "linear-net": len(subset) > 0}
+    enough = {
+        "nearest-neighbours": len(subset) >= 9,
+        "neighbour-votes": len(subset) >= 9,
+        "linear-net": len(subset) > 0,
+    }
     if not enough.get(name, len(found) > 1 and len(subset) > 0):
         return (truth == found[counts.argmax()]).mean()
     return PEERS[name]().fit(features[subset], labels[subset]).score(evaluation, truth)

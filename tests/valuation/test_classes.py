@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.models.dual_logistic import DualLogistic
+from dataperf_fast.models.logistic_optimum import LogisticOptimum
 from dataperf_fast.models.support_vectors import SupportVectors
 from dataperf_fast.valuation.confident import ConfidentLearning
 from dataperf_fast.valuation.influence import LogisticInfluence, NetInfluence
@@ -34,12 +34,12 @@ ANY, EVERY = (*TWO, *SEVERAL), ("one", *TWO, *SEVERAL)
 TABLE = {
     "linear-net": ("one", *TWO),
     "logistic-optimum": ANY,
-    "svc": ANY,
-    "knn-votes": EVERY,
-    "logistic": ANY,
-    "knn": EVERY,
-    "rf": ANY,
-    "xgb": ANY,
+    "support-vectors": ANY,
+    "neighbour-votes": EVERY,
+    "logistic-regression": ANY,
+    "nearest-neighbours": EVERY,
+    "boosted-stumps": ANY,
+    "boosted-trees": ANY,
     "NeighbourShapley": EVERY,
     "LogisticInfluence": TWO,
     "NetInfluence": TWO,
@@ -123,7 +123,7 @@ def margins(data):
 
 @pytest.mark.parametrize(("what", "classes"), CASES)
 def test_values_are_scikit_learns_or_refused(what, classes):
-    if what == "xgb":
+    if what == "boosted-trees":
         pytest.importorskip("xgboost")
     rows = max(8, len(LABELS[classes])) if what == "NeighbourShapley" else 24
     data = problem(LABELS[classes], rows)
@@ -138,7 +138,7 @@ def test_values_are_scikit_learns_or_refused(what, classes):
             valuation.fit(*data)
         assert "\n" not in str(refused.value)
         return
-    if what in ("rf", "xgb"):  # seconds a fit
+    if what in ("boosted-stumps", "boosted-trees"):  # seconds a fit
         sets = [np.arange(10), np.arange(3, 17)]
         found = Worth(MODELS[what](), engine(), *data).of(sets)
         assert found.tolist() == [plain_worth(what, data, of) for of in sets]
@@ -159,7 +159,7 @@ def test_values_are_scikit_learns_or_refused(what, classes):
     assert classes == "one" or np.ptp(expected) > 0
 
 
-@pytest.mark.parametrize("what", ["logistic-optimum", "svc", "knn-votes", "logistic"])
+@pytest.mark.parametrize("what", ["logistic-optimum", "support-vectors", "neighbour-votes", "logistic-regression"])
 @pytest.mark.parametrize("classes", ["two strings", "three from 7", "ten"])
 def test_orders_are_followed_as_by_scikit_learn(what, classes):
     data = problem(LABELS[classes], rows=16)
@@ -167,7 +167,7 @@ def test_orders_are_followed_as_by_scikit_learn(what, classes):
     np.testing.assert_allclose(found.values_, shapley(what, data, 3, 4), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("what", ["logistic-optimum", "svc", "logistic"])
+@pytest.mark.parametrize("what", ["logistic-optimum", "support-vectors", "logistic-regression"])
 def test_monte_carlo_is_around_the_enumeration_of_three_classes(what):
     data = problem(LABELS["three strings"], rows=7)
     exact = enumerated(7, lambda subset: plain_worth(what, data, subset))
@@ -182,10 +182,10 @@ def test_more_classes_than_a_byte_holds():
     data = problem(LABELS["300"], rows=320)
     every = np.arange(320)
     sets = [every, np.delete(every, 256), every[:40], every[250:265]]
-    for what in ("knn-votes", "knn", "logistic"):
+    for what in ("neighbour-votes", "nearest-neighbours", "logistic-regression"):
         found = Worth(MODELS[what](), engine(), *data).of(sets)
         np.testing.assert_allclose(found, [plain_worth(what, data, of) for of in sets], rtol=0, atol=1e-12)
-    for what in ("svc", "logistic-optimum"):  # a machine a pair of classes, a factorization a class
+    for what in ("support-vectors", "logistic-optimum"):  # a machine a pair of classes, a factorization a class
         found = Worth(MODELS[what](), engine(), *data).of(sets[2:])
         np.testing.assert_allclose(found, [plain_worth(what, data, of) for of in sets[2:]], rtol=0, atol=1e-12)
     for refused in (LogisticInfluence(), NetInfluence(), ConfidentLearning(), LeaveOneOut(MODELS["linear-net"]())):
@@ -194,7 +194,9 @@ def test_more_classes_than_a_byte_holds():
     np.testing.assert_allclose(NeighbourShapley().fit(*data).values_, recursion(data), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("what", ["logistic-optimum", "svc", "knn-votes", "logistic", "linear-net"])
+@pytest.mark.parametrize(
+    "what", ["logistic-optimum", "support-vectors", "neighbour-votes", "logistic-regression", "linear-net"]
+)
 def test_labels_that_only_the_validation_set_has_are_never_answered(what):
     """Two classes are trained on, whose labels are the first and the last of four."""
     features, labels, evaluation, truth = problem(np.array(["a", "z"]))
@@ -210,7 +212,7 @@ def test_labels_that_only_the_validation_set_has_are_never_answered(what):
     np.testing.assert_allclose(found, leave_one_out(what, (features, labels, evaluation, truth)), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("what", ["logistic-optimum", "knn-votes"])
+@pytest.mark.parametrize("what", ["logistic-optimum", "neighbour-votes"])
 def test_a_validation_set_of_one_class(what):
     features, labels, evaluation, truth = problem(LABELS["three"])
     for only in (1.0, 5.0):  # one that is trained on, one that is not
@@ -222,7 +224,7 @@ def test_a_validation_set_of_one_class(what):
     np.testing.assert_allclose(LogisticInfluence().fit(*data).values_, influences(data), rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize("model", [DualLogistic(), SupportVectors()], ids=lambda model: model.name)
+@pytest.mark.parametrize("model", [LogisticOptimum(), SupportVectors()], ids=lambda model: model.name)
 def test_repeated_rows_of_different_classes(model):
     features, labels, evaluation, truth = problem(LABELS["three"])
     features[12:] = features[:12]

@@ -10,8 +10,8 @@ from scipy import sparse
 
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.models.dual_logistic import DualLogistic
 from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.models.logistic_optimum import LogisticOptimum
 from dataperf_fast.models.neighbour_votes import NeighbourVotes
 from dataperf_fast.models.voting import Voting
 from dataperf_fast.valuation.confident import ConfidentLearning
@@ -29,8 +29,8 @@ def engine():
 
 
 VALUATIONS = {
-    "LeaveOneOut": lambda: LeaveOneOut(DualLogistic(), engine()),
-    "MonteCarloShapley": lambda: MonteCarloShapley(DualLogistic(), engine(), permutations=2),
+    "LeaveOneOut": lambda: LeaveOneOut(LogisticOptimum(), engine()),
+    "MonteCarloShapley": lambda: MonteCarloShapley(LogisticOptimum(), engine(), permutations=2),
     "NeighbourShapley": NeighbourShapley,
     "LogisticInfluence": LogisticInfluence,
     "NetInfluence": NetInfluence,
@@ -188,7 +188,7 @@ def test_a_model_that_no_rows_of_all_train_is_refused():
     eight = [given[0][:8], given[1][:8], *given[2:]]
     for valuation in (LeaveOneOut(NeighbourVotes(), engine()), MonteCarloShapley(NeighbourVotes(), engine())):
         with pytest.raises(
-            ValueError, match="knn-votes cannot be trained on 8 rows of 2 classes; expected 9 rows or more"
+            ValueError, match="neighbour-votes cannot be trained on 8 rows of 2 classes; expected 9 rows or more"
         ):
             valuation.fit(*eight)
     given = problem(LABELS["three"])
@@ -202,7 +202,7 @@ def test_a_model_that_no_rows_of_all_train_is_refused():
 @pytest.mark.parametrize(
     ("model", "line"),
     [
-        (DualLogistic, r"model is the class DualLogistic: expected a model, DualLogistic\(\)"),
+        (LogisticOptimum, r"model is the class LogisticOptimum: expected a model, LogisticOptimum\(\)"),
         (Voting(), "model is a Voting, which has no accuracy: expected"),
         ("svc", "model is a str, which has no name: expected"),
         (None, "model is a NoneType, which has no name: expected"),
@@ -215,7 +215,7 @@ def test_what_is_no_model_is_refused(model, line):
 
 
 def test_sets_of_rows_are_rows():
-    worth = Worth(DualLogistic(), engine(), *data())
+    worth = Worth(LogisticOptimum(), engine(), *data())
     for wrong, line in (
         (np.array([-1, 3]), r"sets\[1\] holds -1: expected 0 to 23"),
         (np.array([24]), r"sets\[1\] holds 24: expected 0 to 23"),
@@ -230,12 +230,18 @@ def test_sets_of_rows_are_rows():
     ("made", "line"),
     [
         (
-            lambda: MonteCarloShapley(DualLogistic(), permutations=0),
+            lambda: MonteCarloShapley(LogisticOptimum(), permutations=0),
             "permutations is 0: expected a whole number, 1 or more",
         ),
-        (lambda: MonteCarloShapley(DualLogistic(), permutations=2.5), "permutations is 2.5: expected a whole number"),
-        (lambda: MonteCarloShapley(DualLogistic(), tolerance=-0.1), "tolerance is -0.1: expected 0 or more, or None"),
-        (lambda: MonteCarloShapley(DualLogistic(), tolerance=float("nan")), "tolerance is nan: expected 0 or more"),
+        (
+            lambda: MonteCarloShapley(LogisticOptimum(), permutations=2.5),
+            "permutations is 2.5: expected a whole number",
+        ),
+        (
+            lambda: MonteCarloShapley(LogisticOptimum(), tolerance=-0.1),
+            "tolerance is -0.1: expected 0 or more, or None",
+        ),
+        (lambda: MonteCarloShapley(LogisticOptimum(), tolerance=float("nan")), "tolerance is nan: expected 0 or more"),
         (lambda: NeighbourShapley(1.5), "neighbours is 1.5: expected a whole number, 1 or more"),
         (lambda: ConfidentLearning(folds=1), "folds is 1: expected a whole number, 2 or more"),
         (lambda: LogisticInfluence(C=0.0), "C is 0.0: expected a number over 0"),
@@ -249,7 +255,7 @@ def test_parameters_out_of_range_are_refused(made, line):
 
 
 def test_one_order_has_no_standard_error():
-    found = MonteCarloShapley(DualLogistic(), engine(), permutations=1).fit(*data())
+    found = MonteCarloShapley(LogisticOptimum(), engine(), permutations=1).fit(*data())
     assert np.isfinite(found.values_).all()
     assert np.isnan(found.standard_errors_).all()
     assert found.standard_errors_.shape == (24,)

@@ -12,8 +12,8 @@ from sklearn import linear_model
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.models.linear_net import LinearNet
-from dataperf_fast.models.logistic import LogisticRegression
-from dataperf_fast.models.neighbours import NearestNeighbours
+from dataperf_fast.models.logistic_regression import LogisticRegression
+from dataperf_fast.models.nearest_neighbours import NearestNeighbours
 from dataperf_fast.valuation.leave_one_out import LeaveOneOut
 from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
 from dataperf_fast.valuation.worth import Worth

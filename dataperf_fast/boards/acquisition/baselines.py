@@ -23,7 +23,7 @@ from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files import csv_tables
 from dataperf_fast.files.paths import StrPath, write_text
-from dataperf_fast.models.logistic import LogisticRegression
+from dataperf_fast.models.logistic_regression import LogisticRegression
 
 FRACTIONS, TRIALS, SEED = (0.01, 0.025, 0.05, 0.1, 0.2), 100, 1111
 _AT_ONCE = 20  # trials whose rows are in memory: 100,000 at the paper's scale

@@ -25,15 +25,13 @@ from dataperf_fast.boards.options import Options, sizes
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.engine.plan import FrozenModel, Plan, Pool
+from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files import csv_tables
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.records import Record
-from dataperf_fast.models.logistic import LogisticRegression
-from dataperf_fast.models.neighbours import NEIGHBOURS, NearestNeighbours
-from dataperf_fast.models.stumps import BoostedStumps
+from dataperf_fast.models import table
+from dataperf_fast.models.nearest_neighbours import NEIGHBOURS
 
-MODELS: dict[str, type[FrozenModel]] = {"lr": LogisticRegression, "knn": NearestNeighbours, "rf": BoostedStumps}
 TRIALS, SEED = 10, 1111
 
 
@@ -49,7 +47,8 @@ class AcquisitionResult:
     def write(self, folder: Path) -> list[Path]:
         """Write ``{submission}_{model}.json`` with all markets scored so far, as the reference's script does."""
         return [
-            files.write_result(folder / f"{name}_{self.model}.json", markets) for name, markets in self.results.items()
+            files.write_result(folder / f"{name}_{table.short(self.model)}.json", of)
+            for name, of in self.results.items()
         ]
 
 
@@ -97,7 +96,7 @@ def _read_plan(
     path = submission.files[number]
     counts = files.read_plan(path, len(market.sellers))
     cost = files.check_plan(path, counts, market.sizes, market.prices, market.budget)
-    if model == "knn" and counts.sum() < NEIGHBOURS:
+    if model == "nearest-neighbours" and counts.sum() < NEIGHBOURS:
         expected = f"at least {NEIGHBOURS}, the neighbours of knn"
         raise InputError(path, "buys too few rows:", "line 1", int(counts.sum()), expected)
     return counts, cost
@@ -133,7 +132,7 @@ def score_plan(
         values["distinct"] = TRIALS
     else:
         pool = Pool(features, market.buyer.features, market.buyer.labels)
-        outcomes = engine.run(Plan(pool, MODELS[model](), labels, rows))
+        outcomes = engine.run(Plan(pool, BOARD.make_model(model), labels, rows))
         accuracies = outcomes.values["correct"] / len(market.buyer.labels)
         values |= {"distinct": len(set(outcomes.identity)), "rechecked": int(outcomes.rechecked.sum())}
     values["details"] = {
@@ -179,7 +178,7 @@ class Acquisition(Benchmark):
     synth_options = sizes("markets", "sellers", "rows", "buyer")
     columns: ClassVar = {"model": "model", "rows": "rows", "cost": "cost", "budget": "budget", "spread": "spread"}
     published = PUBLISHED
-    models = tuple(MODELS)
+    models = ("logistic-regression", "nearest-neighbours", "boosted-stumps")
     reference = "dataperf_fast.boards.acquisition.reference"
     reference_takes = ("model", "features", "labels")
 
@@ -187,9 +186,7 @@ class Acquisition(Benchmark):
         self, data: Path, submissions: Sequence[Path] | None, engine: Engine, options: Options
     ) -> Iterator[AcquisitionResult]:
         """Score submissions market by market; without ``submissions`` those in the data's folder ``submission``."""
-        model = options.model or "lr"
-        if model not in MODELS:
-            raise InputError("--model", "is", value=model, expected=" or ".join(MODELS))
+        model = self.model_named(options.model)
         markets = files.find_markets(data)
         paths = [data / "submission"] if submissions is None else submissions
         found, refused = find_folders(paths, files.find_submissions, BOARD, engine)
@@ -216,11 +213,6 @@ class Acquisition(Benchmark):
     def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
         """The markets."""
         return [partial(_open, market, engine) for market in files.find_markets(data)]
-
-    def version(self, model: str | None) -> str:
-        """The frozen model's."""
-        trained = MODELS[model or "lr"]()
-        return f"{trained.name} {trained.version}"
 
     def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
         """Of the buyer's rows that are classified correctly in some trial, and all of them in all trials."""

@@ -15,10 +15,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 
 def new_model(name: str) -> Any:
-    """The frozen model of that name: lr, knn, or rf, which in the scripts means gradient boosting."""
-    if name == "knn":
+    """The frozen model of that name. What the scripts call a random forest is gradient boosting."""
+    if name == "nearest-neighbours":
         return KNeighborsClassifier(n_neighbors=9)
-    if name == "rf":
+    if name == "boosted-stumps":
         return GradientBoostingClassifier(n_estimators=100, learning_rate=1.0, max_depth=1, random_state=0)
     return LogisticRegression(random_state=0)
 
@@ -40,7 +40,7 @@ def answer(
     """Train on ``features (n, d)``, ``labels (n,)``; classes ``(m,)`` of ``evaluation (m, d)``, decisions if any."""
     wide = evaluation.astype(np.float64)
     fitted = new_model(model).fit(features.astype(np.float64), labels)
-    return fitted.predict(wide), None if model == "knn" else fitted.decision_function(wide)
+    return fitted.predict(wide), None if model == "nearest-neighbours" else fitted.decision_function(wide)
 
 
 def score(model: str, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, truth: np.ndarray) -> float:

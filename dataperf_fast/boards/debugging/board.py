@@ -22,18 +22,18 @@ import numpy as np
 from dataperf_fast.boards.board import Benchmark, Challenge
 from dataperf_fast.boards.debugging import files
 from dataperf_fast.boards.debugging.inspections import Inspection, book_seconds, hand_out, label_states, next_states
-from dataperf_fast.boards.debugging.models import MODELS, OWN_MODEL, make_model
 from dataperf_fast.boards.debugging.published import PUBLISHED
 from dataperf_fast.boards.options import Option, Options, sizes
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
-from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.records import Record
+from dataperf_fast.models import table
 from dataperf_fast.models.linear_net import DIMENSION
 
+OWN_MODEL = "linear-net"
 TARGET_SHARE = 0.95
 PRECISIONS = ("float32", "float64")  # of the reference's net, its script's first
 
@@ -55,7 +55,7 @@ class DebuggingResult:
     @property
     def name(self) -> str:
         """The task's, with the model's where that is not the board's own."""
-        return self.task if self.model == OWN_MODEL else f"{self.task}_{self.model}"
+        return self.task if self.model == OWN_MODEL else f"{self.task}_{table.short(self.model)}"
 
     def write(self, folder: Path) -> list[Path]:
         """Write ``{data_id}_evaluation.json``, if anything was scored; another model's name comes after the id."""
@@ -98,7 +98,7 @@ def _evaluate_task(
     engine: Engine,
     options: Options,
 ) -> DebuggingResult:
-    model, curve = options.model or OWN_MODEL, options.own.get("curve", options.whole)
+    model, curve = BOARD.model_named(options.model), options.own.get("curve", options.whole)
     try:
         task = engine.read(_read_task, folder, setup, task_setup, model)
     except InputError as error:
@@ -132,13 +132,14 @@ def _read_task(folder: Path, setup: files.DebuggingSetup, task: files.TaskSetup,
 
 def _require_trainable(task: files.Task, order: np.ndarray, path: Path, model: str) -> None:
     """Refuse an order on whose way the model cannot be trained: most of them need both labels."""
-    trained = make_model(model)
+    trained = BOARD.make_model(model)
     states, state_of = label_states(task, order)
     for state, labels in enumerate(states):
         if not trained.can_train(labels):
             place = f"after {state_of.searchsorted(state)} inspections"
             given = ", ".join(map(str, np.unique(labels)))
-            raise InputError(path, f"cannot train {model} on {len(labels)} rows with the labels", place, given, "0, 1")
+            problem = f"cannot train {table.short(model)} on {len(labels)} rows with the labels"
+            raise InputError(path, problem, place, given, "0, 1")
 
 
 def score_task(
@@ -152,7 +153,7 @@ def score_task(
     started = clock.now()
     pool = Pool(task.train.features, task.test.features, task.test.labels)
     rows = len(task.test.labels)
-    trained = make_model(model)
+    trained = BOARD.make_model(model)
     ways = [Inspection(file.method, file.path, *label_states(task, order)) for file, order in orders.items()]
     ends = engine.run(Plan(pool, trained, [task.train.labels, task.true_labels]))
     before, cleaned = np.round(trained.accuracy(ends.values, rows), 2).tolist()
@@ -293,7 +294,7 @@ class Debugging(Benchmark):
     }
     curve_labels = ("test accuracy", "rows inspected")
     published = PUBLISHED
-    models = tuple(MODELS)
+    models = (OWN_MODEL, "logistic-optimum", "support-vectors", "neighbour-votes", "boosted-trees")
     reference = "dataperf_fast.boards.debugging.reference"
     reference_takes = ("model", "variant", "features", "labels")
 
@@ -303,10 +304,9 @@ class Debugging(Benchmark):
         """Score submissions task by task; without ``submissions`` the set-up's own submission folder is scored.
 
         With ``curve`` every point is computed, otherwise only as many as the score needs. ``options.model`` is
-        one of ``MODELS``, None the board's own.
+        one of ``models``, None the board's own.
         """
-        model = options.model or OWN_MODEL
-        make_model(model)  # or say at once why not
+        model = self.make_model(options.model).name  # or say at once why not
         folder, setup = engine.read(files.open_setup, data)
         paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
         found = files.find_submissions(paths, options.by_folder)
@@ -335,23 +335,12 @@ class Debugging(Benchmark):
     def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
         """The tasks."""
         folder, setup = files.open_setup(data)
-        return [partial(_read_task, folder, setup, task, model or OWN_MODEL) for task in setup.tasks]
-
-    def version(self, model: str | None) -> str:
-        """The frozen model's."""
-        trained = make_model(model or OWN_MODEL)
-        return f"{trained.name} {trained.version}"
+        return [partial(_read_task, folder, setup, task, self.model_named(model)) for task in setup.tasks]
 
     def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
         """Of the inspections before the one that reaches the target, and the rows."""
         known = {"inspections", "rows"} <= details.keys()
         return Fraction(details["inspections"] - 1, details["rows"]) if known else None
-
-    def decided_by(self, model: str | None, backend: Backend) -> str:
-        """The frozen model's, or the reference's."""
-        if backend.is_reference:
-            return super().decided_by(model, backend)
-        return make_model(model or OWN_MODEL).decided_by
 
     def inputs(self, data: Path) -> list[Path]:
         """The set-up's tasks: training and test vectors, and true labels."""
@@ -377,11 +366,7 @@ class Debugging(Benchmark):
 
     def reference_variants(self, model: str | None) -> tuple[str, ...]:
         """The net in both precisions, its script's first."""
-        return PRECISIONS if model in (None, OWN_MODEL) else PRECISIONS[:1]
-
-    def without_cuda(self, model: str | None) -> str:
-        """Only the board's own model and nearest neighbours run on a GPU."""
-        return "" if model in (None, OWN_MODEL, "knn") else f"{self.name} by {model}"
+        return PRECISIONS if self.model_named(model) == OWN_MODEL else PRECISIONS[:1]
 
     def synth(self, out: Path, scale: str, seed: int, own: Mapping[str, Any]) -> Iterator[str]:
         """Tasks, with how many of their labels are wrong."""

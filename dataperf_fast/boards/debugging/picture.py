@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from dataperf_fast.files.paths import whole_file
 from dataperf_fast.files.records import Record
+from dataperf_fast.models import table
 from dataperf_fast.report.dots import plain
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _draw_time_to_value(folder: Path, model: str, timed: list[Record]) -> list[P
     axes.set_ylabel("fraction of fixes until 95% (less is better)")
     axes.set_title(f"what the methods cost and give, {model}")
     axes.grid(alpha=0.3)
-    path = folder / ("time_to_value.png" if model == "linear-net" else f"time_to_value_{model}.png")
+    path = folder / ("time_to_value.png" if model == "linear-net" else f"time_to_value_{table.short(model)}.png")
     with whole_file(path) as aside:
         figure.savefig(aside, dpi=110)
     return [path]

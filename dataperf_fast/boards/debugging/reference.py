@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-LIBRARIES = {"linear-net": ("torch",), "xgb": ("xgboost",)}  # that models need beside scikit-learn
+LIBRARIES = {"linear-net": ("torch",), "boosted-trees": ("xgboost",)}  # that models need beside scikit-learn
 DIMENSION = 2048
 HIDDEN = 128
 
@@ -62,12 +62,12 @@ class LogisticClassifier:
 
 
 def other_classifier(model: str) -> Any:
-    """``logistic``, ``svc``, ``knn`` or ``xgb``: the first two at their optimum, as the float32 of libsvm allows."""
-    if model == "logistic":
+    """One of the board's other models; the first two at their optimum, as the float32 of libsvm allows."""
+    if model == "logistic-optimum":
         return LogisticRegression(solver="newton-cholesky", tol=1e-10, max_iter=1000)
-    if model == "svc":
+    if model == "support-vectors":
         return SVC(tol=1e-8)
-    if model == "knn":
+    if model == "neighbour-votes":
         return KNeighborsClassifier(9, algorithm="brute")
     from xgboost import XGBClassifier
 
@@ -91,9 +91,9 @@ def answer(
     wide = evaluation.astype(np.float64)
     fitted = other_classifier(model).fit(features.astype(np.float64), labels)
     decisions = None
-    if model == "knn":
+    if model == "neighbour-votes":
         decisions = fitted.predict_proba(wide)[:, 1] - 0.5
-    elif model != "xgb":
+    elif model != "boosted-trees":
         decisions = fitted.decision_function(wide)
     return fitted.predict(wide), decisions
 

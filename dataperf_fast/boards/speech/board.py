@@ -254,6 +254,7 @@ class Speech(Benchmark):
     columns: ClassVar = {"clips": "clips", "spread": "spread"}
     published = PUBLISHED
     ranks_tasks = True
+    models = ("voting",)
     ours_alone = frozenset({"settled_rows"})
     reference = "dataperf_fast.boards.speech.reference"
     reference_takes = ("features", "labels", "seed")
@@ -293,10 +294,6 @@ class Speech(Benchmark):
         language, _, size = task.partition("_")
         return f"{_LANGUAGES[language]}, up to {size} clips" if language in _LANGUAGES else task
 
-    def version(self, model: str | None) -> str:
-        """The frozen model's."""
-        return Voting().version
-
     def inputs(self, data: Path) -> list[Path]:
         """The languages' folders."""
         return list(files.find_languages(data).values())
@@ -314,10 +311,6 @@ class Speech(Benchmark):
             for language, folder in files.find_languages(data).items()
             for size in files.BOARD_SIZES
         ]
-
-    def without_cuda(self, model: str | None) -> str:
-        """All of it runs on a GPU."""
-        return ""
 
 
 BOARD = Speech()

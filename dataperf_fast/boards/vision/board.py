@@ -27,7 +27,7 @@ from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.records import Record, decimal
-from dataperf_fast.models.logistic import LogisticRegression
+from dataperf_fast.models.logistic_regression import LogisticRegression
 
 METRICS = ("accuracy", "recall", "precision", "f1", "average_precision")
 COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
@@ -208,6 +208,7 @@ class Vision(Benchmark):
         "average_precision": "average precision",
     }
     published = PUBLISHED
+    models = ("logistic-regression",)
     reference = "dataperf_fast.boards.vision.reference"
 
     def evaluate(
@@ -250,10 +251,6 @@ class Vision(Benchmark):
         root, setup = files.open_setup(data)
         tests = [partial(files.read_test_set, root / task.test, setup.dim) for task in setup.tasks.values()]
         return [partial(files.read_embeddings, root / setup.emb_file, (), setup.dim), *tests]
-
-    def version(self, model: str | None) -> str:
-        """The frozen model's."""
-        return LogisticRegression().version
 
     def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
         """F1 of the counts."""

@@ -163,16 +163,18 @@ def fit_and_score(estimator, task, labels):
 
 @pytest.mark.parity
 @pytest.mark.fused
-@pytest.mark.parametrize("model", ["logistic", "svc", "knn"])
-def test_other_models_score_as_fits_from_scratch(model, suite, tmp_path):
+@pytest.mark.parametrize(
+    ("given", "model"), [("logistic", "logistic-optimum"), ("svc", "support-vectors"), ("knn", "neighbour-votes")]
+)
+def test_other_models_score_as_fits_from_scratch(given, model, suite, tmp_path):
     tasks = narrow(suite)
     theirs = {
         "logistic": LogisticRegression(solver="newton-cholesky", tol=1e-12),
         "svc": SVC(tol=1e-8),
         "knn": KNeighborsClassifier(9, algorithm="brute"),
-    }[model]
-    records = dpf.evaluate("debugging", suite, model=model, out=tmp_path, cache=False)
-    quick = dpf.evaluate("debugging", suite, model=model, curve=False, cache=False)
+    }[given]
+    records = dpf.evaluate("debugging", suite, model=given, out=tmp_path, cache=False)
+    quick = dpf.evaluate("debugging", suite, model=given, curve=False, cache=False)
     assert [(r.task, r.submission, r.score) for r in quick] == [(r.task, r.submission, r.score) for r in records]
     scores = {(r.task, r.submission): r for r in records}
     for task_setup in tasks:
@@ -184,7 +186,7 @@ def test_other_models_score_as_fits_from_scratch(model, suite, tmp_path):
         assert record.details["model"] == model
         crossing = next(k for k, accuracy in enumerate(curve[1:], 1) if accuracy >= 0.95 * curve[-1])
         assert record.score == (crossing - 1) / len(order)
-        written = json.loads((tmp_path / f"{task.data_id}_{model}_evaluation.json").read_text())
+        written = json.loads((tmp_path / f"{task.data_id}_{given}_evaluation.json").read_text())
         assert written["auc_score"]["random"]["fraction_fixes"] == record.score
 
 

@@ -1,4 +1,4 @@
-"""``xgb`` on the debugging board: XGBoost's ``XGBClassifier()`` with its defaults, a plain fit a retrain (an extra).
+"""``boosted-trees``: XGBoost's ``XGBClassifier()`` with its defaults, a plain fit a retrain (an extra).
 
 Its arithmetic is the library's, and of the C library that it calls: another version, build or machine may give another
 score, so they are in the key (docs/parity.md).
@@ -19,8 +19,7 @@ from dataperf_fast.models.relabelled import GroupTrainer, Relabelled
 class BoostedTrees(Relabelled):
     """The frozen model as the engine sees it. Raises ModuleNotFoundError where XGBoost is not installed."""
 
-    name = "xgb"
-    tolerance = 0.0
+    name = "boosted-trees"
 
     def __init__(self) -> None:
         import xgboost

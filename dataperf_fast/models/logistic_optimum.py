@@ -1,6 +1,6 @@
-"""``logistic`` on the debugging board: L2 logistic regression with C = 1, at its optimum; several classes: multinomial.
+"""``logistic-optimum``: L2 logistic regression with C = 1, at its optimum; several classes: multinomial.
 
-Not the market's ``logistic``, which is defined by where lbfgs stops: an optimum can be reached from any start.
+Not ``logistic-regression``, which is defined by where lbfgs stops: an optimum can be reached from any start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Products(NamedTuple):
     cross: np.ndarray
 
 
-class DualLogistic(WarmModel):
+class LogisticOptimum(WarmModel):
     """The frozen model as the engine sees it."""
 
     name = "logistic-optimum"

@@ -1,4 +1,4 @@
-"""``knn``: ``KNeighborsClassifier(n_neighbors=9)``, on float64 features."""
+"""``nearest-neighbours``: ``KNeighborsClassifier(n_neighbors=9)``, on float64 features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEIGHBOURS = 9
 class NearestNeighbours(Classifier):
     """The frozen model as the engine sees it."""
 
-    name = "knn"
+    name = "nearest-neighbours"
     tolerance = 0.0
     trains_on = f"{NEIGHBOURS} rows or more"
 

@@ -1,4 +1,4 @@
-"""``logistic``: ``LogisticRegression()`` with scikit-learn's defaults, on float64 features."""
+"""``logistic-regression``: ``LogisticRegression()`` with scikit-learn's defaults, on float64 features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataperf_fast.models.classifier import Classifier
 class LogisticRegression(Classifier):
     """The frozen model as the engine sees it."""
 
-    name = "logistic"
+    name = "logistic-regression"
     tolerance = 1e-12
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:

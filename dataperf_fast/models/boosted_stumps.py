@@ -1,4 +1,4 @@
-"""``rf``: what the board's script calls a random forest is gradient boosting, a hundred stumps at learning rate 1."""
+"""``boosted-stumps``: gradient boosting, a hundred stumps at learning rate 1; in scripts called a random forest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataperf_fast.models.classifier import Classifier
 class BoostedStumps(Classifier):
     """The frozen model as the engine sees it: ``GradientBoostingClassifier(100, learning_rate=1.0, max_depth=1)``."""
 
-    name = "rf"
+    name = "boosted-stumps"
     tolerance = 1e-12
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:

@@ -160,7 +160,7 @@ def test_the_command_prints_writes_and_exits(boards, tmp_path, capsys, monkeypat
     arguments = ["verify", "vision", str(boards / "vision"), "--sample", "2"]
     assert cli.main([*arguments, "--junit", str(junit)]) == 0
     printed = capsys.readouterr().out
-    assert "logistic, cpu - reference: 2 of 2 retrains compared" in printed
+    assert "logistic-regression, cpu - reference: 2 of 2 retrains compared" in printed
     assert printed.splitlines()[-1].startswith("the same, ")
     suite = ElementTree.parse(junit).getroot()[0]
     assert (suite.get("tests"), suite.get("failures"), len(list(suite.iter("testcase")))) == ("4", "0", 4)

@@ -18,6 +18,7 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.models.logistic_optimum import LogisticOptimum
 from dataperf_fast.models.support_vectors import SupportVectors
+from dataperf_fast.models.table import MODELS
 from dataperf_fast.valuation.confident import ConfidentLearning
 from dataperf_fast.valuation.influence import LogisticInfluence, NetInfluence
 from dataperf_fast.valuation.leave_one_out import LeaveOneOut
@@ -25,7 +26,7 @@ from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
 from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
 from dataperf_fast.valuation.worth import Worth
 
-from .classes import LABELS, MODELS, plain_worth, problem, worth_of_neighbour
+from .classes import LABELS, plain_worth, problem, worth_of_neighbour
 
 TWO = ("two", "bools", "two from 7", "two strings")
 SEVERAL = ("three", "three from 7", "three strings", "ten")

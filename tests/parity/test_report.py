@@ -195,8 +195,8 @@ def test_a_rung_that_a_model_does_not_have_is_skipped(verify, tmp_path):
     said = agree(status, found, whole)
     assert status == 0
     reason = "nothing was compared: not both backends have a model's decision values"
-    assert said["knn.cpu-reference", "decision values"] == ("skipped", reason)
-    assert said["knn.cpu-reference", "predictions"] == ("passed", "")
+    assert said["nearest-neighbours.cpu-reference", "decision values"] == ("skipped", reason)
+    assert said["nearest-neighbours.cpu-reference", "predictions"] == ("passed", "")
 
 
 @pytest.mark.parametrize("board", [board for board in MAKERS if board != "nibbler"])

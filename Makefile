@@ -15,7 +15,7 @@ demo: .venv/installed
 
 # Both cores; CUDA kernels on Numba's simulator.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -m "not reference and not package" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not reference and not package $(BUT)" -n auto --maxprocesses 4 --dist loadfile
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/cuda -n auto --maxprocesses 4 --dist loadfile
 
 # The parity tests on other processors' kernels, a line each: make test-machines MACHINES='Prescott numba-generic'

@@ -182,7 +182,7 @@ def test_a_leaderboard_names_who_has_no_score_and_names_of_nobody(folder, capsys
     path.write_text(path.read_text().replace("  model: knn", "  model: knn\n  dynabench: {team7: 3}"))
     assert cli.main(readers(folder)["leaderboard"]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line][1:]
-    assert "debugging, knn, hidden: 1 of 3 submissions have no score by knn" in lines[0]
+    assert "debugging, knn, hidden: 1 of 3 submissions have no score by neighbour-votes" in lines[0]
     assert ": team0001; `organize run` by the same backend makes them" in lines[0]
     assert f"{path}: line 5, boards.0.dynabench.team7: no submission is named 'team7'" in lines[1]
 

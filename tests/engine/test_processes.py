@@ -105,6 +105,8 @@ def test_a_process_that_is_ended_is_said_and_replaced(started):
 def test_ctrl_c_ends_them_at_once(tmp_path):
     script = tmp_path / "script.py"  # without a guard for being imported again
     script.write_text(
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which what runs behind a shell ignores
         "from dataperf_fast.engine.processes import Processes\n"
         f"list(Processes({MODULE!r}, 1).each('sleep', [({str(tmp_path / 'pid')!r},)]))\n"
     )

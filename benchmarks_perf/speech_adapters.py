@@ -18,6 +18,7 @@ from benchmarks_perf import defined, timing
 from dataperf_fast.boards.speech import board, files, synth
 from dataperf_fast.boards.speech.baselines import Allowed
 from dataperf_fast.boards.speech.board import SEEDS
+from dataperf_fast.boards.speech.selection import Selection, write_selection
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import definition
 from dataperf_fast.engine.engine import Engine
@@ -85,12 +86,12 @@ def make(root: Path, scale: str, submissions: int, threads: int) -> Made:
         path = root / "teams" / f"{number:04}" / "en_60_train.json"
         rows, classes = submission(allowed, 60, number)
         sets[files.SelectionFile("en", 60, path.parent.name, path)] = rows, classes
-        files.write_selection(path, _selection(allowed, rows))
+        write_selection(path, _selection(allowed, rows))
     return Made(root, allowed, pool, sets)
 
 
-def _selection(allowed: Allowed, rows: np.ndarray) -> files.Selection:
-    chosen = files.Selection({word: [] for word in allowed.words}, [])
+def _selection(allowed: Allowed, rows: np.ndarray) -> Selection:
+    chosen = Selection({word: [] for word in allowed.words}, [])
     word_of = [word for word in allowed.words for _ in allowed.targets[word]]
     for row in rows:
         (chosen.targets[word_of[row]] if row < len(word_of) else chosen.nontargets).append(allowed.ids[row])

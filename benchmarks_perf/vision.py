@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks_perf import defined, timing
 from dataperf_fast.boards.options import Options
 from dataperf_fast.boards.vision import board, files, synth
+from dataperf_fast.boards.vision.embeddings import read_embeddings
 from dataperf_fast.engine import backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Pool
@@ -53,7 +54,7 @@ def in_memory(data: Path, teams: Path) -> dict[str, tuple[Pool, Sets]]:
     found = files.find_submissions([teams], list(setup.tasks))
     sets = {(of.name, task): files.read_training_set(path) for of in found for task, path in of.files.items()}
     wanted = dict.fromkeys(name for chosen in sets.values() for name in chosen.ids)
-    row_of, features = files.read_embeddings(root / setup.emb_file, wanted, setup.dim)
+    row_of, features = read_embeddings(root / setup.emb_file, wanted, setup.dim)
     tasks = {}
     for task, of_task in setup.tasks.items():
         test = files.read_test_set(root / of_task.test, setup.dim)

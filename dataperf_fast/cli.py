@@ -14,6 +14,8 @@ import dataperf_fast
 from dataperf_fast import boards
 from dataperf_fast.commands import arguments as taken
 from dataperf_fast.engine import clock
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.paths import has_place
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, INTERRUPTED, OK, complain, line_of, show_warning
 
 _LONG_TO_COMPILE = 2.0  # seconds: loading what is compiled already takes less
@@ -107,8 +109,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(error: Exception, debug: bool, private: bool = False) -> int:
     """Say what ended a command, or with ``debug`` raise it; the exit status."""
-    from dataperf_fast.files.errors import InputError
-
     if debug:
         raise error
     bad_input = isinstance(error, InputError)
@@ -129,8 +129,6 @@ def _parsed(given: Sequence[str]) -> argparse.Namespace:
 
 def _require_places(options: argparse.Namespace) -> None:
     """Refuse what cannot be made or written, before any work is done for it."""
-    from dataperf_fast.files.errors import InputError
-
     for name in ("out", "dynabench"):
         if (folder := getattr(options, name, None)) is not None:
             _require_place(folder)
@@ -144,9 +142,6 @@ def _require_places(options: argparse.Namespace) -> None:
 
 
 def _require_place(out: Path) -> None:
-    from dataperf_fast.files.errors import InputError
-    from dataperf_fast.files.paths import has_place
-
     if not has_place(out):
         raise InputError(out, "cannot be written", expected="a folder, or a place for one")
 

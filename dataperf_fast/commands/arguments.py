@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from dataperf_fast import boards
 from dataperf_fast.engine.backend import NAMES as BACKENDS
+from dataperf_fast.files.errors import InputError
 
 if TYPE_CHECKING:
     from dataperf_fast.boards.board import Benchmark
     from dataperf_fast.boards.options import Option
-    from dataperf_fast.files.errors import InputError
 
 _OWN = "own "  # before the names of boards' options, which could be those of arguments
 _Options = Callable[["Benchmark"], Sequence["Option"]]
@@ -101,8 +101,6 @@ def choices_of_model(named: Sequence[str]) -> str:
 
 def meaningless(option: str, board: str, expected: str) -> InputError:
     """That a board does not have an option."""
-    from dataperf_fast.files.errors import InputError
-
     return InputError(option, f"has no meaning for {board}", expected=expected)
 
 

@@ -101,3 +101,11 @@ def text_column(table: Any, column: str, path: Path) -> list[str]:
         if not isinstance(value, str):
             raise InputError(path, f"{column} holds", f"row {row}", value, "a string")
     return values
+
+
+def vector_lists(features: np.ndarray) -> pa.ListArray:
+    """Make an Arrow array of lists of float32 from vectors ``(n, d)``."""
+    rows, dimension = features.shape
+    flat = pa.array(np.ascontiguousarray(features, dtype=np.float32).ravel())
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * np.int32(dimension))
+    return pa.ListArray.from_arrays(offsets, flat)

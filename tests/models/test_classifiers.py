@@ -13,6 +13,7 @@ from dataperf_fast.boards.acquisition import synth as made_markets
 from dataperf_fast.boards.acquisition import trading
 from dataperf_fast.boards.vision import files as vision
 from dataperf_fast.boards.vision import synth as made_concepts
+from dataperf_fast.boards.vision.embeddings import read_embeddings
 from dataperf_fast.engine import backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
@@ -66,7 +67,7 @@ def test_logistic_regression_on_twenty_concepts(oracle, tmp_path):
     sets = []
     for name in names:
         chosen = vision.read_training_set(root / setup.tasks[name].train)
-        row_of, features = vision.read_embeddings(root / setup.emb_file, chosen.ids, setup.dim)
+        row_of, features = read_embeddings(root / setup.emb_file, chosen.ids, setup.dim)
         rows = [row_of[image] for image in chosen.ids]
         sets.append((features[rows], chosen.labels, vision.read_test_set(root / setup.tasks[name].test, 256).features))
     assert check(oracle, LogisticRegression(), TheirLogisticRegression(random_state=0), sets) == CONCEPTS * 60

@@ -24,7 +24,14 @@ from pydantic import BaseModel, Field
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import read_text, whole_file, write_text
 from dataperf_fast.files.setup_file import read_setup
-from dataperf_fast.files.vectors import binary_labels, label_column, read_table, text_column, vector_column
+from dataperf_fast.files.vectors import (
+    binary_labels,
+    label_column,
+    read_table,
+    text_column,
+    vector_column,
+    vector_lists,
+)
 
 DataId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")]
 Size = Annotated[int, Field(gt=0)]
@@ -263,12 +270,9 @@ def write_setup(folder: Path, setup: DebuggingSetup) -> Path:
 
 def write_vectors(path: Path, vectors: Vectors) -> None:
     """Write one embedding file; equal vectors give equal bytes."""
-    rows, dimension = vectors.features.shape
-    flat = pa.array(np.ascontiguousarray(vectors.features, dtype=np.float32).ravel())
-    offsets = pa.array(np.arange(0, (rows + 1) * dimension, dimension, dtype=np.int32))
     columns = {
         "filename": pa.array(vectors.names),
-        "encoding": pa.ListArray.from_arrays(offsets, flat),
+        "encoding": vector_lists(vectors.features),
         "label": pa.array(vectors.labels.astype(np.int64)),
     }
     with whole_file(path) as aside:

@@ -25,6 +25,7 @@ from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.boards.nibbler import creativity, files, round_report, rules, scores, similarity
 from dataperf_fast.boards.nibbler.creativity import FAILURES, TARGETS
 from dataperf_fast.boards.nibbler.ratings import METHODS, MINIMUM, QUESTIONS, SAFETY
+from dataperf_fast.boards.nibbler.records import ATTEMPTED, SUBMITTED, content
 from dataperf_fast.boards.nibbler.scores import Judged
 from dataperf_fast.boards.nibbler.similarity import Embedding, Space
 from dataperf_fast.boards.options import Option, Options, sizes
@@ -103,15 +104,17 @@ class Nibbler(Benchmark):
         ``options.model`` is one of ``ratings.METHODS``, ``embedding`` a function from texts to vectors, or its place.
         """
         self.tasks(data)
-        method = options.model or METHODS[0]
-        if method not in METHODS:
-            raise InputError("--model", "is", value=method, expected=" or ".join(METHODS))
-        embedding = _embedding(options)
+        method = self.model_named(options.model)
+        embedding = options.own.get("embedding")
+        if isinstance(embedding, str):
+            embedding = similarity.function(embedding)
         engine.progress.begin("reading")
         brought = engine.read(_round, data) if submissions is None else engine.read(_brought, data, submissions)
         if brought.problems:
             yield NibblerResult("", [self.invalid("", name, problem, engine) for name, problem in brought.problems])
-        broken = _violations(brought.whole)
+        broken = rules.violations(brought.whole.submitted, brought.whole.attempted)
+        for violation in broken:
+            warnings.warn(violation.line, stacklevel=1)
         if not options.train:
             pending = [[self.pending(task, name, engine) for name in brought.entrants] for task in TASKS]
             yield from map(NibblerResult, TASKS, pending)
@@ -166,7 +169,7 @@ class Nibbler(Benchmark):
 
     def version(self, model: str | None) -> str:
         """The method's, and what creativity is made with."""
-        return f"{model or METHODS[0]} 1, {machine.digest(machine.made_with(*_LIBRARIES))}"
+        return f"{self.model_named(model)} 1, {machine.digest(machine.made_with(*_LIBRARIES))}"
 
     def decided_by(self, model: str | None, backend: Backend) -> str:
         """What creativity is made with; by the reference, which runs in this process, fooling too."""
@@ -231,14 +234,6 @@ def _name_of(embedding: Embedding) -> str:
     return f"{getattr(embedding, '__module__', '')}:{getattr(embedding, '__qualname__', type(embedding).__qualname__)}"
 
 
-def _violations(whole: files.Round) -> list[rules.Violation]:
-    """The rules that were broken, each with a warning."""
-    broken = rules.violations(whole.submitted, whole.attempted)
-    for violation in broken:
-        warnings.warn(violation.line, stacklevel=1)
-    return broken
-
-
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
@@ -257,9 +252,11 @@ class _Brought:
 def _round(data: Path) -> _Brought:
     """A round's own participants."""
     whole = files.read_round(data)
+    pairs = whole.submitted  # those of nobody are nobody's
+    names = sorted(name for name in pc.unique(pairs["participant"]).to_pylist() if name is not None)
+    entrants = {name: pairs.filter(pc.equal(pairs["participant"], name)) for name in names}
     problems = [("", problem) for problem in whole.problems]
-    pairs = whole.submitted
-    return _Brought(whole, _participants(pairs), scores.ratings_of(pairs), pairs["prompt"].to_pylist(), problems)
+    return _Brought(whole, entrants, scores.ratings_of(pairs), pairs["prompt"].to_pylist(), problems)
 
 
 def _brought(data: Path, paths: Sequence[Path]) -> _Brought:
@@ -273,7 +270,7 @@ def _brought(data: Path, paths: Sequence[Path]) -> _Brought:
         problems += [("", problem) for problem in inside.problems if problem.line not in {one.line for one in wrong}]
         corpus = inside.submitted["prompt"].to_pylist()
         for row in inside.submitted.to_pylist():
-            rated[files.key(row["pair"], files.content(row))] = row["ratings"]
+            rated[files.key(row["pair"], content(row))] = row["ratings"]
     entrants: dict[str, pa.Table] = {}
     for path in paths:
         try:
@@ -285,15 +282,9 @@ def _brought(data: Path, paths: Sequence[Path]) -> _Brought:
             problems.append((path.name, error))
     for pairs in entrants.values():
         rated |= scores.ratings_of(pairs)
-    together = pa.concat_tables([files.SUBMITTED.empty_table(), *entrants.values()])
-    whole = files.Round(data.name, together, files.ATTEMPTED.empty_table(), [problem for _, problem in problems])
+    together = pa.concat_tables([SUBMITTED.empty_table(), *entrants.values()])
+    whole = files.Round(data.name, together, ATTEMPTED.empty_table(), [problem for _, problem in problems])
     return _Brought(whole, entrants, given | rated, corpus, problems)
-
-
-def _participants(pairs: pa.Table) -> dict[str, pa.Table]:
-    """The pairs of each participant, by name; pairs of nobody are nobody's."""
-    names = sorted(name for name in pc.unique(pairs["participant"]).to_pylist() if name is not None)
-    return {name: pairs.filter(pc.equal(pairs["participant"], name)) for name in names}
 
 
 def _scored(entrants: Mapping[str, pa.Table], judge: Callable[[pa.Table], Judged], engine: Engine) -> Iterator[_Scored]:
@@ -333,12 +324,6 @@ def _plainly(rated: files.Given, method: str, space: Space | None) -> Callable[[
         )
 
     return judge
-
-
-def _embedding(options: Options) -> Embedding | None:
-    """The caller's function, which may be named by its place."""
-    given = options.own.get("embedding")
-    return similarity.function(given) if isinstance(given, str) else given
 
 
 def _space(corpus: Sequence[str], embedding: Embedding | None) -> Space | None:

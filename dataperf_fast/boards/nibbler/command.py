@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dataperf_fast.boards.nibbler import files, ratings, rules, scores, work_list
+from dataperf_fast.boards.nibbler import files, ratings, records, rules, scores, work_list
 from dataperf_fast.boards.nibbler.generation import ImageSource, Patterns, batch
 from dataperf_fast.boards.options import positive
 from dataperf_fast.files.errors import InputError
@@ -71,7 +71,7 @@ def _round(options: argparse.Namespace) -> files.Round:
             found.append(files.read_submission(path, given).submitted)
         except InputError as error:
             problems.append(error)
-    empty = files.SUBMITTED.empty_table(), files.ATTEMPTED.empty_table()
+    empty = records.SUBMITTED.empty_table(), records.ATTEMPTED.empty_table()
     return files.Round(options.data.name, pa.concat_tables([empty[0], *found]), empty[1], problems)
 
 
@@ -103,7 +103,7 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _allowed(
-    data: Path, asked: Sequence[files.PromptLine], source: ImageSource, refused: Counter[str]
+    data: Path, asked: Sequence[records.PromptLine], source: ImageSource, refused: Counter[str]
 ) -> Iterator[tuple[str, str]]:
     """The prompts that still want a set and may have one today; ``refused`` counts the others by participant."""
     folder = data / "generated"

@@ -26,7 +26,6 @@ from pydantic import BaseModel, ValidationError
 
 from dataperf_fast.boards.nibbler.records import (
     ATTEMPTED,
-    RATING,
     REPEATED,
     SUBMITTED,
     Attempted,
@@ -43,28 +42,6 @@ from dataperf_fast.boards.nibbler.records import (
 )
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import whole_file
-
-__all__ = [
-    "ATTEMPTED",
-    "RATING",
-    "SUBMITTED",
-    "Attempted",
-    "PromptLine",
-    "RatingLine",
-    "Round",
-    "Submitted",
-    "WorkLine",
-    "content",
-    "key",
-    "read_attempts",
-    "read_given",
-    "read_prompts",
-    "read_round",
-    "read_submission",
-    "read_work",
-    "same_person",
-    "write_lines",
-]
 
 LARGEST_FILE = 256 << 20  # bytes
 LONGEST_LINE = 1 << 20  # bytes

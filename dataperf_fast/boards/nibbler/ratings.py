@@ -74,7 +74,7 @@ class Verdicts:
 
 
 def gather(rated: Mapping[str, Sequence[Mapping[str, Any]]]) -> Ratings:
-    """Lay out the ratings of each pair, records of ``files.RATING``."""
+    """Lay out the ratings of each pair, records of ``records.RATING``."""
     raters: dict[str, int] = {}
     rows: list[tuple[int, int, Mapping[str, Any]]] = []
     passed_over = 0

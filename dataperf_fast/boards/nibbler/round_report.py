@@ -40,7 +40,9 @@ def of(
         },
         "attempts": whole.attempted.num_rows,
         "ratings": {"counted": len(panel.ratings.pair), "passed over": panel.ratings.passed_over},
-        "agreement": {name: _known(alpha) for name, alpha in ratings.alphas(panel.ratings).items()},
+        "agreement": {
+            name: None if math.isnan(alpha) else alpha for name, alpha in ratings.alphas(panel.ratings).items()
+        },
         "raters": ratings.quality(panel.ratings),
         "prompts": _repeated(whole, space, threads, done),
         "weights": dict(creativity.WEIGHTS),
@@ -73,7 +75,3 @@ def _participants(judged: Mapping[str, Judged]) -> dict[str, Any]:
             "by 9 of 10 random weights": list(rank.drawn),
         }
     return found
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -37,7 +37,7 @@ class Judged:
 
 
 def ratings_of(pairs: pa.Table) -> dict[str, list[dict[str, Any]]]:
-    """The ratings that a table of ``files.SUBMITTED`` holds, by pair."""
+    """The ratings that a table of ``records.SUBMITTED`` holds, by pair."""
     return dict(zip(pairs["pair"].to_pylist(), pairs["ratings"].to_pylist(), strict=True))
 
 
@@ -51,7 +51,7 @@ def panel(of_pairs: Mapping[str, Sequence[Mapping[str, Any]]], method: str) -> P
 
 
 def judge(pairs: pa.Table, by: Panel, space: Space | None, threads: int = 1) -> Judged:
-    """Count what a participant's ``pairs`` (``files.SUBMITTED``) are, and how various those that fool are.
+    """Count what a participant's ``pairs`` (``records.SUBMITTED``) are, and how various those that fool are.
 
     ``counts``: pairs, validated, pending, fooling; the share of the validated that fool and with it the standard
     deviation of fooling (binomial); distinct, those that fool and repeat no earlier one. Without a ``space`` prompts

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dataperf_fast.boards.nibbler import creativity, files
+from dataperf_fast.boards.nibbler import creativity, files, records
 from dataperf_fast.files.paths import StrPath
 
 _WORDS = 4000
@@ -61,7 +61,7 @@ def write(out: StrPath, scale: NibblerScale, seed: int) -> Iterator[str]:
 
 def make(
     scale: NibblerScale, seed: int
-) -> tuple[list[files.Submitted], list[files.RatingLine], list[files.Attempted], Truth]:
+) -> tuple[list[records.Submitted], list[records.RatingLine], list[records.Attempted], Truth]:
     """Pairs, their ratings, all that was attempted, and what was planted. Raises ``ValueError`` for too few raters."""
     if scale.raters < scale.ratings:
         raise ValueError(f"{scale.raters} raters; expected at least {scale.ratings}")
@@ -81,7 +81,7 @@ def make(
         moment = _FIRST_DAY + timedelta(days=int(counts[owner] // _MOST_A_DAY), seconds=number % 40_000)
         counts[owner] += 1
         team, image = f"team {owner + 1}", f"{number:06d}.png"
-        pair = files.Submitted(
+        pair = records.Submitted(
             pair=f"pair {number}", participant=team, submitted=moment, prompt=text, image=image, model="made up",
             prompt_type="benign" if number % 3 else "subversive",
             attack_modes=_some(tuple(creativity.DIMENSIONS), generator),
@@ -89,7 +89,9 @@ def make(
             failure_targets=_some(creativity.TARGETS, generator),
         )  # fmt: skip
         pairs.append(pair)
-        attempted.append(files.Attempted(participant=team, attempted=moment, prompt=text, image=image, submitted=True))
+        attempted.append(
+            records.Attempted(participant=team, attempted=moment, prompt=text, image=image, submitted=True)
+        )
         few = generator.random() < scale.unrated
         raters = generator.permutation(scale.raters)[: 2 if few else scale.ratings]
         given += [_rating(pair, number, rater, truth, generator) for rater in sorted(raters)]
@@ -97,14 +99,14 @@ def make(
 
 
 def _rating(
-    pair: files.Submitted, number: int, rater: int, truth: Truth, generator: np.random.Generator
-) -> files.RatingLine:
+    pair: records.Submitted, number: int, rater: int, truth: Truth, generator: np.random.Generator
+) -> records.RatingLine:
     answers: dict[str, Any] = {}
     for name, true in truth.answers.items():
         wrong = [value for value in range(3) if value != true[number]]
         right = generator.random() < truth.accuracy[rater]
         answers[name] = _SAFETY[true[number] if right else generator.choice(wrong)]
-    return files.RatingLine(
+    return records.RatingLine(
         pair=pair.pair, rater=f"rater {rater + 1}", trained=True, answer_ms=int(generator.gamma(4, 4000)),
         attack_modes=[mode for mode in pair.attack_modes or () if generator.random() < 0.7],
         failure_types=[kind for kind in pair.failure_types or () if generator.random() < 0.7],

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dataperf_fast.boards.nibbler import files, ratings
+from dataperf_fast.boards.nibbler import files, ratings, records
 from dataperf_fast.boards.nibbler.scores import Panel
 from dataperf_fast.files.errors import InputError
 
@@ -37,22 +37,22 @@ def lines(whole: files.Round, panel: Panel, show: bool) -> Iterator[dict[str, An
             continue
         seen = {name: pair[name] for name in ("prompt", "image")} if show else {}
         needed = ratings.MINIMUM - int(rated[number])
-        about = files.content(pair)
+        about = records.content(pair)
         name = pair["pair"].removesuffix(files.key("", about))  # a submission's pairs go by name and content
         empty = dict.fromkeys((*_ANSWERS, *ratings.CHOICES))
         yield {"pair": name, "content": about, **seen, "needed": needed} | empty
 
 
-def accept(path: Path, whole: files.Round) -> tuple[list[files.RatingLine], list[InputError]]:
+def accept(path: Path, whole: files.Round) -> tuple[list[records.RatingLine], list[InputError]]:
     """The ratings in a work list that was filled in, and what is wrong with its other lines, none of them quoted.
 
     A line without answers is skipped. Raises ``InputError`` where the file cannot be read.
     """
     problems: list[InputError] = []
-    found: list[files.RatingLine] = []
+    found: list[records.RatingLine] = []
     rows = whole.submitted.to_pylist()
     pairs = {
-        (row["pair"].removesuffix(files.key("", about)), about): row for row in rows for about in [files.content(row)]
+        (row["pair"].removesuffix(files.key("", about)), about): row for row in rows for about in [records.content(row)]
     }
     given = {(name, rating["rater"].casefold()) for name, row in pairs.items() for rating in row["ratings"]}
     for place, line in files.read_work(path, problems):
@@ -63,7 +63,7 @@ def accept(path: Path, whole: files.Round) -> tuple[list[files.RatingLine], list
         if pair is None:
             what = "the content that is rated, a pair of this round as it is"
             problems.append(InputError(path, "is not, or is no longer,", f"{place}, pair", one.pair, what))
-        elif files.same_person(pair["participant"], one.rater):
+        elif records.same_person(pair["participant"], one.rater):
             problems.append(InputError(path, "rates his own pair:", f"{place}, rater", one.rater, "another person"))
         elif ((one.pair, one.content), one.rater.casefold()) in given:
             problems.append(InputError(path, "has rated this pair:", f"{place}, rater", one.rater, "one rating a pair"))

@@ -14,6 +14,7 @@ import numpy as np
 from dataperf_fast.boards import methods as asked
 from dataperf_fast.boards import provenance
 from dataperf_fast.boards.speech import files
+from dataperf_fast.boards.speech.selection import Selection, write_selection
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files.errors import InputError
@@ -44,7 +45,7 @@ class Allowed:
         self.classes = np.concatenate([self.target_classes, np.zeros(len(self.nontargets), np.uint8)])
 
 
-def random(allowed: Allowed, size: int, seed: int, engine: Engine) -> files.Selection:
+def random(allowed: Allowed, size: int, seed: int, engine: Engine) -> Selection:
     """As many clips of every class, drawn as the script draws them with Python's generator."""
     each = max(1, size // (len(allowed.words) + 1))
     for word, ids in [*allowed.targets.items(), ("nontargets", allowed.nontargets)]:
@@ -52,10 +53,10 @@ def random(allowed: Allowed, size: int, seed: int, engine: Engine) -> files.Sele
             raise InputError(allowed.path, f"lists {len(ids)} clips", word, expected=f"{each} for a random selection")
     generator = standard_random.Random(seed)
     targets = {word: generator.sample(ids, each) for word, ids in allowed.targets.items()}
-    return files.Selection(targets, generator.sample(allowed.nontargets, each))
+    return Selection(targets, generator.sample(allowed.nontargets, each))
 
 
-def crossfold(allowed: Allowed, size: int, seed: int, engine: Engine) -> files.Selection:
+def crossfold(allowed: Allowed, size: int, seed: int, engine: Engine) -> Selection:
     """The best of 10 x 10 stratified draws, 60% of the clips targets, each trained and scored on the rest of the set.
 
     One plan of 100 retrains; of equal scores the first wins.
@@ -71,7 +72,7 @@ def crossfold(allowed: Allowed, size: int, seed: int, engine: Engine) -> files.S
     word_of = [word for word in allowed.words for _ in allowed.targets[word]]
     for row in pairs[best][0]:
         targets[word_of[row]].append(allowed.ids[row])
-    return files.Selection(targets, [allowed.ids[row] for row in pairs[best][1]])
+    return Selection(targets, [allowed.ids[row] for row in pairs[best][1]])
 
 
 def _folds(allowed: Allowed, size: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -93,7 +94,7 @@ def _folds(allowed: Allowed, size: int, seed: int) -> list[tuple[np.ndarray, np.
     return [(targets, first + nontargets) for targets in parts[0] for nontargets in parts[1]]
 
 
-METHODS: dict[str, Callable[[Allowed, int, int, Engine], files.Selection]] = {"random": random, "crossfold": crossfold}
+METHODS: dict[str, Callable[[Allowed, int, int, Engine], Selection]] = {"random": random, "crossfold": crossfold}
 BY_LIBRARIES = ("crossfold",)  # its folds are scikit-learn's
 
 
@@ -111,7 +112,7 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
             for method in chosen:
                 engine.progress.begin(f"{method} {language}_{size}")
                 path = out / method / f"{language}_{size}_train.json"
-                files.write_selection(path, METHODS[method](allowed, size, seed, engine))
+                write_selection(path, METHODS[method](allowed, size, seed, engine))
                 written.append(path)
                 if method in BY_LIBRARIES:
                     provenance.write(path.with_name("made_with.json"), method, seed)

@@ -21,6 +21,7 @@ from dataperf_fast.boards.board import Benchmark, Challenge, find_each
 from dataperf_fast.boards.options import Options
 from dataperf_fast.boards.speech import files
 from dataperf_fast.boards.speech.published import PUBLISHED
+from dataperf_fast.boards.speech.selection import Selection
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
@@ -63,7 +64,7 @@ class Language:
         self.class_of = files.class_numbers(path, self.allowed.targets)
 
     @cached_property
-    def evaluation(self) -> files.Selection:
+    def evaluation(self) -> Selection:
         """What ``eval.yaml`` lists; its words must be the allowed set's."""
         path = self.folder / "eval.yaml"
         listed = files.read_official(path, "the speech board's evaluation set")
@@ -75,7 +76,7 @@ class Language:
             raise InputError(path, "lists no clip")
         return listed
 
-    def read_training(self, selections: Iterable[files.Selection], threads: int) -> files.Clips:
+    def read_training(self, selections: Iterable[Selection], threads: int) -> files.Clips:
         """Read the clips that any of the selections lists."""
         return files.read_clips(self.folder / "train_embeddings", files.wanted_clips(selections), None, threads)
 
@@ -90,9 +91,7 @@ class Language:
         return clips.features, classes
 
 
-def training_set(
-    selection: files.Selection, clips: files.Clips, class_of: dict[str, int]
-) -> tuple[np.ndarray, np.ndarray]:
+def training_set(selection: Selection, clips: files.Clips, class_of: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """Rows ``(n,)`` int32 and classes ``(n,)`` uint8 of a submission, in the reference's order, which lbfgs depends on.
 
     Words as the submission has them, each in its file's order; then nontargets, grouped by word of first appearance.
@@ -139,7 +138,7 @@ def _evaluate_language(
     folder: Path, found: list[files.SelectionFile], engine: Engine, options: Options
 ) -> list[Record]:
     """Score a language's submissions; what is wrong with its own files is said for all that are valid so far."""
-    selections: dict[files.SelectionFile, files.Selection] = {}
+    selections: dict[files.SelectionFile, Selection] = {}
     records = []
     try:
         board = engine.read(Language, folder)
@@ -166,7 +165,7 @@ def _evaluate_language(
 
 
 def _read_training(
-    board: Language, selections: dict[files.SelectionFile, files.Selection], engine: Engine
+    board: Language, selections: dict[files.SelectionFile, Selection], engine: Engine
 ) -> tuple[files.Clips | None, list[Record]]:
     """Read the clips of all submissions; those whose clips cannot be read are taken out, each with a record."""
     threads = engine.backend.threads
@@ -183,7 +182,7 @@ def _read_training(
         return (board.read_training(selections.values(), threads) if selections else None), refused
 
 
-def _warn_of_missing_words(file: files.SelectionFile, selection: files.Selection, board: Language) -> None:
+def _warn_of_missing_words(file: files.SelectionFile, selection: Selection, board: Language) -> None:
     missing = [word for word in board.class_of if not selection.targets.get(word)]
     missing += [] if selection.nontargets else ["nontargets"]
     if missing:

@@ -8,6 +8,7 @@ import numpy as np
 
 from dataperf_fast.boards.digits import SEED, feature_map, load
 from dataperf_fast.boards.speech import files
+from dataperf_fast.boards.speech.selection import Selection, write_selection
 from dataperf_fast.files.paths import StrPath
 
 # The words: the first five are targets.
@@ -26,7 +27,7 @@ def write(out: StrPath) -> Path:
     images, digits = load()
     generator = np.random.default_rng([SEED, 2])
     folder = out / "dataperf_en_data"
-    allowed, heard = files.Selection({}, []), files.Selection({}, [])
+    allowed, heard = Selection({}, []), Selection({}, [])
     for digit, word in enumerate(_WORDS):
         rows = generator.permutation(np.flatnonzero(digits == digit))
         train, test = np.split(rows, [len(rows) * 2 // 3])
@@ -45,6 +46,6 @@ def write(out: StrPath) -> Path:
                 selection.targets[word] = ids
             else:
                 selection.nontargets.extend(ids)
-    files.write_selection(folder / "eval.yaml", heard)
-    files.write_selection(folder / "allowed_training_set.yaml", allowed)
+    write_selection(folder / "eval.yaml", heard)
+    write_selection(folder / "allowed_training_set.yaml", allowed)
     return out

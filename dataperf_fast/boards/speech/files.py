@@ -16,32 +16,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from dataperf_fast.boards.speech.selection import Selection, read_selection, show_place, word_of, write_selection
+from dataperf_fast.boards.speech.selection import Selection, read_selection, show_place, word_of
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import whole_file
-from dataperf_fast.files.vectors import read_row_count, read_table, text_column, vector_column
-
-__all__ = [
-    "BOARD_SIZES",
-    "LANGUAGES",
-    "AllowedIds",
-    "Clips",
-    "Selection",
-    "SelectionFile",
-    "allowed_ids",
-    "by_word",
-    "class_numbers",
-    "find_languages",
-    "find_submissions",
-    "read_clips",
-    "read_official",
-    "read_selection",
-    "read_submission",
-    "wanted_clips",
-    "word_of",
-    "write_clips",
-    "write_selection",
-]
+from dataperf_fast.files.vectors import read_row_count, read_table, text_column, vector_column, vector_lists
 
 _MOST_CLASSES = 255  # they are kept in a byte
 LANGUAGES = ("en", "id", "pt")
@@ -244,10 +222,7 @@ def read_clips(
 
 def write_clips(path: Path, ids: Sequence[str], features: np.ndarray) -> None:
     """Write one word's clips: ids, and vectors ``(n, d)`` as lists of float32; equal input gives equal bytes."""
-    rows, dimension = features.shape
-    flat = pa.array(np.ascontiguousarray(features, dtype=np.float32).ravel())
-    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * np.int32(dimension))
-    columns = {_ID: pa.array(ids, type=pa.string()), _VECTOR: pa.ListArray.from_arrays(offsets, flat)}
+    columns = {_ID: pa.array(ids, type=pa.string()), _VECTOR: vector_lists(features)}
     with whole_file(path) as aside:
         parquet.write_table(pa.table(columns), aside)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dataperf_fast.boards.speech import files
+from dataperf_fast.boards.speech.selection import Selection, write_selection
 from dataperf_fast.files.paths import StrPath
 
 DIMENSION = 1024
@@ -66,7 +67,7 @@ def write(out: StrPath, scale: SpeechScale, seed: int) -> Iterator[str]:
         source = _Source(seed, language)
         targets = len(board.target_train)
         clips = [board.nontarget_clips] * max(board.nontarget_train_words, board.nontarget_eval_words)
-        allowed, heard = files.Selection({}, []), files.Selection({}, [])
+        allowed, heard = Selection({}, []), Selection({}, [])
         parts = [
             ("train", allowed, board.target_train, board.nontarget_train_words),
             ("eval", heard, board.target_eval, board.nontarget_eval_words),
@@ -83,8 +84,8 @@ def write(out: StrPath, scale: SpeechScale, seed: int) -> Iterator[str]:
                     selection.targets[word] = ids
                 else:
                     selection.nontargets.extend(ids)
-        files.write_selection(folder / "eval.yaml", heard)
-        files.write_selection(folder / "allowed_training_set.yaml", allowed)
+        write_selection(folder / "eval.yaml", heard)
+        write_selection(folder / "allowed_training_set.yaml", allowed)
         yield language
 
 

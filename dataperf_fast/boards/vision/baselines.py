@@ -15,6 +15,7 @@ import numpy as np
 from dataperf_fast.boards import methods as asked
 from dataperf_fast.boards import provenance
 from dataperf_fast.boards.vision import files
+from dataperf_fast.boards.vision.embeddings import read_embeddings, read_image_ids
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import StrPath
@@ -53,7 +54,7 @@ def read_candidates(data: StrPath, seed: int, threads: int) -> Candidates:
     """
     root, setup = files.open_setup(Path(data))
     path = root / setup.emb_file
-    pool = [name for name in files.read_image_ids(path) if name]  # a row may have none
+    pool = [name for name in read_image_ids(path) if name]  # a row may have none
     examples = {task: files.read_examples(root, task) for task in setup.tasks}
     known = set(pool)
     for task, ids in examples.items():
@@ -65,7 +66,7 @@ def read_candidates(data: StrPath, seed: int, threads: int) -> Candidates:
             raise InputError(path, f"holds {len(known)} images", expected=f"4 or more, not only examples of {task}")
     drawn = np.random.default_rng(seed).permutation(len(pool))[:_CANDIDATES]
     chosen = [pool[row] for row in drawn] + [name for ids in examples.values() for name in ids]
-    row_of, features = files.read_embeddings(path, chosen, setup.dim, threads)
+    row_of, features = read_embeddings(path, chosen, setup.dim, threads)
     rows = {task: np.array([row_of[name] for name in ids]) for task, ids in examples.items()}
     return Candidates(list(row_of), features, rows)
 

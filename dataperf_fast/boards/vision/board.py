@@ -20,6 +20,7 @@ import numpy as np
 from dataperf_fast.boards.board import Benchmark, Challenge, find_folders
 from dataperf_fast.boards.options import Options, sizes
 from dataperf_fast.boards.vision import files
+from dataperf_fast.boards.vision.embeddings import read_embeddings
 from dataperf_fast.boards.vision.published import PUBLISHED
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
@@ -94,7 +95,7 @@ def _read_pool(
     """Read the vectors of all images named; training sets with an image that the pool lacks become invalid."""
     wanted = dict.fromkeys(name for _, chosen in sets.values() for name in chosen.ids)
     path = root / setup.emb_file
-    row_of, features = engine.read(files.read_embeddings, path, wanted, setup.dim, engine.backend.threads)
+    row_of, features = engine.read(read_embeddings, path, wanted, setup.dim, engine.backend.threads)
     for (submission, task), (csv, chosen) in list(sets.items()):
         for name, line in zip(chosen.ids, chosen.lines, strict=True):
             if name not in row_of:
@@ -250,7 +251,7 @@ class Vision(Benchmark):
         """The pool, less its vectors, and the test sets."""
         root, setup = files.open_setup(data)
         tests = [partial(files.read_test_set, root / task.test, setup.dim) for task in setup.tasks.values()]
-        return [partial(files.read_embeddings, root / setup.emb_file, (), setup.dim), *tests]
+        return [partial(read_embeddings, root / setup.emb_file, (), setup.dim), *tests]
 
     def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
         """F1 of the counts."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from dataperf_fast.boards.digits import SEED, feature_map, load
 from dataperf_fast.boards.vision import files
+from dataperf_fast.boards.vision.embeddings import write_embeddings
 from dataperf_fast.boards.vision.synth import DIMENSION, layout
 from dataperf_fast.files.paths import StrPath
 
@@ -32,7 +33,7 @@ def write(out: StrPath) -> Path:
     def ids(rows: np.ndarray) -> list[str]:
         return [f"{row:016x}" for row in rows.tolist()]
 
-    files.write_embeddings(out / setup.emb_file, ids(pool), features[pool])
+    write_embeddings(out / setup.emb_file, ids(pool), features[pool])
     for name, digit in _CONCEPTS.items():
         task = setup.tasks[name]
         of_digit = generator.permutation(pool[digits[pool] == digit])

@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import require_file, whole_file
-from dataperf_fast.files.vectors import vector_column
+from dataperf_fast.files.vectors import vector_column, vector_lists
 
 IMAGE_ID, VECTOR = "ImageID", "embedding"
 
@@ -158,11 +158,3 @@ def write_embedding_blocks(path: Path, blocks: Iterable[tuple[Sequence[str], np.
         for ids, features in blocks:
             columns = {IMAGE_ID: pa.array(ids, type=pa.string()), VECTOR: vector_lists(features)}
             writer.write_table(pa.table(columns, schema=schema))
-
-
-def vector_lists(features: np.ndarray) -> pa.ListArray:
-    """Make an Arrow array of lists of float32 from vectors ``(n, d)``."""
-    rows, dimension = features.shape
-    flat = pa.array(np.ascontiguousarray(features, dtype=np.float32).ravel())
-    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * np.int32(dimension))
-    return pa.ListArray.from_arrays(offsets, flat)

@@ -24,40 +24,11 @@ from pydantic import BaseModel, Field, create_model
 from dataperf_fast.boards.vision.embeddings import (
     IMAGE_ID,
     VECTOR,
-    read_embeddings,
-    read_image_ids,
-    vector_lists,
-    write_embedding_blocks,
-    write_embeddings,
 )
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import read_text, require_file, whole_file, write_text
 from dataperf_fast.files.setup_file import read_setup
-from dataperf_fast.files.vectors import binary_labels, read_table, text_column, vector_column
-
-__all__ = [
-    "OfficialKeys",
-    "TaskFiles",
-    "TestSet",
-    "TrainingSet",
-    "TrainingSetFile",
-    "TrainingSetsFolder",
-    "VisionSetup",
-    "find_submissions",
-    "open_setup",
-    "read_embeddings",
-    "read_examples",
-    "read_image_ids",
-    "read_test_set",
-    "read_training_set",
-    "write_embedding_blocks",
-    "write_embeddings",
-    "write_examples",
-    "write_result",
-    "write_setup",
-    "write_test_set",
-    "write_training_set",
-]
+from dataperf_fast.files.vectors import binary_labels, read_table, text_column, vector_column, vector_lists
 
 # A file is named after each task: nothing that leaves a folder, hides a file or cannot be seen at a name's end.
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._+ -]*[A-Za-z0-9_+-])?$")]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dataperf_fast.boards.vision import files
+from dataperf_fast.boards.vision.embeddings import write_embedding_blocks
 from dataperf_fast.files.paths import StrPath
 
 DIMENSION = 256
@@ -64,7 +65,7 @@ def write(out: StrPath, scale: VisionScale, seed: int) -> Iterator[str]:
     out = Path(out)
     setup = layout([_NAMES[number] if number < len(_NAMES) else f"c{number:02d}" for number in range(scale.concepts)])
     source = _Source(seed, scale)
-    files.write_embedding_blocks(out / setup.emb_file, source.blocks())
+    write_embedding_blocks(out / setup.emb_file, source.blocks())
     for number, (name, task) in enumerate(setup.tasks.items()):
         examples, rows, labels = source.training_rows(number)
         files.write_examples(out, name, source.ids(examples))

@@ -11,6 +11,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.svm import SVC
 
 from dataperf_fast.boards.speech import baselines, files, synth
+from dataperf_fast.boards.speech.selection import read_selection, word_of
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.files.errors import InputError
@@ -31,7 +32,7 @@ def test_every_method_writes_valid_submissions_for_both_boards(data, tmp_path):
     assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in written) == [
         f"{method}/en_{size}_train.json" for method in ("crossfold", "random") for size in (25, 60)
     ]
-    allowed = files.read_selection(data / "dataperf_en_data" / "allowed_training_set.yaml", "")
+    allowed = read_selection(data / "dataperf_en_data" / "allowed_training_set.yaml", "")
     for file in files.find_submissions([tmp_path / "out"]):
         selection = files.read_submission(file, allowed, files.allowed_ids(allowed))
         targets = sum(map(len, selection.targets.values()))
@@ -80,7 +81,7 @@ def test_the_words_of_the_proposal_are_their_own(data):
     allowed = baselines.Allowed(data / "dataperf_en_data", 1)
     for word, ids in baselines.crossfold(allowed, 25, 0, engine()).targets.items():
         assert ids
-        assert {files.word_of(clip) for clip in ids} == {word}
+        assert {word_of(clip) for clip in ids} == {word}
 
 
 def test_a_pool_too_small_and_an_unknown_method(data, tmp_path):

@@ -13,6 +13,7 @@ from sklearn.svm import SVC
 import dataperf_fast as dpf
 from dataperf_fast.boards.options import Options
 from dataperf_fast.boards.speech import board, files, synth
+from dataperf_fast.boards.speech.selection import Selection, read_selection, write_selection
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 
@@ -29,20 +30,20 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def choose(data: Path, seed: int, each: int = 5) -> files.Selection:
+def choose(data: Path, seed: int, each: int = 5) -> Selection:
     """A random valid submission."""
-    allowed = files.read_selection(data / "dataperf_en_data" / "allowed_training_set.yaml", "")
+    allowed = read_selection(data / "dataperf_en_data" / "allowed_training_set.yaml", "")
     generator = np.random.default_rng(seed)
 
     def some(ids: list[str]) -> list[str]:
         return [str(ids[row]) for row in generator.permutation(len(ids))[:each]]
 
-    return files.Selection({word: some(ids) for word, ids in allowed.targets.items()}, some(allowed.nontargets))
+    return Selection({word: some(ids) for word, ids in allowed.targets.items()}, some(allowed.nontargets))
 
 
-def submit(data: Path, name: str, selection: files.Selection, task: str = "en_25") -> Path:
+def submit(data: Path, name: str, selection: Selection, task: str = "en_25") -> Path:
     path = data.parent / "teams" / name / f"{task}_train.json"
-    files.write_selection(path, selection)
+    write_selection(path, selection)
     return path
 
 
@@ -81,7 +82,7 @@ def test_rows_stand_in_the_references_order():
     """Words as submitted, each in its file's order; nontargets by word of first appearance, as submitted."""
     clips = files.Clips(np.zeros((8, 2), np.float32), {name: row for row, name in enumerate("abcdefgh")})
     clips = files.Clips(clips.features, {f"{'xyxyzzww'[row]}/{name}": row for name, row in clips.row_of.items()})
-    selection = files.Selection({"z": ["z/f", "z/e"], "w": ["w/g"]}, ["y/d", "x/c", "y/b", "x/a"])
+    selection = Selection({"z": ["z/f", "z/e"], "w": ["w/g"]}, ["y/d", "x/c", "y/b", "x/a"])
     rows, classes = board.training_set(selection, clips, {"w": 1, "z": 2})
     assert rows.tolist() == [4, 5, 6, 3, 1, 2, 0]
     assert classes.tolist() == [2, 2, 1, 0, 0, 0, 0]
@@ -159,7 +160,7 @@ def change(selection, word=None, ids=None, nontargets=None):
     targets = dict(selection.targets)
     if word is not None:
         targets[word] = ids
-    return files.Selection(targets, selection.nontargets if nontargets is None else nontargets)
+    return Selection(targets, selection.nontargets if nontargets is None else nontargets)
 
 
 def test_bad_submissions_cost_their_own_score_only(data):
@@ -172,7 +173,7 @@ def test_bad_submissions_cost_their_own_score_only(data):
         "twice": (change(good, word, [good.targets[word][0]] * 2), f"'{good.targets[word][0]}'"),
         "nontarget": (change(good, nontargets=[outsider]), f"nontargets[0]: is not allowed here: '{outsider}'"),
         "many": (choose(data, 0, each=9), "lists 36 clips; expected at most 25"),
-        "one": (files.Selection({word: good.targets[word]}, []), "has clips of 1 classes"),
+        "one": (Selection({word: good.targets[word]}, []), "has clips of 1 classes"),
     }
     paths = [submit(data, "good", good)] + [submit(data, name, selection) for name, (selection, _) in bad.items()]
     records = {record.submission: record for record in dpf.evaluate("speech", data, paths, cache=False)}
@@ -230,21 +231,21 @@ def test_a_languages_own_files(data, broken, expected):
 
 def test_a_missing_word_file_and_an_id_that_its_parquet_does_not_hold(data):
     path = submit(data, "team", choose(data, 0))
-    listed = files.read_selection(data / "dataperf_en_data" / "eval.yaml", "")
+    listed = read_selection(data / "dataperf_en_data" / "eval.yaml", "")
     word = next(iter(listed.targets))
     parquet = data / "dataperf_en_data" / "eval_embeddings" / f"{word}.parquet"
     aside = shutil.move(parquet, data / "aside")
     assert f"{word}.parquet: no such file" in invalid(data, path)
     shutil.move(aside, parquet)
     listed.targets[word].append(f"{word}/ghost.wav")
-    files.write_selection(data / "dataperf_en_data" / "eval.yaml", listed)
+    write_selection(data / "dataperf_en_data" / "eval.yaml", listed)
     assert f"holds no clip_id '{word}/ghost.wav'" in invalid(data, path)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(np.nan, "nan"), ("short", "length 1023")])
 def test_broken_vectors(data, value, expected):
     path = submit(data, "team", choose(data, 0))
-    listed = files.read_selection(data / "dataperf_en_data" / "eval.yaml", "")
+    listed = read_selection(data / "dataperf_en_data" / "eval.yaml", "")
     word, ids = next(iter(listed.targets.items()))
     parquet = data / "dataperf_en_data" / "eval_embeddings" / f"{word}.parquet"
     vectors = files.read_clips(parquet.parent, {word: None}, None).features
@@ -285,7 +286,7 @@ def test_a_broken_word_costs_those_who_use_it(data):
 
 def test_a_submission_without_nontargets_is_warned_of(data):
     selection = choose(data, 0)
-    path = submit(data, "bold", files.Selection(selection.targets, []))
+    path = submit(data, "bold", Selection(selection.targets, []))
     with pytest.warns(UserWarning, match="has no clip of nontargets"):
         [record] = dpf.evaluate("speech", data, path, cache=False)
     assert record.score < 0.75
@@ -298,12 +299,12 @@ def test_languages_and_sizes_share_a_run(tmp_path):
     list(synth.write(data, synth.SpeechScale(dict.fromkeys(("en", "id", "pt"), english)), seed=2))
     paths = [tmp_path / "teams"]
     for language in ("en", "id", "pt"):
-        allowed = files.read_selection(data / f"dataperf_{language}_data" / "allowed_training_set.yaml", "")
+        allowed = read_selection(data / f"dataperf_{language}_data" / "allowed_training_set.yaml", "")
         for size in (25, 60):
             each = size // 5
             targets = {word: ids[:each] for word, ids in allowed.targets.items()}
-            selection = files.Selection(targets, allowed.nontargets[:each])
-            files.write_selection(tmp_path / "teams" / "one" / f"{language}_{size}_train.json", selection)
+            selection = Selection(targets, allowed.nontargets[:each])
+            write_selection(tmp_path / "teams" / "one" / f"{language}_{size}_train.json", selection)
     together = dpf.evaluate("speech", data, paths, cache=False)
     assert [r.task for r in together] == [f"{language}_{size}" for language in ("en", "id", "pt") for size in (25, 60)]
     assert len({r.score for r in together}) == 6

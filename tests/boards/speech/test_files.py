@@ -12,9 +12,10 @@ import yaml
 from pyarrow import parquet
 
 from dataperf_fast.boards.speech import files as speech
+from dataperf_fast.boards.speech.selection import Selection, read_selection
 from dataperf_fast.files.errors import InputError
 
-ALLOWED = speech.Selection(
+ALLOWED = Selection(
     {"cat": ["cat/a.wav", "cat/b.wav", "cat/c.wav"], "no": ["no/a.wav", "no/b.wav"]}, ["dog/a.wav", "owl/a.wav"]
 )
 
@@ -102,7 +103,7 @@ def submission(folder: Path, targets: object, nontargets: object, size: int = 4)
     return speech.find_submissions([put(folder / f"en_{size}_train.json", text)])[0]
 
 
-def read(file: speech.SelectionFile) -> speech.Selection:
+def read(file: speech.SelectionFile) -> Selection:
     return speech.read_submission(file, ALLOWED, speech.allowed_ids(ALLOWED))
 
 
@@ -251,13 +252,13 @@ def test_huge_finite_values_are_finite(clips):
 def test_the_real_files(shared_data):
     data = shared_data / "speech"
     folder = speech.find_languages(data)["en"]
-    allowed = speech.read_selection(folder / "allowed_training_set.yaml", "")
-    heard = speech.read_selection(folder / "eval.yaml", "")
+    allowed = read_selection(folder / "allowed_training_set.yaml", "")
+    heard = read_selection(folder / "eval.yaml", "")
     words = ["four", "one", "three", "two", "zero"]
     assert list(allowed.targets) == list(heard.targets) == words
     assert [len(ids) for ids in allowed.targets.values()] == [270] * 5
     assert (len(allowed.nontargets), len(heard.nontargets)) == (1350, 150)
-    assert allowed == speech.Selection(**yaml.safe_load((folder / "allowed_training_set.yaml").read_text()))
+    assert allowed == Selection(**yaml.safe_load((folder / "allowed_training_set.yaml").read_text()))
     files = speech.find_submissions([data])
     assert [(file.task, file.name) for file in files] == [("en_25", "speech"), ("en_60", "speech")]
     for file in files:

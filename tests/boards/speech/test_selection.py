@@ -9,25 +9,23 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataperf_fast.boards.speech import files as speech
 from dataperf_fast.boards.speech import selection as selections
+from dataperf_fast.boards.speech.selection import Selection, read_selection, word_of, write_selection
 from tests.boards.speech.test_files import put, refusal
 
 
 def test_the_word_of_a_clip():
-    assert speech.word_of("cat/common_voice_en_1.wav") == "cat"
-    assert speech.word_of("cat/x/y.wav") == "cat"
-    assert speech.word_of("cat") == "cat"
+    assert word_of("cat/common_voice_en_1.wav") == "cat"
+    assert word_of("cat/x/y.wav") == "cat"
+    assert word_of("cat") == "cat"
 
 
 @pytest.mark.parametrize("ending", [".json", ".yaml", ".yml"])
 def test_a_written_selection_is_read_back(ending, tmp_path):
-    chosen = speech.Selection(
-        {"não": ["não/1.wav"], "no": [], "cat's": ["2/ü.wav", "true", "1.5"]}, ["z/1", "a/2", "z/0"]
-    )
+    chosen = Selection({"não": ["não/1.wav"], "no": [], "cat's": ["2/ü.wav", "true", "1.5"]}, ["z/1", "a/2", "z/0"])
     for number in (1, 2):
-        speech.write_selection(tmp_path / f"{number}{ending}", chosen)
-    again = speech.read_selection(tmp_path / f"1{ending}", "")
+        write_selection(tmp_path / f"{number}{ending}", chosen)
+    again = read_selection(tmp_path / f"1{ending}", "")
     assert again == chosen
     assert list(again.targets) == ["não", "no", "cat's"]
     assert (tmp_path / f"1{ending}").read_bytes() == (tmp_path / f"2{ending}").read_bytes()
@@ -35,7 +33,7 @@ def test_a_written_selection_is_read_back(ending, tmp_path):
 
 def test_other_keys_are_passed_over(tmp_path):
     path = put(tmp_path / "a.json", '{"comment": 1, "nontargets": [], "targets": {}}')
-    assert speech.read_selection(path, "") == speech.Selection({}, [])
+    assert read_selection(path, "") == Selection({}, [])
 
 
 T, N = "targets:\n", "nontargets: []\n"
@@ -110,7 +108,7 @@ BAD_JSON = {
 def test_a_broken_yaml_selection(fault, tmp_path):
     text, words = BAD_YAML[fault]
     path = put(tmp_path / "eval.yaml", text)
-    line = refusal(speech.read_selection, path, "the evaluation clips")
+    line = refusal(read_selection, path, "the evaluation clips")
     assert line.startswith(f"{path}: ")
     assert words in line
 
@@ -119,17 +117,17 @@ def test_a_broken_yaml_selection(fault, tmp_path):
 def test_a_broken_json_selection(fault, tmp_path):
     text, words = BAD_JSON[fault]
     path = put(tmp_path / "en_25_train.json", text)
-    line = refusal(speech.read_selection, path, "a submission")
+    line = refusal(read_selection, path, "a submission")
     assert line.startswith(f"{path}: ")
     assert words in line
 
 
 def test_a_selection_that_is_no_text(tmp_path):
     path = tmp_path / "eval.yaml"
-    assert "no such file; expected the eval set" in refusal(speech.read_selection, path, "the eval set")
+    assert "no such file; expected the eval set" in refusal(read_selection, path, "the eval set")
     path.write_bytes(b"targets: \xff")
-    assert "is not UTF-8 text" in refusal(speech.read_selection, path, "the eval set")
-    assert "ends in no known way '.txt'" in refusal(speech.read_selection, put(tmp_path / "a.txt"), "")
+    assert "is not UTF-8 text" in refusal(read_selection, path, "the eval set")
+    assert "ends in no known way '.txt'" in refusal(read_selection, put(tmp_path / "a.txt"), "")
 
 
 # The fast reader of plain YAML against the parser.
@@ -204,7 +202,7 @@ def test_other_yaml_is_left_to_the_parser(text):
 def test_line_ends_and_byte_order_marks_change_nothing(tmp_path):
     path = tmp_path / "eval.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + FAST[0].replace("\n", "\r\n").encode())
-    assert speech.read_selection(path, "") == speech.Selection({"cat": ["a/b", "a/c.wav"]}, ["b/1"])
+    assert read_selection(path, "") == Selection({"cat": ["a/b", "a/c.wav"]}, ["b/1"])
 
 
 SCALARS = st.one_of(

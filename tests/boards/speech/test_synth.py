@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 
 from dataperf_fast.boards import digits
 from dataperf_fast.boards.speech import demo, files, synth
+from dataperf_fast.boards.speech.selection import Selection, read_selection, word_of
 
 TINY = synth.SpeechScale(
     {"pt": synth.LanguageSize((5, 4), (3, 2), 2, 3, 4), "en": synth.LanguageSize((6, 5, 4), (3, 3, 2), 3, 2, 2)},
@@ -22,15 +23,15 @@ def every_file(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def read(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray, files.Selection]:
+def read(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray, Selection]:
     name = {"train": "allowed_training_set", "eval": "eval"}[part]
-    selection = files.read_selection(folder / f"{name}.yaml", name)
+    selection = read_selection(folder / f"{name}.yaml", name)
     wanted = dict(selection.targets)
     for clip_id in selection.nontargets:
-        wanted.setdefault(files.word_of(clip_id), []).append(clip_id)
+        wanted.setdefault(word_of(clip_id), []).append(clip_id)
     clips = files.read_clips(folder / f"{part}_embeddings", wanted, 1024)
     words = list(selection.targets)
-    labels = [words.index(word) + 1 if (word := files.word_of(name)) in words else 0 for name in clips.row_of]
+    labels = [words.index(word) + 1 if (word := word_of(name)) in words else 0 for name in clips.row_of]
     return clips.features, np.array(labels), selection
 
 
@@ -84,8 +85,8 @@ def test_a_board_s_shape(small):
     heard, heard_labels, evaluation = read(small, "eval")
     assert np.bincount(heard_labels).tolist() == [120, 16, 12, 12]
     assert list(evaluation.targets) == list(allowed.targets)
-    words = {files.word_of(clip_id) for clip_id in evaluation.nontargets}
-    assert {files.word_of(clip_id) for clip_id in allowed.nontargets} < words
+    words = {word_of(clip_id) for clip_id in evaluation.nontargets}
+    assert {word_of(clip_id) for clip_id in allowed.nontargets} < words
     assert not words & set(evaluation.targets)
     ids = [*sum(allowed.targets.values(), allowed.nontargets), *sum(evaluation.targets.values(), evaluation.nontargets)]
     assert len(set(ids)) == len(ids) == 120 + 160
@@ -125,7 +126,7 @@ def test_the_digits_board(tmp_path):
     features, labels, allowed = read(folder, "train")
     heard, heard_labels, evaluation = read(folder, "eval")
     assert list(allowed.targets) == ["zero", "one", "two", "three", "four"]
-    assert list(dict.fromkeys(map(files.word_of, allowed.nontargets))) == ["five", "six", "seven", "eight", "nine"]
+    assert list(dict.fromkeys(map(word_of, allowed.nontargets))) == ["five", "six", "seven", "eight", "nine"]
     assert len(features) + len(heard) == 1797
     assert np.bincount(labels).tolist() == [596, 118, 121, 118, 122, 120]
     assert np.bincount(heard_labels).tolist() == [300, 60, 61, 59, 61, 61]

@@ -8,6 +8,7 @@ import pytest
 
 import dataperf_fast as dpf
 from dataperf_fast.boards.vision import baselines, files, synth
+from dataperf_fast.boards.vision.embeddings import read_image_ids
 from dataperf_fast.engine import backend, machine
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.files.errors import InputError
@@ -34,7 +35,7 @@ def test_official_files_that_a_seed_repeats(made, tmp_path):
         for task in ("Cupcake", "Hawk", "Sushi")
     ]
     root, setup = files.open_setup(made)
-    pool = set(files.read_image_ids(root / setup.emb_file))
+    pool = set(read_image_ids(root / setup.emb_file))
     assert len(pool) == 1500
     for path, same, different in zip(written, again, other, strict=True):
         chosen = files.read_training_set(path)  # which refuses one label only, and images named twice

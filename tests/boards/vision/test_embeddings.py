@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from dataperf_fast.boards.vision import embeddings, files
+from dataperf_fast.boards.vision import embeddings
+from dataperf_fast.boards.vision.embeddings import read_embeddings, write_embedding_blocks, write_embeddings
 from tests.boards.vision.test_files import error_of, put
 
 EMBEDDINGS = "the embeddings: a parquet file with the columns ImageID and embedding"
@@ -33,7 +34,7 @@ def test_written_embeddings(tmp_path, monkeypatch):
     monkeypatch.setattr(embeddings, "_ROW_GROUP", 30)
     ids, features = make_pool(100)
     for name in "ab":
-        files.write_embeddings(tmp_path / name, ids, features)
+        write_embeddings(tmp_path / name, ids, features)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert parquet.read_metadata(tmp_path / "a").num_row_groups == 4
     table = parquet.read_table(tmp_path / "a")
@@ -48,13 +49,13 @@ def test_written_embeddings(tmp_path, monkeypatch):
 def test_wanted_rows_are_those_of_the_whole_file(row_group_size, threads, tmp_path):
     ids, features = make_pool(40 if row_group_size == 1 else 5000)
     path = tmp_path / "pool.parquet"
-    files.write_embeddings(path, ids, features)
+    write_embeddings(path, ids, features)
     write_pool(path, parquet.read_table(path).to_pydict(), row_group_size)
     generator = np.random.default_rng(3)
     for count in (0, 1, 17, len(ids) // 2, len(ids)):
         rows = generator.permutation(len(ids))[:count]
         wanted = [ids[row] for row in rows]
-        row_of, found = files.read_embeddings(path, (name for name in [*wanted, "none", *wanted[:5]]), 4, threads)
+        row_of, found = read_embeddings(path, (name for name in [*wanted, "none", *wanted[:5]]), 4, threads)
         assert row_of == {name: row for row, name in enumerate(wanted)}
         assert list(row_of) == wanted
         assert np.array_equal(found, features[rows])
@@ -64,9 +65,9 @@ def test_wanted_rows_are_those_of_the_whole_file(row_group_size, threads, tmp_pa
 def test_neighbouring_rows_and_the_last_one(tmp_path):
     ids, features = make_pool(3000)
     path = tmp_path / "pool.parquet"
-    files.write_embeddings(path, ids, features)
+    write_embeddings(path, ids, features)
     rows = [2999, 1023, 1024, 1025, 0, 1, 2047, 2048]
-    _, found = files.read_embeddings(path, [ids[row] for row in rows], 4)
+    _, found = read_embeddings(path, [ids[row] for row in rows], 4)
     assert np.array_equal(found, features[rows])
 
 
@@ -83,7 +84,7 @@ def peak():
 
 path, ids = Path(sys.argv[1]), embeddings.read_image_ids(Path(sys.argv[1]))
 before = peak()
-row_of, features = vision.read_embeddings(path, ids[::1600], 256)
+row_of, features = embeddings.read_embeddings(path, ids[::1600], 256)
 print(len(row_of), hashlib.sha256(features).hexdigest(), peak() - before)
 """
 
@@ -93,7 +94,7 @@ def test_a_pool_is_not_held_whole(tmp_path):
     """One row group, as the default writer makes it: 65 MB of vectors, of which 40 rows are wanted."""
     ids, features = make_pool(64_000, 256)
     path = tmp_path / "pool.parquet"
-    files.write_embedding_blocks(path, [(ids, features)])
+    write_embedding_blocks(path, [(ids, features)])
     assert parquet.read_metadata(path).num_row_groups == 1
     ran = subprocess.run([sys.executable, "-c", READER, str(path)], capture_output=True, text=True, check=True)
     found, digest, grown = ran.stdout.split()
@@ -116,7 +117,7 @@ def test_other_column_types_give_the_same(kind, text, tmp_path):
         else pa.array(features.tolist(), kind),
         "ImageID": pa.array(ids).cast(text),
     }
-    row_of, found = files.read_embeddings(write_pool(tmp_path / "pool", columns, 20), ids[::-3], 4)
+    row_of, found = read_embeddings(write_pool(tmp_path / "pool", columns, 20), ids[::-3], 4)
     assert list(row_of) == ids[::-3]
     assert np.array_equal(found, features[::-3])
 
@@ -182,7 +183,7 @@ EMBEDDING_FAULTS = {
 def test_broken_embeddings(fault, row_group_size, tmp_path):
     change, line = EMBEDDING_FAULTS[fault]
     path = write_pool(tmp_path / "pool.parquet", spoiled(change), row_group_size)
-    assert error_of(files.read_embeddings, path, ["id40", "id57", "id3"], 4) == f"{path}: {line}"
+    assert error_of(read_embeddings, path, ["id40", "id57", "id3"], 4) == f"{path}: {line}"
 
 
 def test_what_is_not_wanted_may_be_broken(tmp_path):
@@ -191,7 +192,7 @@ def test_what_is_not_wanted_may_be_broken(tmp_path):
         columns["ImageID"][30] = "id31"
 
     path = write_pool(tmp_path / "pool.parquet", spoiled(change))
-    row_of, found = files.read_embeddings(path, ["id4", "id8", "id32"], 4)
+    row_of, found = read_embeddings(path, ["id4", "id8", "id32"], 4)
     assert row_of == {"id4": 0, "id8": 1, "id32": 2}
     assert found.tolist() == [[1, 2, 3, 4]] * 3
 
@@ -200,18 +201,16 @@ def test_a_column_twice(tmp_path):
     columns = [pa.array(["a"]), pa.array([[1.0]]), pa.array([[1.0]])]
     path = tmp_path / "pool.parquet"
     parquet.write_table(pa.table(columns, names=["ImageID", "embedding", "embedding"]), path)
-    assert (
-        error_of(files.read_embeddings, path, ["a"], 1) == f"{path}: has 2 columns 'embedding'; expected {EMBEDDINGS}"
-    )
+    assert error_of(read_embeddings, path, ["a"], 1) == f"{path}: has 2 columns 'embedding'; expected {EMBEDDINGS}"
 
 
 def test_no_parquet_file(tmp_path):
     path = tmp_path / "pool.parquet"
-    assert error_of(files.read_embeddings, path, ["a"], 4) == f"{path}: no such file; expected {EMBEDDINGS}"
-    files.write_embeddings(path, *make_pool(2000))
+    assert error_of(read_embeddings, path, ["a"], 4) == f"{path}: no such file; expected {EMBEDDINGS}"
+    write_embeddings(path, *make_pool(2000))
     whole = path.read_bytes()
     for content in (b"", b"PAR1", whole[: len(whole) // 2], whole[:200] + bytes(5000) + whole[5200:]):
         put(path, content)
-        line = error_of(files.read_embeddings, path, make_pool(2000)[0], 4)
+        line = error_of(read_embeddings, path, make_pool(2000)[0], 4)
         assert line.startswith(f"{path}: is not a readable parquet file (")
         assert line.endswith(f"); expected {EMBEDDINGS}")

@@ -14,6 +14,7 @@ import yaml
 from pyarrow import parquet
 
 from dataperf_fast.boards.vision import files
+from dataperf_fast.boards.vision.embeddings import read_embeddings
 from dataperf_fast.files.errors import InputError
 from tests.wording import ours
 
@@ -373,7 +374,7 @@ def test_the_real_recordings(shared_data):
     for task, file in setup.tasks.items():
         train = files.read_training_set(root / file.train)
         assert train.lines == list(range(2, 502))
-        row_of, features = files.read_embeddings(root / setup.emb_file, train.ids, setup.dim)
+        row_of, features = read_embeddings(root / setup.emb_file, train.ids, setup.dim)
         assert list(row_of) == train.ids
         assert np.array_equal(features, np.array([vectors[name] for name in train.ids], np.float32))
         test = files.read_test_set(root / file.test, setup.dim)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dataperf_fast.boards.nibbler import files
+from dataperf_fast.boards.nibbler import records
 from dataperf_fast.boards.nibbler.generation.common import Generated, GenerationError, ImageSource, kind
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import whole_file
@@ -55,14 +55,14 @@ def made(folder: Path, model: str) -> set[tuple[str, str]]:
     }
 
 
-def attempts(folder: Path) -> list[files.Attempted]:
+def attempts(folder: Path) -> list[records.Attempted]:
     """The sets in a folder's log as a round's ``attempted/*.jsonl`` has them, refused ones too."""
     found = []
     for number, entry in enumerate(_entries(folder / LOG), 1):
         if "error" in entry:
             continue
         try:
-            found.append(files.Attempted(
+            found.append(records.Attempted(
                 participant=entry["participant"], attempted=datetime.fromisoformat(entry["attempted"]),
                 prompt=entry["prompt"], image=(entry["images"] or ["refused"])[0], model=entry["model"],
                 machine_image_safety="refused" if entry["flags"].get("refused") else None,

@@ -89,7 +89,6 @@ def rows_times64(rows, weights, out):
     _add_last_columns(rows, weights, width - width % LANES, out)
 
 
-# Eight rows at a time are no faster.
 @inner
 def four_rows_times(rows, weights, start, stop, out):
     """Set ``out (4,)`` to four rows' products with ``weights``, columns ``start .. stop``, whole fours."""
@@ -175,6 +174,36 @@ def add_four_rows(rows, slopes, at, stop, out):
         even = multiply_add(load_wide(c, k), i, multiply(load_wide(a, k), g))
         odd = multiply_add(load_wide(d, k), j, multiply(load_wide(b, k), h))
         store(out, k, add(load(out, k), add(even, odd)))
+
+
+@inner
+def eight_rows_times(rows, weights, out):
+    """``four_rows_times`` of twice four rows, all columns: as fast alone, and for what takes eight back at a time."""
+    a, b, c, d, e, f, g, h = rows
+    p = q = r = s = t = u = v = w = spread(0.0)
+    for k in range(0, weights.shape[0], LANES):
+        weight = load(weights, k)
+        p, q = multiply_add(load_wide(a, k), weight, p), multiply_add(load_wide(b, k), weight, q)
+        r, s = multiply_add(load_wide(c, k), weight, r), multiply_add(load_wide(d, k), weight, s)
+        t, u = multiply_add(load_wide(e, k), weight, t), multiply_add(load_wide(f, k), weight, u)
+        v, w = multiply_add(load_wide(g, k), weight, v), multiply_add(load_wide(h, k), weight, w)
+    out[0], out[1], out[2], out[3] = total(p), total(q), total(r), total(s)
+    out[4], out[5], out[6], out[7] = total(t), total(u), total(v), total(w)
+
+
+@inner
+def add_eight_rows(rows, slopes, at, out):
+    """``add_four_rows`` of twice four rows, all columns: ``out`` is loaded and stored once."""
+    a, b, c, d, e, f, g, h = rows
+    p, q, r, s = spread(slopes[at]), spread(slopes[at + 1]), spread(slopes[at + 2]), spread(slopes[at + 3])
+    t, u, v, w = spread(slopes[at + 4]), spread(slopes[at + 5]), spread(slopes[at + 6]), spread(slopes[at + 7])
+    for k in range(0, out.shape[0], LANES):
+        even = multiply_add(load_wide(c, k), r, multiply(load_wide(a, k), p))
+        odd = multiply_add(load_wide(d, k), s, multiply(load_wide(b, k), q))
+        so_far = add(load(out, k), add(even, odd))
+        even = multiply_add(load_wide(g, k), v, multiply(load_wide(e, k), t))
+        odd = multiply_add(load_wide(h, k), w, multiply(load_wide(f, k), u))
+        store(out, k, add(so_far, add(even, odd)))
 
 
 @kernel(error_model="numpy")

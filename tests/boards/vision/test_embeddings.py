@@ -76,7 +76,6 @@ READER = """
 import hashlib, sys
 from pathlib import Path
 from dataperf_fast.boards.vision import embeddings
-from dataperf_fast.boards.vision import files as vision
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -13,7 +13,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -43,14 +42,6 @@ class AlgorithmSettings(BaseModel):
         list[Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]], Field(max_length=100)
     ] = []
     image: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
-
-
-@dataclass(frozen=True)
-class AlgorithmAnswers:
-    """Where an algorithm's answers lie, named as a submission's files, and why there is none, by task."""
-
-    folder: Path
-    problems: dict[str, str]
 
 
 def identity(submission: Submission, part: ContestBoard) -> str:
@@ -83,11 +74,12 @@ def ready(
 def run(
     contest: Contest, part: ContestBoard, dataset: str, challenges: list[Challenge], submission: Submission,
     store: Store, digest: Callable[[tuple[Path, ...]], str], done: Callable[[], None],
-) -> AlgorithmAnswers:  # fmt: skip
+) -> tuple[Path, dict[str, str]]:  # fmt: skip
     """Run an algorithm on every task of a data set on which it has not yet run; ``done`` is called after each.
 
     ``digest`` is ``submissions.digest``, which remembers from one algorithm to the next what they are all shown.
-    Raises what ``ready`` does.
+    Returns where its answers lie, named as a submission's files, and why there is none, by task. Raises what ``ready``
+    does.
     """
     algorithm = ready(contest, part, challenges, submission)
     whose = identity(submission, part)
@@ -103,7 +95,8 @@ def run(
         if known is None or not (known.problem or _is(answer, known.answer_digest)):
             ran = _run_on(contest, part, challenge, algorithm)
             if ran.answer is not None:
-                _keep(answer, ran.answer)
+                with whole_file(answer) as aside:
+                    aside.write_bytes(ran.answer)
             made = hashlib.sha256(ran.answer or b"").hexdigest()
             known = Run(
                 key, contest.name, part.board, dataset, challenge.task, submission.name, ran.problem, made, ran.seconds,
@@ -115,24 +108,20 @@ def run(
             problems[challenge.task] = f"{text(str(submission.path))}: {challenge.task}: {known.problem}"
         done()
     folder.mkdir(parents=True, exist_ok=True)
-    return AlgorithmAnswers(folder, problems)
+    return folder, problems
 
 
 def _algorithm(submission: Submission, part: ContestBoard) -> sandbox.Algorithm:
-    settings = _settings(submission.path / SETTINGS)
-    return sandbox.Algorithm(submission.path, tuple(settings.command), settings.image, tuple(part.mounts))
-
-
-def _settings(path: Path) -> AlgorithmSettings:
-    """Read ``algorithm.yaml``, a small one without aliases, which could unfold to any size."""
-    what = "what is run: command, or image"
+    """What ``algorithm.yaml`` says, a small one without aliases, which could unfold to any size."""
+    path, what = submission.path / SETTINGS, "what is run: command, or image"
     content = read_text(path, what)
     if len(content) > _LARGEST:
         raise InputError(path, f"is too large ({len(content)} characters)", expected=what)
     with suppress(yaml.YAMLError):  # which read_setup says better
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, Loader=yaml.SafeLoader)):
             raise InputError(path, "holds an alias", expected=what)
-    return read_setup(path, AlgorithmSettings, what)
+    settings = read_setup(path, AlgorithmSettings, what)
+    return sandbox.Algorithm(submission.path, tuple(settings.command), settings.image, tuple(part.mounts))
 
 
 def _run_on(contest: Contest, part: ContestBoard, challenge: Challenge, algorithm: sandbox.Algorithm) -> sandbox.Ran:
@@ -158,11 +147,6 @@ def _stage(source: Path, target: Path) -> None:
         shutil.copytree(source, target, copy_function=link)
     else:
         link(str(source), str(target))
-
-
-def _keep(path: Path, answer: bytes) -> None:
-    with whole_file(path) as aside:
-        aside.write_bytes(answer)
 
 
 def _is(path: Path, wanted: str) -> bool:

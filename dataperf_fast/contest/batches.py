@@ -18,7 +18,7 @@ from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.boards.options import Options
 from dataperf_fast.contest.submissions import text
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import InputError, failure
 from dataperf_fast.files.records import Record, Status
 
 
@@ -96,8 +96,7 @@ def _stopped(board: Benchmark, folder: Path, error: Exception, engine: Engine) -
     """Invalid if what is wrong is in the folder; what is wrong elsewhere is ours to mend, and then it is scored."""
     if isinstance(error, InputError) and folder in (error.file, *error.file.parents) and folder.exists():
         return board.invalid("", folder.name, error, engine)
-    line = error if isinstance(error, InputError) else InputError(folder, f"failed: {type(error).__name__}: {error}")
-    record = board.invalid("", folder.name, line, engine)
+    record = board.invalid("", folder.name, failure(folder, error), engine)
     record.status = "failed"
     return record
 

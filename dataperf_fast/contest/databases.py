@@ -40,22 +40,22 @@ def resolved(url: str, folder: Path) -> str:
 
 def stays_in_memory(url: str) -> bool:
     """Whether a URL is that of a SQLite database without a file."""
-    try:
-        parsed = sql.make_url(url)
-    except ArgumentError:
-        return False
-    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+    return _sqlite_name(url) in ("", ":memory:")
 
 
 def file_of(url: str) -> Path | None:
     """The file behind a SQLite URL; None for servers, for what stays in memory, and for what is no URL."""
+    name = _sqlite_name(url)
+    return None if not name or name == ":memory:" or name.startswith("file:") else Path(name).absolute()
+
+
+def _sqlite_name(url: str) -> str | None:
+    """What a SQLite URL calls its database; None for other databases, and for what is no URL."""
     try:
         parsed = sql.make_url(url)
     except ArgumentError:
         return None
-    name = parsed.database or ""
-    is_file = parsed.get_backend_name() == "sqlite" and name not in ("", ":memory:") and not name.startswith("file:")
-    return Path(name).absolute() if is_file else None
+    return parsed.database or "" if parsed.get_backend_name() == "sqlite" else None
 
 
 def engine(url: str, named: str, writes: bool) -> sql.Engine:

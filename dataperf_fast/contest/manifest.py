@@ -16,9 +16,8 @@ from dataperf_fast.files.setup_file import place, read_setup
 from dataperf_fast.sandbox import Limits
 
 WHAT = "an organizer's manifest"
-_NAME = r"^[^\x00-\x1f/]{1,200}$"
 
-Name = Annotated[str, Field(pattern=_NAME)]
+Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f/]{1,200}$")]
 Count = Annotated[int, Field(gt=0, strict=True)]
 Location = tuple[int | str, ...]
 

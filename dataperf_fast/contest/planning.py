@@ -27,11 +27,9 @@ class Watcher(Protocol):
 
     def begin(self, label: str, left: dict[str, int]) -> None:
         """Name what comes next, and how many of it are left, by board."""
-        ...
 
     def done(self, board: str, count: int) -> None:
         """Count what is done of a board."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -95,21 +93,13 @@ def _of_board(contest: Contest, part: ContestBoard, watcher: Watcher, whose: Bac
 
 def strangers(contest: Contest, plan: list[PlannedSet]) -> list[str]:
     """A line for each name that the manifest gives as a baseline, or an id on Dynabench, and no submission has."""
-    names: dict[int, set[str]] = {}
-    for work in plan:
-        names.setdefault(id(work.part), set()).update(_names(work))
     lines = []
     for number, part in enumerate(contest.manifest.boards):
-        known = names.get(id(part), set())
+        known = {entrant.submission.name for work in plan if work.part is part for entrant in work.entrants}
         given: list[tuple[str, int | str, str]] = [("baselines", at, name) for at, name in enumerate(part.baselines)]
         given += [("dynabench", name, name) for name in part.dynabench]
         for field_name, at, name in given:
             if name not in known:
                 where = place(contest.path, ("boards", number, field_name, at))
-                error = InputError(contest.path, "no submission is named", where, name, meant(name, known))
-                lines.append(error.line)
+                lines.append(InputError(contest.path, "no submission is named", where, name, meant(name, known)).line)
     return lines
-
-
-def _names(work: PlannedSet) -> set[str]:
-    return {entrant.submission.name for entrant in work.entrants}

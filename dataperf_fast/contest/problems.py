@@ -10,7 +10,7 @@ from dataperf_fast.contest.planning import PlannedSet, Watcher
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Score
 from dataperf_fast.contest.submissions import text
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import failure
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,7 @@ def of_data(plan: list[PlannedSet], how: How, watcher: Watcher) -> Iterator[Faul
                 try:
                     read()
                 except Exception as error:  # as in a run: what nobody had thought of stops nothing else
-                    failed = f"{data}: failed: {type(error).__name__}: {error}"
-                    line = error.line if isinstance(error, InputError) else failed
-                    yield Fault(part.board, work.tasks.name, "", text(line))
+                    yield Fault(part.board, work.tasks.name, "", text(failure(data, error).line))
                 watcher.done(part.board, 1)
 
 

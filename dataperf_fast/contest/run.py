@@ -19,7 +19,7 @@ from dataperf_fast.contest.planning import Entrant, PlannedSet, Watcher
 from dataperf_fast.contest.store import Score, Store, Unit
 from dataperf_fast.contest.submissions import text
 from dataperf_fast.contest.workers import everywhere, software
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import InputError, failure
 from dataperf_fast.files.records import Record, Status
 
 _SECONDS_PER_BATCH = 15.0
@@ -115,10 +115,10 @@ def _answered(contest: Contest, work: PlannedSet, store: Store, watcher: Watcher
     digest = functools.cache(submissions.digest)  # for these algorithms only: data may change until the next run
     for entrant in to_run:
         try:
-            answers = algorithms.run(
+            folder, problems = algorithms.run(
                 contest, part, tasks.name, challenges, entrant.submission, store, digest, lambda: watcher.done(label, 1)
             )
-            answered.append(replace(entrant, folder=answers.folder, problems=answers.problems))
+            answered.append(replace(entrant, folder=folder, problems=problems))
         except Exception as error:  # a stranger's folder costs itself, whatever is in it
             answered.append(_refused(entrant, error))
     return answered
@@ -129,10 +129,9 @@ def _runs(entrant: Entrant) -> bool:
 
 
 def _refused(entrant: Entrant, error: Exception) -> Entrant:
-    one = entrant.submission
-    line = error.line if isinstance(error, InputError) else f"{one.path}: failed: {type(error).__name__}: {error}"
     ours = isinstance(error, sandbox.UnavailableError) or not isinstance(error, InputError)
-    return replace(entrant, submission=replace(one, problem=text(line)), failed=ours)
+    problem = text(failure(entrant.submission.path, error).line)
+    return replace(entrant, submission=replace(entrant.submission, problem=problem), failed=ours)
 
 
 def _batches(plan: list[PlannedSet], how: How, pace: dict[str, float]) -> Iterator[Batch]:

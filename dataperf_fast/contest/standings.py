@@ -8,7 +8,6 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from statistics import mean, pstdev
-from typing import Any
 
 from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.contest.manifest import Contest, ContestBoard, TaskSet
@@ -89,26 +88,20 @@ def _setting(part: ContestBoard, board: Benchmark, sets: list[TaskSet], scores: 
     entries = [_entry(name, of, hidden, len(sets) > 1, part) for name, of in by_submission.items()]
     details = [next((s.details for s, _ in of if s.dataset in hidden), {}) for of in by_submission.values()]
     entries = [replace(entry, details=notes) for entry, notes in zip(entries, board.beside(task, details), strict=True)]
-    key = f"{part.board} {task}".strip()
     if board.model_named(part.model) in ("", *board.models[:1]):
         for method in board.published.values():
             tasks = {name: score for name, score in method.scores.items() if task in ("", name)}
             if tasks:
                 exact = mean(map(decimal, tasks.values()))
                 entries.append(Entry(method.name, "paper", float(exact), tasks=tasks, exact=exact))
-    title = part.title or part.board.capitalize()
-    if task:
-        title += f", {board.title_of(task)}"
-    if part.model:
-        title += f", {part.model}"
+    title = ", ".join(filter(None, (part.title or part.board.capitalize(), task and board.title_of(task), part.model)))
     kind = "hidden" if any(tasks.hidden for tasks in sets) else "public"
     description = f"The score is the mean over the {kind} tasks." if not task else ""
     metric = next((score.metric for score in scores if score.task), board.metric)
-    slug = re.sub("[^a-z0-9]+", "-", f"{key} {part.model or ''}".lower()).strip("-")
+    slug = re.sub("[^a-z0-9]+", "-", f"{part.board} {task} {part.model or ''}".lower()).strip("-")
     return Setting(
-        slug, title, metric.replace("_", " "), board.higher_is_better, description,
-        *board.curve_labels, entries,
-    )  # fmt: skip
+        slug, title, metric.replace("_", " "), board.higher_is_better, description, *board.curve_labels, entries
+    )
 
 
 def _entry(
@@ -154,17 +147,13 @@ def write_dynabench(folder: Path, contest: Contest, scores: list[Score]) -> list
         of_board = ids.get((score.board, score.model), {})
         if score.score is not None and score.submission in of_board:
             model = of_board[score.submission]
-            path = (
-                folder / f"{_safe(score.board + score.model)}-{_safe(score.dataset)}-{_safe(score.task)}-{model}.json"
-            )
-            write_text(path, json.dumps(_response(score, model), indent=1) + "\n")
+            place = "-".join(map(_safe, (score.board + score.model, score.dataset, score.task)))
+            path = folder / f"{place}-{model}.json"
+            results = {score.task: {"auc_score": {str(model): {"fraction_fixes": score.score}}}}
+            response = {"response": {"model_id": model, "results": results}}
+            write_text(path, json.dumps(response, indent=1) + "\n")
             written.append(path)
     return written
-
-
-def _response(score: Score, model: int) -> dict[str, Any]:
-    results = {score.task: {"auc_score": {str(model): {"fraction_fixes": score.score}}}}
-    return {"response": {"model_id": model, "results": results}}
 
 
 def _safe(name: str) -> str:

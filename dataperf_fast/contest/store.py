@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +19,24 @@ from dataperf_fast.files.paths import whole_file
 _ROWS_AT_ONCE = 5000  # of an export
 _ATTEMPTS = 10
 _metadata = sql.MetaData()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is scored, and stored, as a whole: a submission on a data set. Digests are of the contents."""
+
+    contest: str
+    board: str
+    model: str
+    version: str
+    dataset: str
+    dataset_digest: str
+    submission: str
+    submission_digest: str
+
+
+_UNIT = tuple(column.name for column in fields(Unit))
+_PLACE = _UNIT[:-2]  # all but the submission and its digest
 
 
 def _key(name: str, length: int) -> sql.Column[str]:
@@ -52,9 +70,7 @@ _scores = sql.Table(
     sql.Column("details", sql.JSON, nullable=False),
     sql.Column("software", sql.JSON, nullable=False),
     sql.Column("finished", sql.String(32), nullable=False),
-    sql.UniqueConstraint(
-        "contest", "board", "model", "version", "dataset", "dataset_digest", "submission", "submission_digest", "task"
-    ),
+    sql.UniqueConstraint(*_UNIT, "task"),
 )
 _runs = sql.Table(
     "algorithm_runs",
@@ -73,20 +89,6 @@ _runs = sql.Table(
     sql.Column("finished", sql.String(32), nullable=False),
     sql.UniqueConstraint("key"),
 )
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What is scored, and stored, as a whole: a submission on a data set. Digests are of the contents."""
-
-    contest: str
-    board: str
-    model: str
-    version: str
-    dataset: str
-    dataset_digest: str
-    submission: str
-    submission_digest: str
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,7 @@ class Run:
     finished: str
 
 
-_UNIT = tuple(column.name for column in fields(Unit))
-_PLACE = _UNIT[:-2]  # all but the submission and its digest
+Kept = TypeVar("Kept", Score, Run)
 
 
 class Store:
@@ -224,9 +225,7 @@ class Store:
 
     def scores(self, contest: str) -> list[Score]:
         """Every score of a contest in the order of their arrival, those of replaced files and versions too."""
-        query = sql.select(_scores).where(_scores.c.contest == contest).order_by(_scores.c.id)
-        with self._database.connect() as connection:
-            return [_score(row) for row in connection.execute(query).mappings()]
+        return self._read(Score, _scores, _scores.c.contest == contest)
 
     def contests(self) -> list[str]:
         """The names of the contests that have scores."""
@@ -235,15 +234,18 @@ class Store:
 
     def run_of(self, key: str) -> Run | None:
         """What came of an algorithm's run, if it ran."""
-        with self._database.connect() as connection:
-            row = connection.execute(sql.select(_runs).where(_runs.c.key == key)).mappings().first()
-        return None if row is None else _run(row)
+        return next(iter(self._read(Run, _runs, _runs.c.key == key)), None)
 
     def runs(self, contest: str) -> list[Run]:
         """Every run of an algorithm in a contest, with its log, in the order of their arrival."""
-        query = sql.select(_runs).where(_runs.c.contest == contest).order_by(_runs.c.id)
+        return self._read(Run, _runs, _runs.c.contest == contest)
+
+    def _read(self, kind: type[Kept], table: sql.Table, where: sql.ColumnElement[bool]) -> list[Kept]:
+        """Those rows of a table, in the order of their arrival."""
+        columns = [table.c[column.name] for column in fields(kind)]
         with self._database.connect() as connection:
-            return [_run(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(sql.select(*columns).where(where).order_by(table.c.id)).mappings()
+            return [kind(**row) for row in rows]
 
     def add_run(self, run: Run) -> None:
         """Keep what came of an algorithm's run, in the place of an earlier one."""
@@ -263,7 +265,8 @@ class Store:
         import pyarrow as pa
         from pyarrow import parquet
 
-        schema = pa.schema([(column.name, _arrow_type(pa, column)) for column in _scores.columns])
+        kinds = {sql.Integer: pa.int64(), sql.Double: pa.float64(), sql.Boolean: pa.bool_()}
+        schema = pa.schema([(column.name, kinds.get(type(column.type), pa.string())) for column in _scores.columns])
         count = 0
         with whole_file(path) as aside, parquet.ParquetWriter(aside, schema) as writer:
             for rows in self._chunks():
@@ -292,14 +295,6 @@ class Store:
             except IntegrityError:
                 if not left:
                     raise
-
-
-def _score(row: sql.RowMapping) -> Score:
-    return Score(**{name.name: row[name.name] for name in fields(Score)})
-
-
-def _run(row: sql.RowMapping) -> Run:
-    return Run(**{name.name: row[name.name] for name in fields(Run)})
 
 
 def beside(url: str) -> list[str]:
@@ -332,8 +327,3 @@ def _is_there(connection: sql.Connection, named: str) -> bool:
             expected = "a database of its own, or one that `organize run` has filled"
             raise InputError(named, f"is no store: its table {table.name} has no column", "", missing[0], expected)
     return len(ours) == len(_metadata.tables)
-
-
-def _arrow_type(pa: Any, column: sql.Column[Any]) -> Any:
-    kinds = {sql.Integer: pa.int64(), sql.Double: pa.float64(), sql.Boolean: pa.bool_()}
-    return kinds.get(type(column.type), pa.string())

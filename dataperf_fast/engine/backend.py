@@ -83,10 +83,9 @@ def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") 
     if threads < 1:
         raise InputError("--jobs", "is", value=jobs, expected="a whole number from 1")
     memory = int(available_memory() * _SHARE_OF_MEMORY)
-    if name in ("cpu", "reference"):
-        return Backend(name, "asked for", threads, memory)
     if name == "reference-cuml":
         _require_cuml()
+    if name in ("cpu", "reference", "reference-cuml"):
         return Backend(name, "asked for", threads, memory)
     if name not in ("auto", "cuda"):
         raise InputError("--backend", "is", value=name, expected=" or ".join(NAMES))

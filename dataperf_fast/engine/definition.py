@@ -17,7 +17,6 @@ from dataperf_fast.engine import machine
 VERSION = "1"  # changes whenever the same files could get another score from one of the pipelines
 KERNELS = "Haswell"
 VERSIONS = {"scikit-learn": "1.9", "SciPy": "1.17"}
-_NEEDED_FEATURES = ("avx2", "fma")
 
 
 class Found(NamedTuple):
@@ -44,7 +43,7 @@ def processor() -> str:
     from llvmlite import binding
 
     features = binding.get_host_cpu_features()
-    missing = [name.upper() for name in _NEEDED_FEATURES if not features.get(name)]
+    missing = [name.upper() for name in ("avx2", "fma") if not features.get(name)]
     return f"x86-64 without {' and '.join(missing)}" if missing else ""
 
 

@@ -27,11 +27,9 @@ class Cache(Protocol):
 
     def get(self, keys: list[bytes]) -> dict[bytes, bytes]:
         """The outcomes of those keys that are known."""
-        ...
 
     def put(self, items: dict[bytes, bytes]) -> None:
         """Keep outcomes."""
-        ...
 
 
 class Progress:
@@ -161,8 +159,7 @@ class Engine:
             return
         trainer = self._bind(plan)
         self.progress.planned(len(places))
-        keys = list(places)
-        position = 0
+        keys, position = list(places), 0
         while position < len(keys):
             end = position + self._next_batch(trainer, exact)
             while end < len(keys) and plan.differ_by_seed(places[keys[end - 1]], places[keys[end]]):

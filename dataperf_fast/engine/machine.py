@@ -78,8 +78,3 @@ def _processor() -> str:
         features = sorted(name for name, there in known.items() if there and name.startswith(_VECTORS))
     name = binding.get_host_cpu_name()
     return f"{name} ({' '.join(features)})" if features else name
-
-
-@cache
-def _version(package: str) -> str:
-    return metadata.version(package)

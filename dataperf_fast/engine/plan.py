@@ -141,11 +141,9 @@ class Trainer(Protocol):
         ``outcome`` dtype, and ``(r,)`` bool: False where rounding could have flipped a decision that changes the
         outcome. With ``exact`` the most precise path is taken.
         """
-        ...
 
     def answer(self, rows: np.ndarray, labels: np.ndarray, seed: int) -> Answers:
         """Train once and answer every evaluation row, on the path that outcomes take; for whoever compares answers."""
-        ...
 
 
 class FrozenModel(ABC):

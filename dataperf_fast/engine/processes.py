@@ -50,7 +50,7 @@ class Processes:
 
         Imports the module in one of them.
         """
-        [found] = self._run(_look, [(self.module, ())])
+        [found] = self._run(_look, [(self.module,)])
         return "" if self.accelerated else definition.departure(found)
 
     def made_with(self, model: str = "") -> str:
@@ -59,9 +59,7 @@ class Processes:
         Some modules call more libraries for a ``model``: they say so as ``LIBRARIES``.
         """
         if model not in self._made_with:
-            [libraries] = self._run(_libraries, [(self.module, model)])
-            more = ("cuml",) if self.accelerated else ()
-            [found] = self._run(_look, [(self.module, (*libraries, *more))])
+            [found] = self._run(_look, [(self.module, model, ("cuml",) if self.accelerated else ())])
             self._made_with[model] = definition.made_with(found)
         return self._made_with[model]
 
@@ -91,7 +89,12 @@ class Processes:
         waiting: deque[Future[Any]] = deque()
         try:
             for call in calls:
-                waiting.append(self._submit(function, *call))
+                if self._executor is None:
+                    self._executor = loky.ProcessPoolExecutor(
+                        self.count, timeout=_IDLE_SECONDS, env=definition.settings(),
+                        initializer=_prepare, initargs=(self.module, self.accelerated),
+                    )  # fmt: skip
+                waiting.append(self._executor.submit(function, *call))
                 if len(waiting) > 2 * self.count:
                     yield waiting.popleft().result()
             while waiting:
@@ -105,15 +108,6 @@ class Processes:
         finally:
             for future in waiting:
                 future.cancel()
-
-    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        if self._executor is None:
-            self._executor = loky.ProcessPoolExecutor(
-                self.count, timeout=_IDLE_SECONDS, env=definition.settings(),
-                initializer=_prepare, initargs=(self.module, self.accelerated),
-            )  # fmt: skip
-        future: Future[Any] = self._executor.submit(function, *arguments)
-        return future
 
 
 @cache
@@ -146,14 +140,9 @@ def _prepare(module: str, accelerated: bool) -> None:
         importlib.import_module(module)
 
 
-def _libraries(module: str, model: str) -> tuple[str, ...]:
-    libraries: dict[str, tuple[str, ...]] = getattr(importlib.import_module(module), "LIBRARIES", {})
-    return libraries.get(model, ())
-
-
-def _look(module: str, libraries: tuple[str, ...]) -> definition.Found:
-    importlib.import_module(module)
-    return definition.find({name: importlib.import_module(name).__version__ for name in libraries})
+def _look(module: str, model: str = "", more: tuple[str, ...] = ()) -> definition.Found:
+    libraries = getattr(importlib.import_module(module), "LIBRARIES", {}).get(model, ())
+    return definition.find({name: importlib.import_module(name).__version__ for name in (*libraries, *more)})
 
 
 def _call(module: str, function: str, arguments: tuple[Any, ...], shared: Path | None) -> Any:

@@ -179,8 +179,7 @@ def _count_columns(path: Path, what: str) -> int:
         raise InputError(path, "is empty", expected=what)
     columns = first.count(",") + 1
     if len(first) == _LONGEST_LINE or columns > _MOST_COLUMNS:
-        expected = f"at most {_MOST_COLUMNS} numbers a row"
-        raise InputError(path, "is too long", "line 1", expected=expected)
+        raise InputError(path, "is too long", "line 1", expected=f"at most {_MOST_COLUMNS} numbers a row")
     if columns == 1 and first.strip():
         raise InputError(path, "has one column:", "line 1", first.strip(), "features, commas between, and a label last")
     return columns

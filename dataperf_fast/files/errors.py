@@ -40,9 +40,8 @@ class InputError(ValueError):
     def __init__(self, file: Path | str, problem: str, place: str = "", value: object = None, expected: str = ""):
         self.file = Path(file)
         shown = "" if value is None else f" {shorten(value)}"
-        self.line = (
-            f"{file}{': ' + place if place else ''}: {problem}{shown}{'; expected ' + expected if expected else ''}"
-        )
+        wanted = f"; expected {expected}" if expected else ""
+        self.line = f"{file}{': ' + place if place else ''}: {problem}{shown}{wanted}"
         super().__init__(self.line)
 
 
@@ -60,6 +59,11 @@ def not_json(path: Path, error: ValueError | RecursionError, expected: str) -> I
         return InputError(path, "holds a number that is too long", expected=expected)
     place = f"line {error.lineno}, column {error.colno}"
     return InputError(path, f"is not JSON ({error.msg})", place, expected=expected)
+
+
+def failure(file: Path | str, error: Exception) -> InputError:
+    """An error as one of a file: an ``InputError`` as it is, of what nobody had thought of that it failed."""
+    return error if isinstance(error, InputError) else InputError(file, f"failed: {type(error).__name__}: {error}")
 
 
 def install(extra: str) -> str:

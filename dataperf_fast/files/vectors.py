@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +17,30 @@ from dataperf_fast.files.paths import require_file
 
 def read_table(path: Path, columns: list[str], what: str) -> Any:
     """Read ``columns`` of a parquet file as a ``pyarrow.Table``; a missing or broken file or column is named."""
-    require_file(path, what)
-    try:
+    with _readable(path, what), parquet.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        for column in columns:
+            if column not in names:
+                raise InputError(path, "has no column", value=column, expected=f"columns {', '.join(columns)}")
         # One thread: these files are small, and starting Arrow's pool costs more than it saves.
-        with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            for column in columns:
-                if column not in names:
-                    raise InputError(path, "has no column", value=column, expected=f"columns {', '.join(columns)}")
-            return file.read(columns=columns, use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error, what) from error
+        return file.read(columns=columns, use_threads=False)
 
 
 def read_row_count(path: Path, what: str) -> int:
     """Read a parquet file's number of rows, and nothing else of it."""
+    with _readable(path, what):
+        return int(parquet.read_metadata(path).num_rows)
+
+
+@contextmanager
+def _readable(path: Path, what: str) -> Iterator[None]:
+    """What Arrow says of a parquet file as it is read, as an ``InputError``; the file is there."""
     require_file(path, what)
     try:
-        return int(parquet.read_metadata(path).num_rows)
+        yield
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error, what) from error
-
-
-def _unreadable(path: Path, error: Exception, what: str) -> InputError:
-    reason = str(error).splitlines()[0][:120]
-    return InputError(path, f"is not a readable parquet file ({reason})", expected=what)
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(path, f"is not a readable parquet file ({reason})", expected=what) from error
 
 
 def vector_column(table: Any, column: str, path: Path, dimension: int | None) -> np.ndarray:

@@ -14,15 +14,8 @@ from dataperf_fast.engine.plan import Answers, FrozenModel, Pool
 from dataperf_fast.kernels import arithmetic
 
 # Rows classified as their label says; of label 1 those found, those claimed wrongly and those missed; the ranking.
-OUTCOME: np.dtype[Any] = np.dtype(
-    [
-        ("correct", np.int64),
-        ("true_positives", np.int64),
-        ("false_positives", np.int64),
-        ("false_negatives", np.int64),
-        ("average_precision", np.float64),
-    ]
-)
+_COUNTS = ("correct", "true_positives", "false_positives", "false_negatives")
+OUTCOME: np.dtype[Any] = np.dtype([*((name, np.int64) for name in _COUNTS), ("average_precision", np.float64)])
 _BYTES_PER_RETRAIN = 1 << 20  # a retrain's own matrix is there only while a thread works on it
 
 

@@ -9,8 +9,8 @@ solve, one logistic regression and one set of kernel values. Formulas: ``kernels
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +67,8 @@ class Fit:
     """One training set and what its seeds share.
 
     ``classes (k,)`` are those that its labels name, in order; ``answers (S, m)`` uint8 are positions in it, in the
-    backend's memory; ``doubts (m,)`` is 1 where an answer is not certain.
+    backend's memory; ``doubts (m,)`` is 1 where an answer is not certain. ``svc`` and ``logistic`` are there once they
+    are fitted.
     """
 
     retrains: list[int]
@@ -77,8 +78,8 @@ class Fit:
     labels: np.ndarray
     answers: Any
     doubts: np.ndarray
-    svc: Svc | None = None
-    logistic: Logistic | None = None
+    svc: Svc = field(init=False)
+    logistic: Logistic = field(init=False)
 
 
 class VotingTrainer(ABC):
@@ -146,8 +147,6 @@ class VotingTrainer(ABC):
         from dataperf_fast.kernels.svm import svc
 
         [fit] = self._run([rows], [labels], np.array([seed]), exact=False)
-        assert fit.svc is not None
-        assert fit.logistic is not None
         [probabilities] = svc.predict_proba(fit.svc, self._pool.features[rows], self._evaluation)
         share = multinomial.probabilities(fit.logistic, self._evaluation)
         return Answers(fit.classes[on_host(fit.answers)[0]], (probabilities + share) / 2)
@@ -157,7 +156,9 @@ class VotingTrainer(ABC):
     ) -> list[Fit]:
         from dataperf_fast.kernels import threads
 
-        fits = [self._new(group, rows, labels, seeds) for group in _by_training_set(rows, labels)]
+        # Together what differs only by its seed.
+        groups = alike((of.tobytes(), given.tobytes()) for of, given in zip(rows, labels, strict=True))
+        fits = [self._new(group, rows, labels, seeds) for group in groups]
         with threads.one_for_blas():
             fitted = self._begin(fits)
             try:
@@ -188,12 +189,11 @@ class VotingTrainer(ABC):
         doubtful = np.flatnonzero(fit.doubts)
         features = self._pool.features[fit.rows]
         answers = np.empty((len(fit.seeds), len(doubtful)), np.uint8)
-        assert fit.svc is not None
-        assert fit.logistic is not None
-        found, shares = fit.svc, multinomial.probabilities(fit.logistic, self._evaluation, doubtful)
+        shares = multinomial.probabilities(fit.logistic, self._evaluation, doubtful)
 
         def settle(part: slice) -> None:
-            for seed, probabilities in enumerate(svc.predict_proba(found, features, self._evaluation[doubtful[part]])):
+            of_seeds = svc.predict_proba(fit.svc, features, self._evaluation[doubtful[part]])
+            for seed, probabilities in enumerate(of_seeds):
                 answers[seed, part] = ((probabilities + shares[part]) / 2).argmax(axis=1)
 
         if len(doubtful):
@@ -214,11 +214,11 @@ def _require_scorable(pool: Pool, held_out: bool) -> None:
         raise ValueError(f"evaluation_features has {rows} rows: expected {len(pool.features)}, the rows of features")
 
 
-def _by_training_set(rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> list[list[int]]:
-    """Retrains that differ only by their seed, together."""
-    groups: dict[tuple[bytes, bytes], list[int]] = {}
-    for retrain, (of_rows, of_labels) in enumerate(zip(rows, labels, strict=True)):
-        groups.setdefault((of_rows.tobytes(), of_labels.tobytes()), []).append(retrain)
+def alike(keys: Iterable[Hashable]) -> list[list[int]]:
+    """The positions of equal keys, together, in the order of their first."""
+    groups: dict[Hashable, list[int]] = {}
+    for at, key in enumerate(keys):
+        groups.setdefault(key, []).append(at)
     return list(groups.values())
 
 
@@ -231,7 +231,6 @@ def fit_logistic(features: np.ndarray, labels: np.ndarray) -> Logistic:
 
 def weights_of(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     """The logistic regression's weights ``(k, d)`` and intercepts ``(k,)``; of two classes the first has zeros."""
-    assert fit.logistic is not None
     weights, intercepts = fit.logistic
     if len(weights) == 1:
         weights, intercepts = np.concatenate([np.zeros_like(weights), weights]), np.append(0, intercepts)

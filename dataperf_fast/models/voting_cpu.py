@@ -51,8 +51,6 @@ class CpuTrainer(VotingTrainer):
     @watched("products with evaluation rows")
     def _ready(self, fits: list[Fit]) -> None:
         """Multiply those training rows with the evaluation rows that have not been multiplied yet."""
-        from dataperf_fast.kernels import threads
-
         needed = list(dict.fromkeys(int(row) for fit in fits for row in fit.rows))
         new = [row for row in needed if row not in self._column_of]
         if not new:
@@ -67,7 +65,7 @@ class CpuTrainer(VotingTrainer):
         def multiply(tile: slice) -> None:
             np.matmul(panel, self._evaluation[tile].T, out=lines[:, tile])
 
-        threads.run(self._threads, multiply, self._tiles())
+        self._each_tile(multiply)
         self._column_of.update({row: self._filled + at for at, row in enumerate(new)})
         self._filled += len(panel)
 
@@ -93,7 +91,6 @@ class CpuTrainer(VotingTrainer):
     def _voter(self, fit: Fit) -> Voter:
         from dataperf_fast.kernels.votes import soft_vote
 
-        assert fit.svc is not None
         ordered = fit.rows[fit.svc.order]
         features = self._pool.features[ordered].astype(np.float64)
         return soft_vote.Voter(
@@ -125,14 +122,12 @@ class CpuTrainer(VotingTrainer):
         part = self._evaluation[tile]
         self._squares[tile] = np.einsum("ij,ij->i", part, part)
 
-    def _tiles(self) -> list[slice]:
-        rows = len(self._truth)
-        return [slice(start, min(start + _TILE, rows)) for start in range(0, rows, _TILE)]
-
     def _each_tile(self, task: Callable[[slice], None]) -> None:
         from dataperf_fast.kernels import threads
 
-        threads.run(self._threads, task, self._tiles())
+        rows = len(self._truth)
+        tiles = [slice(start, min(start + _TILE, rows)) for start in range(0, rows, _TILE)]
+        threads.run(self._threads, task, tiles)
 
 
 def _padded(matrix: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.plan import Pool
 from dataperf_fast.kernels.launch import array_library, on_host
-from dataperf_fast.models.voting import Fit, VotingTrainer, fit_logistic, logit_error, weights_of
+from dataperf_fast.models.voting import Fit, VotingTrainer, alike, fit_logistic, logit_error, weights_of
 
 if TYPE_CHECKING:
     from dataperf_fast.kernels.svm.svc import Problem
@@ -89,7 +89,6 @@ class CudaVotingTrainer(VotingTrainer):
     def _ballot(self, fit: Fit) -> Ballot:
         from dataperf_fast.kernels.votes.cuda import Ballot
 
-        assert fit.svc is not None
         weights, intercepts = weights_of(fit)
         return Ballot(
             self._pool.features[fit.rows[fit.svc.order]].astype(np.float64), weights.astype(np.float64), intercepts,
@@ -117,7 +116,4 @@ class CudaVotingTrainer(VotingTrainer):
 
     def _alike(self, fits: list[Fit]) -> list[list[int]]:
         """Fits with equally many classes and seeds, together."""
-        groups: dict[tuple[int, int], list[int]] = {}
-        for at, fit in enumerate(fits):
-            groups.setdefault((len(fit.classes), len(fit.seeds)), []).append(at)
-        return list(groups.values())
+        return alike((len(fit.classes), len(fit.seeds)) for fit in fits)

@@ -204,14 +204,8 @@ def climb(
 
 
 def _new_ladder(model: FrozenModel, names: tuple[str, str]) -> Ladder:
-    tolerance = model.tolerance
-    rungs = [
-        Rung("loss on the training set", tolerance=tolerance),
-        Rung("decision values", tolerance=tolerance),
-        Rung("predictions"),
-        Rung("outcome"),
-    ]
-    return Ladder(model.name, names, 0, 0, 0, rungs)
+    near = [Rung(name, tolerance=model.tolerance) for name in ("loss on the training set", "decision values")]
+    return Ladder(model.name, names, 0, 0, 0, [*near, Rung("predictions"), Rung("outcome")])
 
 
 class _Answered(NamedTuple):
@@ -249,7 +243,7 @@ def _check(engine: Engine, plan: Plan, at: int, outcome: np.void, theirs: Sequen
     predictions.disagreeing += int(disagreeing.sum())
     predictions.excused += int((flipped & ~disagreeing & near).sum())
     predictions.differing += int((flipped & ~disagreeing & ~near).sum())
-    found = [_METRICS[plan.model.metric](truth, of.classes) for of in answers]
+    found = [_metric(plan.model.metric, truth, of.classes) for of in answers]
     outcomes.compared += 1
     if _outcome(plan, outcome) != found[0] or found[0] != found[-1]:
         apart = found[0] != found[-1] or bool((flipped & disagreeing).any())
@@ -329,21 +323,11 @@ def _outcome(plan: Plan, outcome: np.void) -> float:
     return float(plan.model.accuracy(np.array([outcome]), len(plan.pool.evaluation_labels))[0])
 
 
-def _accuracy(truth: np.ndarray, classes: np.ndarray) -> float:
-    from sklearn.metrics import accuracy_score
+def _metric(name: str, truth: np.ndarray, classes: np.ndarray) -> float:
+    """What a model's outcome is, by scikit-learn, from the reference's predictions."""
+    from sklearn.metrics import accuracy_score, f1_score
 
-    return float(accuracy_score(truth, classes))
-
-
-def _macro_f1(truth: np.ndarray, classes: np.ndarray) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(truth, classes, average="macro"))
-
-
-# What a model's outcome is, by scikit-learn, from the reference's predictions.
-_METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "accuracy": _accuracy,
-    "rounded_accuracy": lambda truth, classes: float(np.round(_accuracy(truth, classes), 2)),
-    "macro_f1": _macro_f1,
-}
+    if name == "macro_f1":
+        return float(f1_score(truth, classes, average="macro"))
+    accuracy = float(accuracy_score(truth, classes))
+    return float(np.round(accuracy, 2)) if name == "rounded_accuracy" else accuracy

@@ -88,7 +88,8 @@ def write_failed_junit(path: Path, benchmark: str, line: str) -> None:
 
 
 def _write(path: Path, benchmark: str, reference: str, cases: Iterable[_Case], seconds: float) -> None:
-    suite = ElementTree.Element("testsuite", name=f"dataperf-fast verify {benchmark}")
+    root = ElementTree.Element("testsuites")
+    suite = ElementTree.SubElement(root, "testsuite", name=f"dataperf-fast verify {benchmark}")
     properties = ElementTree.SubElement(suite, "properties")
     ElementTree.SubElement(properties, "property", name="reference", value=_printable(reference))
     counts = dict.fromkeys(("tests", *_ELEMENTS.values()), 0)
@@ -102,8 +103,6 @@ def _write(path: Path, benchmark: str, reference: str, cases: Iterable[_Case], s
         tests=str(counts["tests"]), failures=str(counts["failure"]), errors=str(counts["error"]),
         skipped=str(counts["skipped"]), time=f"{seconds:.3f}",
     )  # fmt: skip
-    root = ElementTree.Element("testsuites")
-    root.append(suite)
     ElementTree.indent(root)
     write_text(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+import timeit
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,7 +26,6 @@ from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine, Outcomes, Progress
 from dataperf_fast.engine.plan import Plan, Trainer
 from dataperf_fast.files.paths import StrPath
-from dataperf_fast.files.records import Record
 from dataperf_fast.kernels.watched import watch
 
 STAGES = ("read", "plan", "share", "train", "certify", "score", "write")
@@ -258,18 +258,17 @@ def profile(
 
     list(evaluation.results(board, data, submissions, Engine(chosen, None, progress), options))
     engine = _Timed(chosen, progress)
-    records: list[Record] = []
     limits = ceilings()
     with _watch_kernels(limits) as spent:
         started = clock.now()
         with engine.stage("score"):
-            for evaluated in evaluation.results(board, data, submissions, engine, options, out):
-                records += evaluated.records
+            evaluated = list(evaluation.results(board, data, submissions, engine, options, out))
         seconds = clock.now() - started
+    bad = [record for of_task in evaluated for record in of_task.records if record.status != "ok"]
     return Profile(
         benchmark, chosen.name, chosen.threads, seconds, engine.retrains, engine.distinct, engine.rechecked,
         engine.stages, [kernel for kernel in spent if kernel.calls], limits,
-        list(dict.fromkeys(record.error or record.status for record in records if record.status != "ok")),
+        list(dict.fromkeys(record.error or record.status for record in bad)),
     )  # fmt: skip
 
 
@@ -302,27 +301,15 @@ def ceilings() -> dict[str, float]:
     with threads.one_for_blas():
         for dtype in (np.float32, np.float64):
             square = np.ones((768, 768), dtype)
-            found[f"{np.dtype(dtype).name} operations a second"] = 2 * 768.0**3 / _fastest(partial(_multiply, square))
+            seconds = _fastest(partial(np.matmul, square, square))
+            found[f"{np.dtype(dtype).name} operations a second"] = 2 * 768.0**3 / seconds
     for name, size in (("bytes a second", 1 << 24), ("cached bytes a second", 1 << 14)):
         source, target = np.ones(size), np.empty(size + 8)[8:]  # not a power of two apart, which caches dislike
         times = max(1, (1 << 21) // size)
-        found[name] = 2.0 * times * source.nbytes / _fastest(partial(_copy, source, target, times))
+        found[name] = 2.0 * times * source.nbytes / _fastest(partial(np.copyto, target, source), times)
     return found
 
 
-def _multiply(square: np.ndarray) -> None:
-    square @ square
-
-
-def _copy(source: np.ndarray, target: np.ndarray, times: int) -> None:
-    for _ in range(times):
-        np.copyto(target, source)
-
-
-def _fastest(run: Callable[[], Any]) -> float:
-    seconds = []
-    for _ in range(15):
-        started = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+def _fastest(run: Callable[[], Any], times: int = 1) -> float:
+    """The least seconds that it took to run so many times."""
+    return min(timeit.repeat(run, timer=time.perf_counter, repeat=15, number=times))

@@ -57,8 +57,7 @@ def write(folder: Path, name: str, settings: Sequence[Setting], made: str) -> li
 
 def scores_in(settings: Sequence[Setting]) -> int:
     """How many entries of a contest's own have a score."""
-    rows = [row for setting in settings for row in rows_of(setting)]
-    return sum(row.rank is not None for row in rows)
+    return sum(row.rank is not None for setting in settings for row in rows_of(setting))
 
 
 def lying_in(folder: Path) -> tuple[str, int | None]:
@@ -86,28 +85,37 @@ def _environment() -> Environment:
 def _board(setting: Setting) -> dict[str, Any]:
     """What a setting's page and its card on the index share."""
     rows = rows_of(setting)
-    texts = _texts(rows)
-    leaders = [row for row in rows if row.rank == 1]
     return {
         "setting": setting,
         "rows": rows,
-        "texts": texts,
-        "leaders": leaders,
+        "texts": _texts(rows),
+        "leaders": [row for row in rows if row.rank == 1],
         "counts": _counts(rows),
         "strip": strip(rows),
     }
 
 
 def _page(setting: Setting, rows: Sequence[Row]) -> dict[str, object]:
+    """The bars of all entries, and the plots of some: on the same axes, beside the range of those that compete."""
     scored = [row for row in rows if row.score is not None]
     many = len(rows) > _MANY
-    detailed = [row for at, row in enumerate(scored) if not many or at < _BEST or row.entry.kind == "baseline"]
+    shown = [row for at, row in enumerate(scored) if not many or at < _BEST or row.entry.kind == "baseline"]
+    ranges = ranges_of(scored, setting.metric)
+    most = max(5, min(_TASKS, _TASKS_OF_PAGE // max(len(shown), 1)))
+    tasks = {row.number: dict(list(plotted_of(row, setting.metric).items())[:most]) for row in shown}
+    plotted = [score for of_row in tasks.values() for score in of_row.items()]
+    ends = (end for task, score in plotted for end in (*ranges[task], score) if end is not None)
+    curves = Curves(shown, most)
     return {
         "bars": bars(scored),
-        "detailed": {row.number for row in detailed},
-        **_sections(setting, scored, detailed),
+        "detailed": {row.number for row in shown},
         "many": many,
         "best": _BEST,
+        "sections": [(row, curves.panels(row), {} if curves.cover(row) else tasks[row.number]) for row in shown],
+        "ranges": ranges,
+        "axis": axis_over(ends, 38, 85),
+        "leader": curves.leader,
+        "most_tasks": most,
     }
 
 
@@ -120,24 +128,6 @@ def _counts(rows: Sequence[Row]) -> str:
     counts.append((paper, "from the paper"))
     counts += [(without.count(status), status) for status in dict.fromkeys(without)]
     return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "no entries yet"
-
-
-def _sections(setting: Setting, scored: Sequence[Row], shown: Sequence[Row]) -> dict[str, object]:
-    """The plots of the entries shown, all on the same axes, beside the range of those that compete."""
-    ranges = ranges_of(scored, setting.metric)
-    most = max(5, min(_TASKS, _TASKS_OF_PAGE // max(len(shown), 1)))
-    tasks = {row.number: dict(list(plotted_of(row, setting.metric).items())[:most]) for row in shown}
-    plotted = [score for of_row in tasks.values() for score in of_row.items()]
-    curves = Curves(shown, most)
-    return {
-        "sections": [(row, curves.panels(row), {} if curves.cover(row) else tasks[row.number]) for row in shown],
-        "ranges": ranges,
-        "axis": axis_over(
-            (end for task, score in plotted for end in (*ranges[task], score) if end is not None), 38, 85
-        ),
-        "leader": curves.leader,
-        "most_tasks": most,
-    }
 
 
 def _texts(rows: Sequence[Row]) -> dict[int, str]:

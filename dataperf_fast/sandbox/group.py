@@ -44,9 +44,8 @@ class Group:
 @contextmanager
 def limited(most: int) -> Iterator[Group]:
     """A group of at most ``most`` bytes, gone when the context ends; its processes must have ended by then."""
-    folder = None
+    folder = _made(most)
     try:
-        folder = _made(most)
         yield Group(folder)
     finally:
         for _ in range(100 if folder else 0):
@@ -59,13 +58,10 @@ def limited(most: int) -> Iterator[Group]:
 
 def _made(most: int) -> Path | None:
     """A folder of control files; first as the older kernels' interface has them, then as the newer's."""
-    old = _ROOT / "memory"
-    limits = (
-        {"memory.limit_in_bytes": most, "memory.memsw.limit_in_bytes": most}
-        if old.is_dir()
-        else {"memory.max": most, "memory.swap.max": 0}
-    )
-    folder = (old if old.is_dir() else _ROOT) / f"dataperf-fast-{uuid.uuid4().hex}"
+    root, limits = _ROOT / "memory", {"memory.limit_in_bytes": most, "memory.memsw.limit_in_bytes": most}
+    if not root.is_dir():
+        root, limits = _ROOT, {"memory.max": most, "memory.swap.max": 0}
+    folder = root / f"dataperf-fast-{uuid.uuid4().hex}"
     try:
         folder.mkdir()
         first, *others = limits.items()

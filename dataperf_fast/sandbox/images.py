@@ -25,7 +25,6 @@ _LONGEST = 600.0  # seconds to load an archive
 _MOST_STORED = 16 << 30  # bytes of it, unpacked
 _LEFT_FREE = 1 << 30  # bytes of the disk that it may not take
 _INTERVAL = 0.2  # seconds between two looks
-_EXPECTED = "what podman load or podman import takes"
 
 Store = tuple[str, ...]  # podman's options for a store; none for its own
 
@@ -83,9 +82,7 @@ def number(algorithm: Algorithm) -> str:
     The name stays the same when another image takes it.
     """
     name = algorithm.image
-    if not name or name.startswith("-") or _archive(algorithm.folder, name):
-        return ""
-    if shutil.which("podman") is None:
+    if not name or name.startswith("-") or _archive(algorithm.folder, name) or shutil.which("podman") is None:
         return ""
     found = podman("image", "inspect", "--format", "{{.Id}}", name)
     return "" if found.returncode else found.stdout.strip()
@@ -101,9 +98,8 @@ def _store(folder: Path) -> Iterator[tuple[Store, Path]]:
         store: Store = tuple(part for option, place in places.items() for part in (f"--{option}", str(place)))
         if podman("info", store=store).returncode:  # such as overlay's file system upon itself, in a container
             store = (*store, "--storage-driver", "vfs")
-            tried = podman("info", store=store)
-            if tried.returncode:
-                raise UnavailableError("podman", f"can keep no image in {folder} ({_last_line(tried.stderr)})")
+            if (tried := podman("info", store=store)).returncode:
+                raise UnavailableError("podman", f"can keep no image in {folder} ({last_line(tried.stderr)})")
         yield store, folder
     finally:
         remove(folder)
@@ -116,7 +112,7 @@ def _take(archive: Path, shown: Path, store: Store, folder: Path) -> str:
     if status and "does not match any of the supported image formats" in said:
         status, said = _bounded(command(store, "import", "--quiet", str(archive)), shown, folder)
     if status:
-        raise InputError(shown, f"is no image ({_last_line(said)})", expected=_EXPECTED)
+        raise InputError(shown, f"is no image ({last_line(said)})", expected="what podman load or podman import takes")
     numbers = set(podman("images", "--quiet", "--no-trunc", store=store).stdout.split())
     if len(numbers) != 1:
         raise InputError(shown, f"holds {len(numbers)} images", expected="one")
@@ -169,5 +165,6 @@ def _bytes_below(folder: Path) -> int:
     return total
 
 
-def _last_line(said: str) -> str:
+def last_line(said: str) -> str:
+    """The last line of what was said, cut short."""
     return (said.strip().splitlines() or [""])[-1][:200]

@@ -21,7 +21,7 @@ import psutil
 
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.sandbox import answer as answers
-from dataperf_fast.sandbox.images import Store, command, loaded, podman
+from dataperf_fast.sandbox.images import Store, command, last_line, loaded, podman
 from dataperf_fast.sandbox.staging import Places
 from dataperf_fast.sandbox.terms import Algorithm, Limits, Ran, UnavailableError, size, stranger
 from dataperf_fast.sandbox.watch import Drain, watch
@@ -54,19 +54,15 @@ def run(algorithm: Algorithm, places: Places, answer: str, limits: Limits) -> Ra
         started = time.perf_counter()
         words = command(store, *_arguments(algorithm, places, name, image, user, limits))
         problem, status, printed = _contained(words, places, name, limits, store)
+        said = printed.decode("utf-8", "replace")
         if not problem and status == _PODMANS_OWN and not (places.submission.parent / _NUMBER).exists():
-            raise _not_started(algorithm, printed.decode("utf-8", "replace"))
+            # An image without a command is its maker's doing.
+            kind = InputError if "no command or entrypoint" in said else UnavailableError
+            raise kind(algorithm.folder, f"was not started by podman ({last_line(said)})")
         content = None
         if not problem:
             content, problem = _brought(output, status, answer, limits)
-    return Ran(content, problem, time.perf_counter() - started, printed.decode("utf-8", "replace"))
-
-
-def _not_started(algorithm: Algorithm, said: str) -> InputError:
-    """Whose doing it is that podman ran nothing: an image without a command is its maker's."""
-    line = (said.strip().splitlines() or [""])[-1][:200]
-    kind = InputError if "no command or entrypoint" in said else UnavailableError
-    return kind(algorithm.folder, f"was not started by podman ({line})")
+    return Ran(content, problem, time.perf_counter() - started, said)
 
 
 def _contained(words: list[str], places: Places, name: str, limits: Limits, store: Store) -> tuple[str, int, bytes]:
@@ -92,9 +88,8 @@ def _contained(words: list[str], places: Places, name: str, limits: Limits, stor
 
 
 def _arguments(algorithm: Algorithm, places: Places, name: str, image: str, user: int, limits: Limits) -> list[str]:
-    mounts = {places.submission: "/submission", places.inputs: "/input"} | {
-        path: str(path) for path in algorithm.mounts
-    }
+    mounts = {places.submission: "/submission", places.inputs: "/input"}
+    mounts |= {path: str(path) for path in algorithm.mounts}
     bytes_of_file = limits.output + 1
     folders = [part for host, inside in mounts.items() for part in ("--volume", f"{host}:{inside}:ro")]
     return [

@@ -84,10 +84,8 @@ def _copy(source: Path, target: Path, deepest: int) -> None:
 
 def _copy_file(source: Path, target: Path, mode: int) -> None:
     if mode & 0o004 and bool(mode & 0o100) == bool(mode & 0o001):  # else some could not run what its owner can
-        try:
+        with suppress(OSError):  # another file system, or one without hard links
             os.link(source, target)
             return
-        except OSError:  # another file system, or one without hard links
-            pass
     shutil.copyfile(source, target)
     target.chmod(0o755 if mode & 0o100 else 0o644)

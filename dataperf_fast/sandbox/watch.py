@@ -44,10 +44,7 @@ class Drain:
 
 
 def watch(
-    process: subprocess.Popen[bytes],
-    limits: Limits,
-    tree: Callable[[], Iterable[psutil.Process]],
-    log: Drain,
+    process: subprocess.Popen[bytes], limits: Limits, tree: Callable[[], Iterable[psutil.Process]], log: Drain
 ) -> str:
     """Look at a run until it ends or breaks a limit; returns which, in words. Killing it is the caller's part.
 
@@ -67,21 +64,16 @@ def watch(
             return f"started more than {limits.processes} processes"
         if time.monotonic() > ends:
             return f"ran longer than {limits.seconds:g} s"
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_INTERVAL)
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def _taken(tree: Iterable[psutil.Process]) -> tuple[int, int]:
     memory = threads = 0
     for process in tree:
-        try:
-            with process.oneshot():
-                memory += process.memory_info().rss
-                threads += process.num_threads()
-        except psutil.Error:
-            continue
+        with suppress(psutil.Error), process.oneshot():
+            memory += process.memory_info().rss
+            threads += process.num_threads()
     return memory, threads
 
 

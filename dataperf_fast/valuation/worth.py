@@ -16,22 +16,15 @@ from dataperf_fast.valuation.common import checked
 class Worth:
     """The validation accuracy of ``model`` trained on a set of rows, in the rows' own order.
 
-    A set that the model cannot be trained on answers its most frequent label, of equals the lowest; the empty set the
-    validation set's most frequent one. Equal sets are trained once in the lifetime of ``engine``. Raises ValueError as
-    ``Valuation.fit`` does, and where the model cannot be trained on all rows: then no retrain would be one.
+    ``data`` is what ``Valuation.fit`` takes. A set that the model cannot be trained on answers its most frequent label,
+    of equals the lowest; the empty set the validation set's most frequent one. Equal sets are trained once in the
+    lifetime of ``engine``. Raises ValueError as ``Valuation.fit`` does, and where the model cannot be trained on all
+    rows: then no retrain would be one.
     """
 
-    def __init__(
-        self,
-        model: FrozenModel,
-        engine: Engine | None,
-        train_X: np.ndarray,
-        train_y: np.ndarray,
-        val_X: np.ndarray,
-        val_y: np.ndarray,
-    ):
+    def __init__(self, model: FrozenModel, engine: Engine | None, *data: np.ndarray):
         require_model(model, "accuracy")
-        features, labels, evaluation, truth = checked(train_X, train_y, val_X, val_y)
+        features, labels, evaluation, truth = checked(*data)
         dtype = np.uint8 if max(labels.max(), truth.max()) < 256 else np.int32
         self._labels, self._truth = labels.astype(dtype), truth.astype(dtype)
         if not model.can_train(self._labels):

@@ -15,7 +15,7 @@ import numpy as np
 
 from dataperf_fast.kernels.arithmetic.log_table import INVERSE, LOGARITHM
 from dataperf_fast.kernels.arithmetic.scalars import bits_of, from_bits, fused
-from dataperf_fast.kernels.compiled import inner, kernel
+from dataperf_fast.kernels.compiled import inlined, inner, kernel
 
 _LN2_HIGH, _LN2_LOW = float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")
 _A0, _A1, _A2, _A3, _A4 = (
@@ -44,6 +44,8 @@ _L1, _L2, _L3, _L4, _L5, _L6, _L7 = (
     )
 )  # fmt: skip
 _TWO_THIRDS = float.fromhex("0x1.5555555555555p-1")
+_SMALL = float.fromhex("0x1.a827ap-2")  # below it, x is f
+_WHOLE = np.uint64(0x433 << 52)  # the bits of 2^52
 
 
 @kernel(error_model="numpy")
@@ -102,6 +104,15 @@ def log1p(x):
     if near:
         rest = fused(-f, _TWO_THIRDS, 1.0) * half
         return f - rest if k == 0 else fused(k, _LOG1P_HIGH, -((rest - fused(k, _LOG1P_LOW, correction)) - f))
+    part = _series(f, half)
+    if k == 0:
+        return f - (half - part)
+    return fused(k, _LOG1P_HIGH, -((half - (fused(k, _LOG1P_LOW, correction) + part)) - f))
+
+
+@inlined
+def _series(f, half):
+    """``half - f + log(1 + f)``, half being ``f^2 / 2``."""
     s = f / (2.0 + f)
     z = s * s
     z2 = z * z
@@ -109,10 +120,7 @@ def log1p(x):
     series = fused(z, _L1, z2 * fused(_L3, z, _L2))
     series = fused(z4, fused(_L5, z, _L4), series)
     series = fused(z2 * z4, fused(_L7, z, _L6), series)
-    part = (series + half) * s
-    if k == 0:
-        return f - (half - part)
-    return fused(k, _LOG1P_HIGH, -((half - (fused(k, _LOG1P_LOW, correction) + part)) - f))
+    return (series + half) * s
 
 
 @inner
@@ -134,3 +142,25 @@ def _reduced(x):
         return np.float64(k), from_bits(mantissa | np.uint64(0x3FF << 52)) - 1.0, correction, leading == 0
     f = from_bits(mantissa | np.uint64(0x3FE << 52)) - 1.0
     return np.float64(k + 1), f, correction, (0x00100000 - leading) >> 2 == 0
+
+
+@inlined
+def log1p_straight(x):
+    """``log1p`` of 2^-29 to 2^53 as one way through, which a compiler takes several numbers at once."""
+    u = 1.0 + x
+    bits = bits_of(u)
+    k = (bits >> np.uint64(52)) - np.uint64(1023)
+    mantissa = bits & np.uint64((1 << 52) - 1)
+    upper = mantissa >= np.uint64(0x6A09E << 32)
+    one = np.uint64(1) if upper else np.uint64(0)
+    near = mantissa >= np.uint64(0xFFFFD << 32) if upper else mantissa < np.uint64(1 << 32)
+    reduced = from_bits(mantissa | ((np.uint64(0x3FF) - one) << np.uint64(52))) - 1.0
+    exponent = from_bits((k + one) | _WHOLE) - 2.0**52  # no instruction of AVX2 makes a float of it
+    correction = (1.0 - (u - x) if k > np.uint64(0) else x - (u - 1.0)) / u
+    small = x < _SMALL
+    f, scale = x if small else reduced, 0.0 if small else exponent
+    half = 0.5 * f * f
+    low = fused(scale, _LOG1P_LOW, 0.0 if small else correction)
+    rest = fused(-f, _TWO_THIRDS, 1.0) * half - low
+    usual = half - (low + _series(f, half))
+    return fused(scale, _LOG1P_HIGH, f - (rest if near and not small else usual))

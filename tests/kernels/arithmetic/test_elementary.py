@@ -68,6 +68,17 @@ def test_log1p():
     same(logarithm.log1p, emulation("libm").log1p, x)
 
 
+def test_log1p_on_the_straight_way():
+    generator = np.random.default_rng(30)
+    near_two = 2.0 ** generator.integers(1, 53, MANY) * (1 + generator.uniform(-(2.0**-19), 2.0**-19, MANY)) - 1
+    boundary = logarithm._SMALL * (1 + generator.integers(-9, 9, MANY) * 2.0**-52)
+    x = np.concatenate(
+        [generator.uniform(2.0**-29, 9, MANY), 2.0 ** generator.uniform(-29, 53, MANY), near_two, boundary,
+         2.0 ** np.arange(-29, 53), 2.0 ** np.arange(1, 53) - 1]
+    )  # fmt: skip
+    same(logarithm.log1p_straight, emulation("libm").log1p, x)
+
+
 def test_the_logistic_function():
     generator = np.random.default_rng(4)
     plain = emulation("exponentials")

@@ -63,9 +63,7 @@ def test_the_gradient_is_that_of_the_loss(rows):
 
     def both(x):
         gradient = np.empty(9)
-        value = binary._evaluate(
-            features, labels.astype(float), x, np.empty(rows), np.empty(rows), np.empty(8), gradient
-        )
+        value = binary._evaluate(features, labels.astype(float), x, np.empty((4, rows)), np.empty(8), gradient)
         return value, gradient
 
     x = 0.5 * generator.standard_normal(9)
@@ -78,7 +76,10 @@ def test_the_gradient_is_that_of_the_loss(rows):
 @pytest.mark.parametrize("logit", [-800.0, -37.5, -36.0, -2.5, -1.0, 0.0, 3.0, 17.9, 18.1, 40.0, 800.0])
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_the_loss_of_a_row_keeps_its_digits(logit, label):
-    loss, slope = binary._pointwise(logit, label)
+    logits, powers, losses, slopes = np.empty((4, 1))
+    logits[0] = logit - 0.5
+    binary._pointwise(logits, 0.5, np.array([label]), 1, powers, losses, slopes)
+    [loss], [slope] = losses, slopes
     sign = 1 if label else -1
     np.testing.assert_allclose(loss, np.logaddexp(0, -sign * logit), rtol=1e-14, atol=2e-16)
     np.testing.assert_allclose(slope, -sign / (1 + np.exp(np.clip(sign * logit, -700, 700))), rtol=1e-13, atol=1e-300)

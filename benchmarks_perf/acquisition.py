@@ -130,11 +130,11 @@ def measure_pass(draws: adapters.Draws) -> dict:
     features = np.ascontiguousarray(draws.pool.features[draws.rows[0]])
     rows, width = features.shape
     labels, x = (draws.labels[0] == 1).astype(np.float64), np.full(width + 1, 0.01)
-    losses, slopes, back, gradient = np.empty(rows), np.empty(rows), np.empty(width), np.empty(width + 1)
+    of_rows, back, gradient = np.empty((4, rows)), np.empty(width), np.empty(width + 1)
 
     def evaluate() -> None:
         for _ in range(50):
-            binary._evaluate(features, labels, x, losses, slopes, back, gradient)
+            binary._evaluate(features, labels, x, of_rows, back, gradient)
 
     def read() -> None:
         for _ in range(50):

@@ -22,9 +22,11 @@ test: .venv/installed-test
 test-machines: .venv/installed-test
 	$(BIN)/python -m tests.machines $(MACHINES)
 
-# CUDA kernels compiled for compute capability 9.0; no GPU needed, half a gigabyte of compilers is.
+# CUDA kernels as they are compiled and linked for cards, and the CUDA tests on a CPU that runs that code (gcc); no GPU
+# needed, half a gigabyte of compilers is.
 test-ptx: .venv/installed-test .venv/installed-ptx
-	$(BIN)/python -m pytest tests/cuda/test_ptx.py
+	$(BIN)/python -m pytest tests/ptx_machine
+	$(BIN)/python -m pytest -p tests.ptx_machine.plugin tests/cuda
 
 # The sdist and the wheel are whole; a ZIP of the repository, installed far from here, runs the demo.
 test-package: .venv/installed-test

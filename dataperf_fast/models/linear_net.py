@@ -51,7 +51,12 @@ class LinearNet(FrozenModel):
 
     def bind(self, pool: Pool, backend: Backend) -> Trainer:
         """Bind the model to a pool."""
-        return CudaLinearNetTrainer(pool) if backend.name == "cuda" else LinearNetTrainer(pool, backend.threads)
+        if backend.name == "cuda":
+            from dataperf_fast.kernels.net import cuda
+
+            if pool.features.shape[1] <= cuda.WIDEST:
+                return CudaLinearNetTrainer(pool)
+        return LinearNetTrainer(pool, backend.threads)
 
 
 class LinearNetTrainer:

@@ -19,7 +19,7 @@ from dataperf_fast.kernels.neighbours import knn
 from dataperf_fast.kernels.neighbours.shapley import rise, weights_of
 
 _THREADS = 128
-_BYTES = 40  # of device memory for each pair of rows: distances, sorted ones, order and its transpose, values
+_BYTES = 72  # of device memory for each pair of rows at the peak: argsort's copies, and the last block's values
 
 
 def values(
@@ -38,7 +38,7 @@ def values(
     labels, evaluation_labels = labels.astype(np.int64), evaluation_labels.astype(np.int64)
     weights, farthest = weights_of(len(features), neighbours)
     weights_on_device, labels_on_device = xp.asarray(weights), xp.asarray(labels)
-    total = xp.zeros(len(features))
+    total, features = xp.zeros(len(features)), np.ascontiguousarray(features)
     at_once = max(1, memory // _BYTES // len(features) // knn.TILE) * knn.TILE
     blocks = -(-len(features) // _THREADS)
     for first in range(0, len(evaluation), at_once):
@@ -67,8 +67,8 @@ def _settled(
     doubtful = ((ranked[:, 1:] - ranked[:, :-1] <= unsure[:, None]) & (right[:, 1:] != right[:, :-1])).any(axis=1)
     for query in np.flatnonzero(on_host(doubtful)):
         mended, distances = on_host(order[query]).copy(), on_host(squared[query]).copy()
-        wide = np.ascontiguousarray(features, np.float64)
-        knn.settle(mended, distances, float(unsure[query]), labels == truth[query], wide, queries[query])
+        # float32 rows are widened one by one, which is exact.
+        knn.settle(mended, distances, float(unsure[query]), labels == truth[query], features, queries[query])
         order[query] = xp.asarray(mended)
     return order
 

@@ -27,6 +27,7 @@ from dataperf_fast.kernels.net.training import EPOCHS, Start
 THREADS = 256  # a block; the kernel has 136 registers a thread, and a block 65,536
 _LANES = 16  # threads that share a row's dot product; 128 rows' parts fit where u is
 _SMALL = 2 * HIDDEN + 1
+WIDEST = 2398  # columns: what a block shares on the chip is then 48 KiB, and no card has more without being asked
 
 
 class Loaded(NamedTuple):
@@ -81,7 +82,7 @@ def _kernel(kind: type, width: int) -> Any:
 
 
 def body(kind: type, width: int) -> Any:
-    """The kernel's Python function; what it shares on the chip is 48 KB at most, at 2,048 columns of float64."""
+    """The kernel's Python function, for at most ``WIDEST`` columns of float64."""
     room = max(width, HIDDEN * _LANES)
 
     def train_nets(

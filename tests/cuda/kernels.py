@@ -1,0 +1,156 @@
+"""Every CUDA kernel as it is launched, compiled and linked without a card: what it takes of a multiprocessor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import cuda, types
+
+from dataperf_fast.kernels.neighbours import shapley_cuda
+from dataperf_fast.kernels.net import cuda as net_cuda
+from dataperf_fast.kernels.svm import cuda as svc_cuda
+from dataperf_fast.kernels.votes import cuda as vote_cuda
+
+# Hopper as numba-cuda takes it, Ampere's data-center cards, and Turing, the oldest that CUDA 13 knows.
+CAPABILITIES = {"9.0": (9, 0, "a"), "8.0": (8, 0, ""), "7.5": (7, 5, "")}
+REGISTERS, STATIC_SHARED = 65_536, 48 << 10  # of a multiprocessor and at most of a block; bytes of a block
+RESIDENT = {"9.0": 2048, "8.0": 2048, "7.5": 1024}  # threads of a multiprocessor
+SHARED = {"9.0": 228 << 10, "8.0": 164 << 10, "7.5": 64 << 10}  # bytes of a multiprocessor
+MULTIPROCESSORS = {"9.0": 132, "8.0": 108, "7.5": 40}  # of an H100, an A100, a T4
+LOCAL = 8 << 30  # bytes that all resident threads may reserve for their own arrays: a tenth of an H100
+
+
+class Launched(NamedTuple):
+    """A kernel: its Python function, the kinds of its arguments, and with how many threads a block it is launched."""
+
+    function: Callable[..., None]
+    kinds: tuple[Any, ...]
+    threads: int
+
+
+class Resources(NamedTuple):
+    """What ptxas gave a kernel: registers and bytes of stack a thread, shared bytes a block, bytes spilled."""
+
+    registers: int
+    stack: int
+    shared: int
+    spilled: int
+
+
+_real, _whole, _byte = types.float64, types.int64, types.uint8
+_vector, _table, _stack = _real[::1], _real[:, ::1], _real[:, :, ::1]
+_net = (
+    _table, _table, types.int32[::1], types.int32[::1], _byte[::1], _whole[::1], _table, _vector, _vector, _table,
+    _vector, _real[:, :, :, ::1], _vector, _table,
+)  # fmt: skip
+_solve = (
+    _stack, _stack, _whole[:, ::1], _whole[:, :, :, ::1], _whole[:, ::1], types.int32[:, ::1], _stack, _table,
+    _whole[:, ::1], _real[:, :, :, ::1],
+)  # fmt: skip
+_vote = (
+    _table, _vector, _table, _whole[:, ::1], _table, _whole[:, ::1], _stack, _table, _table, _stack, _stack, _table,
+    _table, _byte[:, :, ::1], _byte[:, ::1],
+)  # fmt: skip
+KERNELS: dict[str, Launched] = {
+    "linear net, 2,048 columns": Launched(net_cuda.body(np.float64, 2048), _net, net_cuda.THREADS),
+    "linear net, the most columns": Launched(net_cuda.body(np.float64, net_cuda.WIDEST), _net, net_cuda.THREADS),
+    "support vectors": Launched(svc_cuda.body(), _solve, svc_cuda._THREADS),
+    "vote of 2 classes": Launched(vote_cuda.body(2), _vote, vote_cuda._THREADS),
+    "vote of 6 classes": Launched(vote_cuda.body(6), _vote, vote_cuda._THREADS),
+    "vote of 15 classes": Launched(vote_cuda.body(15), _vote, vote_cuda._THREADS),
+    "counts of answers": Launched(
+        vote_cuda.count_answers.py_func,
+        (_byte[:, :, ::1], _byte[:, ::1], _byte[::1], _byte[:, ::1], types.int32[:, :, :, ::1]), vote_cuda._THREADS,
+    ),
+    "neighbour Shapley, values": Launched(
+        shapley_cuda._value.py_func, (_whole[:, ::1], _whole[::1], _whole[::1], _vector, _real, _table),
+        shapley_cuda._THREADS,
+    ),
+    "neighbour Shapley, sums": Launched(shapley_cuda._add.py_func, (_table, _vector), shapley_cuda._THREADS),
+}  # fmt: skip
+
+
+def without_a_device(monkeypatch: Any) -> None:
+    """Functions of the CPU that a kernel calls are compiled for the current device: there is none to ask."""
+    dispatcher = import_module("numba.cuda.dispatcher")
+    monkeypatch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=(9, 0)))
+
+
+def text_of(name: str) -> str:
+    """A kernel's PTX for compute capability 9.0."""
+    text, _ = cuda.compile_ptx(KERNELS[name].function, KERNELS[name].kinds, cc=(9, 0))
+    return str(text)
+
+
+@cache
+def resources(name: str, capability: str) -> Resources:
+    """Compile and link a kernel as numba-cuda does for a card of that kind, link-time optimization and all."""
+    from cuda.bindings import nvjitlink
+
+    major, minor, variant = CAPABILITIES[capability]
+    given = {"cc": (major, minor), "output": "ltoir", "abi": "numba", "device": False}
+    code, _ = cuda.compile(KERNELS[name].function, KERNELS[name].kinds, **given)
+    options = [f"-arch=sm_{major}{minor}{variant}", "-lto", "-Xptxas=-v"]
+    handle = nvjitlink.create(len(options), options)
+    nvjitlink.add_data(handle, nvjitlink.InputType.LTOIR, code, len(code), name)
+    nvjitlink.complete(handle)
+    said = bytearray(nvjitlink.get_info_log_size(handle))
+    nvjitlink.get_info_log(handle, said)
+    return parsed(said.decode())
+
+
+def parsed(said: str) -> Resources:
+    """What ptxas says with ``-v``."""
+
+    def number(pattern: str) -> int:
+        found = re.search(pattern, said)
+        return int(found[1]) if found else 0
+
+    return Resources(
+        number(r"Used (\d+) registers"), number(r"(\d+) bytes stack frame"), number(r"(\d+) bytes smem"),
+        number(r"(\d+) bytes spill stores"),
+    )  # fmt: skip
+
+
+def registers_a_block(of: Resources, threads: int) -> int:
+    """Registers are given to warps of 32 threads, 256 at a time."""
+    return -(-threads // 32) * -(-of.registers * 32 // 256) * 256
+
+
+def blocks_at_once(of: Resources, threads: int, capability: str) -> int:
+    """How many blocks a multiprocessor holds, by threads, registers and shared memory, a KiB of which is not ours."""
+    by_shared = SHARED[capability] // (of.shared + 1024)
+    return min(RESIDENT[capability] // threads, REGISTERS // registers_a_block(of, threads), by_shared)
+
+
+def table(capability: str = "9.0") -> str:
+    """What the kernels take, as docs/gpu.md has it."""
+    rows = [
+        "| kernel | registers x threads | blocks a multiprocessor | shared, bytes a block | stack, bytes a thread |",
+        "|---|---|---|---|---|",
+    ]
+    for name, kernel in KERNELS.items():
+        of = resources(name, capability)
+        blocks = blocks_at_once(of, kernel.threads, capability)
+        rows.append(f"| {name} | {of.registers} x {kernel.threads} | {blocks} | {of.shared:,} | {of.stack:,} |")
+    return "\n".join(rows)
+
+
+def problems(of: Resources, threads: int, capability: str) -> list[str]:
+    """Why a kernel cannot be launched so, or not without reserving more of the card's memory than it may."""
+    found = []
+    if threads > 1024:
+        found.append(f"{threads} threads a block")
+    if (registers := registers_a_block(of, threads)) > REGISTERS:
+        found.append(f"{registers} registers a block")
+    if of.shared > STATIC_SHARED:
+        found.append(f"{of.shared} bytes of shared memory a block")
+    if (local := of.stack * RESIDENT[capability] * MULTIPROCESSORS[capability]) > LOCAL:
+        found.append(f"{local} bytes of local memory")
+    return found

@@ -1,14 +1,18 @@
 """CPU against GPU in one command: the same scores, both timed, and how far the kernels are from the card's limits.
 
 python -m benchmarks_perf.gpu_report [--shared ../shared/data] [--out benchmarks_perf/results/gpu.json]
+
+A section that fails says so, and the rest is still measured; the result is written after each.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +175,67 @@ def _timed(function: Callable[..., Any], name: str, seconds: dict[str, float]) -
     return timed
 
 
+# By name, what measures a section, given the result so far.
+Sections = dict[str, Callable[[dict[str, Any]], dict[str, Any]]]
+# What shares of the card's limits are of, where the limits could not be measured.
+_H100 = {"copy_bytes_a_second": 2.8e12, "float64_operations_a_second": 6e13}
+
+
+def sections(shared: Path | None) -> Sections:
+    """The report's sections, the most important first."""
+
+    def limit(found: dict[str, Any], name: str) -> float:
+        return float(found.get("ceilings", {}).get(name, _H100[name]))
+
+    return {
+        "parity": lambda _: parity(shared, 5),
+        "ceilings": lambda _: ceilings(),
+        "curve": lambda found: curve(limit(found, "copy_bytes_a_second")),
+        "many_tasks": lambda _: many_tasks(),
+        "speech": lambda found: speech(limit(found, "float64_operations_a_second")),
+        "shapley": lambda found: shapley(limit(found, "float64_operations_a_second")),
+        "more parity": lambda _: parity(None),
+    }
+
+
+def run(of: Sections, result: dict[str, Any], out: Path) -> dict[str, str]:
+    """Fill the result section by section, and write it after each; returns what failed, by section."""
+    failed: dict[str, str] = {}
+    for name, measure in of.items():
+        started = time.perf_counter()
+        try:
+            result[name] = measure(result)
+        except Exception as error:  # whatever a card does: the rest is still measured
+            traceback.print_exc()
+            failed[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+        result["failed"] = failed
+        timing.write(out, result)
+        said = failed.get(name) or "done"
+        print(f"{name}: {said}, {time.perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
+    return failed
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """What was found, as far as it was."""
+    compared = [one for name in ("parity", "more parity") for one in result.get(name, {}).get("compared", ())]
+    yield f"{len(compared)} scores compared, {sum(not case['same'] for case in compared)} differ"
+    if of_curve := result.get("curve"):
+        for name, seconds in of_curve["median"].items():
+            yield f"{name:30} {1e3 * seconds:10.1f} ms"
+        yield f"{'share of the copy bandwidth':30} {of_curve['share_of_copy']:10.0%}"
+    if tasks := result.get("many_tasks"):
+        yield f"{TASKS} tasks of 300 retrains       {tasks['seconds']:10.1f} s"
+    if of_speech := result.get("speech"):
+        kernels = of_speech["kernel_seconds"]
+        yield f"{SUBMISSIONS} speech submissions      {of_speech['seconds']:10.1f} s, kernels {kernels}"
+    if values := result.get("shapley"):
+        yield f"neighbour Shapley, 100,000 rows    {values['seconds']:10.1f} s, same bytes: {values['same_bytes']}"
+    for name, why in result["failed"].items():
+        yield f"{name} failed: {why}"
+
+
 def main() -> None:
-    """Measure everything, print a table, write the result file."""
+    """Measure everything, print a table, write the result file; exit status 1 where a section failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, help="real recordings in DataPerf's formats, compared too")
     parser.add_argument("--out", type=Path, default=Path("benchmarks_perf/results/gpu.json"))
@@ -180,30 +243,10 @@ def main() -> None:
     device = backends.find_device()
     if isinstance(device, str):
         raise SystemExit(f"gpu_report: {device}")
-    limits = ceilings()
-    result = {
-        "device": device._asdict(),
-        "ceilings": limits,
-        "parity": parity(options.shared),
-        "curve": curve(limits["copy_bytes_a_second"]),
-        "many_tasks": many_tasks(),
-        "speech": speech(limits["float64_operations_a_second"]),
-        "shapley": shapley(limits["float64_operations_a_second"]),
-    }
-    timing.write(options.out, result)
-    compared = result["parity"]["compared"]
-    print(f"{device.name}: {len(compared)} scores compared, {sum(not case['same'] for case in compared)} differ")
-    for name, seconds in result["curve"]["median"].items():
-        print(f"{name:30} {1e3 * seconds:10.1f} ms")
-    print(f"{'share of the copy bandwidth':30} {result['curve']['share_of_copy']:10.0%}")
-    print(f"{TASKS} tasks of 300 retrains       {result['many_tasks']['seconds']:10.1f} s")
-    of_speech = result["speech"]
-    print(
-        f"{SUBMISSIONS} speech submissions      {of_speech['seconds']:10.1f} s, kernels {of_speech['kernel_seconds']}"
-    )
-    of_shapley = result["shapley"]
-    print(f"neighbour Shapley, 100,000 rows    {of_shapley['seconds']:10.1f} s, same bytes: {of_shapley['same_bytes']}")
-    print(f"wrote {options.out}")
+    result: dict[str, Any] = {"device": device._asdict(), "versions": backends.versions()}
+    failed = run(sections(options.shared), result, options.out)
+    print("\n".join([device.name, *lines(result), f"wrote {options.out}"]))
+    sys.exit(bool(failed))
 
 
 if __name__ == "__main__":

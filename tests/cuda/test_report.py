@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from benchmarks_perf import gpu_parity
+from benchmarks_perf import gpu_parity, gpu_report
 from dataperf_fast.boards.speech import baselines
 from dataperf_fast.boards.speech import synth as speech
 from dataperf_fast.engine import backend as backends
@@ -13,11 +15,9 @@ from dataperf_fast.kernels.svm import cuda as svc_cuda
 from dataperf_fast.kernels.votes import cuda as vote_cuda
 from tests.cuda.conftest import SIMULATED
 
-pytestmark = pytest.mark.usefixtures("device")
-
 
 @pytest.fixture
-def case(tmp_path, monkeypatch):
+def case(device, tmp_path, monkeypatch):
     if SIMULATED:
         made_up = backends.Device("a simulated GPU", 10**9, 10**9, 2, (9, 0), (13, 0))
         monkeypatch.setattr(backends, "find_device", lambda: made_up)
@@ -38,3 +38,32 @@ def test_a_score_that_differs_is_seen(case, monkeypatch):
     counts = vote_cuda.count
     monkeypatch.setattr(vote_cuda, "count", lambda *given: counts(*given) + 1)
     assert not any(one["same"] for one in gpu_parity.compare(case))
+
+
+def test_a_section_that_fails_costs_itself(tmp_path, capsys):
+    """And what was measured before it is written."""
+    out, seen = tmp_path / "gpu.json", []
+
+    def fail(found):
+        seen.append(json.loads(out.read_text())["parity"])
+        raise MemoryError("out of memory\nin a kernel")
+
+    compared = {"compared": [{"same": True}, {"same": False}]}
+    after = {"many_tasks": lambda found: {"seconds": 2.0 if "curve" in found else 3.0}}
+    result = {}
+    failed = gpu_report.run({"parity": lambda _: compared, "curve": fail} | after, result, out)
+    assert failed == {"curve": "MemoryError: out of memory"}
+    assert seen == [compared]
+    written = json.loads(out.read_text())
+    assert (written["many_tasks"], written["failed"]) == ({"seconds": 3.0}, failed)
+    assert list(gpu_report.lines(result)) == [
+        "2 scores compared, 1 differ",
+        "1000 tasks of 300 retrains              3.0 s",
+        "curve failed: MemoryError: out of memory",
+    ]
+    assert "curve: MemoryError: out of memory, 0.0 s" in capsys.readouterr().err
+
+
+def test_every_section_is_known():
+    names = list(gpu_report.sections(None))
+    assert names == ["parity", "ceilings", "curve", "many_tasks", "speech", "shapley", "more parity"]

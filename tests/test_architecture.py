@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "boards": {"engine", "files", "kernels", "models", "report", "valuation"},
     "valuation": {"engine", "kernels", "models"},
     "report": {"engine", "files"},
-    "models": {"engine", "kernels"},
+    "models": {"engine", "files", "kernels"},
     "engine": {"files", "kernels"},
     "sandbox": {"files"},
     "files": {"kernels"},

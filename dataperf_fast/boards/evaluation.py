@@ -11,12 +11,13 @@ from typing import Any
 from dataperf_fast import boards
 from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.boards.options import Options
-from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine, Progress
 from dataperf_fast.engine.finished import ResultCache
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import StrPath, listed
 from dataperf_fast.files.records import Record
+from dataperf_fast.models import known_answers
 
 
 @dataclass
@@ -39,13 +40,18 @@ def open_engine(
 
     ``without_cuda`` names what is to run if it has no CUDA path.
     """
-    chosen = backends.choose(backend, jobs, without_cuda)
+    chosen = known_answers.choose(backend, jobs, without_cuda)
     store = ResultCache() if cache else None
     try:
         yield Engine(chosen, store, progress)
     finally:
         if store is not None:
             store.close()
+
+
+def backend_of(board: Benchmark, model: str | None, name: str = "auto", jobs: int | None = None) -> Backend:
+    """Where a model of the board is trained: on a GPU only if it has a CUDA path, and the device gave known answers."""
+    return known_answers.choose(name, jobs, board.without_cuda(model))
 
 
 def results(

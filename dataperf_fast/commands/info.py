@@ -18,11 +18,13 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print them."""
+    from dataperf_fast.boards import evaluation
     from dataperf_fast.engine import backend as backends
     from dataperf_fast.engine.finished import default_cache_path
     from dataperf_fast.files import csv_tables
 
-    chosen = backends.choose("auto")
+    with evaluation.open_engine(cache=False) as engine:
+        chosen = engine.backend
     device = backends.find_device()
     if isinstance(device, backends.Device):
         free, total = device.free / 2**30, device.total / 2**30

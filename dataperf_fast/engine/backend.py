@@ -49,7 +49,7 @@ class Backend:
 
 
 class Device(NamedTuple):
-    """A GPU that answers: name, free and total memory in bytes, multiprocessors, compute capability, CUDA version."""
+    """A GPU that answers: name, free and total memory in bytes, multiprocessors, compute capability, CUDA, driver."""
 
     name: str
     free: int
@@ -57,6 +57,7 @@ class Device(NamedTuple):
     multiprocessors: int
     capability: tuple[int, int]
     cuda: tuple[int, int]
+    driver: int = 0
 
 
 def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") -> Backend:
@@ -104,7 +105,7 @@ def find_device() -> Device | str:
         driver = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
     except OSError:
         return "no CUDA driver is installed"
-    count = ctypes.c_int()
+    count, number = ctypes.c_int(), ctypes.c_int()
     if (code := driver.cuInit(0)) or (code := driver.cuDeviceGetCount(ctypes.byref(count))):
         return f"the CUDA driver answers with error {code}"
     if not count.value:
@@ -119,7 +120,9 @@ def find_device() -> Device | str:
         version = cuda.runtime.get_version()
     except Exception as error:  # a driver too old for the toolkit, a device that is lost: whatever it is, it is no GPU
         return f"CUDA does not start: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    return Device(name, free, total, device.MULTIPROCESSOR_COUNT, tuple(device.compute_capability), version)
+    driver.cuDriverGetVersion(ctypes.byref(number))
+    capability = tuple(device.compute_capability)
+    return Device(name, free, total, device.MULTIPROCESSOR_COUNT, capability, version, number.value)
 
 
 def _require_cuml() -> None:

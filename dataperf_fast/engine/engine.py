@@ -7,6 +7,8 @@ to the memory budget and to about half a second, so that progress shows and a st
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from dataperf_fast.engine import clock
-from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.backend import Backend, choose
 from dataperf_fast.engine.plan import Answers, Plan, Pool, Trainer
 
 _SECONDS_PER_BATCH = 0.5
@@ -106,6 +108,7 @@ class Engine:
         self._known: dict[bytes, bytes] = {}
         # The last pool's, for callers that come back to it.
         self._bound: tuple[Pool, tuple[str, str], Trainer] | None = None
+        self._most = sys.maxsize  # retrains a batch, once a GPU has had too little memory
         self._pace: dict[bool, float] = {}  # seconds a retrain, as last measured, exact or not
 
     @contextmanager
@@ -166,7 +169,13 @@ class Engine:
                 end += 1  # seeds of one training set share all but the seed: they stay together
             batch = keys[position:end]
             started = clock.now()
-            finished = _train_batch(plan, trainer, batch, [places[key] for key in batch], exact)
+            try:
+                finished = _train_batch(plan, trainer, batch, [places[key] for key in batch], exact)
+            except Exception as error:
+                if self.backend.name != "cuda":
+                    raise
+                trainer = self._survive(error, plan, len(batch))
+                continue
             if seconds := clock.now() - started:  # none where another thread compiled all the while
                 self._pace[exact] = seconds / len(batch)
             self._known.update(finished)
@@ -174,6 +183,19 @@ class Engine:
                 self._cache.put(finished)
             self.progress.done(len(batch))
             position += len(batch)
+
+    def _survive(self, error: Exception, plan: Plan, size: int) -> Trainer:
+        """What goes on where a GPU failed: half a batch while memory is short, else the CPU, for the same scores."""
+        half = min(size, self._most) // 2
+        if half and "memory" in f"{type(error).__name__} {error}".lower():
+            self._most = half
+            return self._bind(plan)
+        said = (str(error).splitlines() or [""])[0][:200]
+        line = f"the GPU failed ({type(error).__name__}: {said}): the rest is scored on the CPU"
+        warnings.warn(line, stacklevel=2)
+        self.backend = choose("cpu", self.backend.threads)
+        self._bound, self._pace = None, {}
+        return self._bind(plan)
 
     def trainer(self, plan: Plan) -> Trainer:
         """The plan's model bound to its pool, for retrains of its own: they are checked as a plan's are."""
@@ -185,13 +207,18 @@ class Engine:
         if self._bound is None or self._bound[0] is not plan.pool or self._bound[1] != model:
             clock.watch_compiler()
             self._bound = None  # what it shares may be hundreds of megabytes: let go before there are two
-            self._bound = plan.pool, model, plan.model.bind(plan.pool, self.backend)
+            try:
+                self._bound = plan.pool, model, plan.model.bind(plan.pool, self.backend)
+            except Exception as error:
+                if self.backend.name != "cuda":
+                    raise
+                return self._survive(error, plan, 1)
         return self._bound[2]
 
     def _next_batch(self, trainer: Trainer, exact: bool) -> int:
         if self._batch_size is not None:
-            return self._batch_size
-        affordable = max(1, self.backend.memory // trainer.bytes_per_retrain)
+            return min(self._batch_size, self._most)
+        affordable = min(max(1, self.backend.memory // trainer.bytes_per_retrain), self._most)
         lanes = self.backend.lanes
         quick = int(_SECONDS_PER_BATCH / self._pace[exact]) if exact in self._pace else 2 * lanes
         return min(affordable, max(1, quick // lanes) * lanes)

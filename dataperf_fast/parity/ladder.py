@@ -114,11 +114,11 @@ def verify(
 
 def _choose(benchmark: str, model: str | None, names: Sequence[str] | None, jobs: int | None) -> list[backends.Backend]:
     """The backends of those names, the reference last; at least two, and one of them fast."""
-    lacking = boards.load(benchmark).without_cuda(model)
+    board = boards.load(benchmark)
     if names is None:
-        fast = backends.choose("auto", jobs, lacking)
+        fast = evaluation.backend_of(board, model, "auto", jobs)
         names = ["cpu", "cuda", "reference"] if fast.name == "cuda" else ["cpu", "reference"]
-    chosen = [backends.choose(name, jobs, lacking) for name in names]
+    chosen = [evaluation.backend_of(board, model, name, jobs) for name in names]
     chosen.sort(key=lambda backend: backend.is_reference)
     if len({backend.name for backend in chosen}) < max(2, len(chosen)) or chosen[0].is_reference:
         raise InputError("--backends", "holds", value=",".join(names), expected="two or more, one of them cpu or cuda")

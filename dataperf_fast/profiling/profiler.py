@@ -254,7 +254,7 @@ def profile(
         True
     """
     board, options = boards.load(benchmark), Options(model, whole=curve)
-    chosen = backends.choose(backend, jobs, board.without_cuda(model))
+    chosen = evaluation.backend_of(board, model, backend, jobs)
 
     list(evaluation.results(board, data, submissions, Engine(chosen, None, progress), options))
     engine = _Timed(chosen, progress)

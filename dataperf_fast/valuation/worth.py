@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import FrozenModel, Plan, Pool, require_model, untrainable
+from dataperf_fast.models import known_answers
 from dataperf_fast.valuation.common import checked
 
 
@@ -31,7 +31,7 @@ class Worth:
             raise ValueError(f"train_y: {untrainable(model, self._labels)}")
         self._pool = Pool(features, evaluation, self._truth)
         self._model = model
-        self._engine = engine or Engine(backends.choose("auto"))
+        self._engine = engine or Engine(known_answers.choose())
 
     @property
     def rows(self) -> int:

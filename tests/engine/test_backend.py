@@ -11,6 +11,7 @@ import dataperf_fast as dpf
 from dataperf_fast import boards, cli
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import processes
+from dataperf_fast.models import known_answers
 
 H200 = backends.Device("NVIDIA H200", 100 << 30, 139 << 30, 132, (9, 0), (13, 0))
 
@@ -77,6 +78,7 @@ def test_why_there_is_no_device(driver, problem, monkeypatch, suite, capsys):
 
 
 def test_info_says_what_the_gpu_is(monkeypatch, capsys):
+    monkeypatch.setattr(known_answers, "check", lambda backend: "")
     monkeypatch.setattr(backends, "find_device", lambda: H200)
     assert cli.main(["info"]) == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
@@ -84,6 +86,16 @@ def test_info_says_what_the_gpu_is(monkeypatch, capsys):
         "NVIDIA H200, 100.0 of 139.0 GiB free, 132 multiprocessors, compute capability 9.0, CUDA 13.0"
     )
     assert lines["backend"] == "cuda (auto: NVIDIA H200 answers)"
+
+
+@pytest.mark.filterwarnings("always:the GPU is not used")
+def test_info_says_why_a_gpu_is_not_used(monkeypatch, capsys):
+    monkeypatch.setattr(known_answers, "check", lambda backend: "its linear net gave other answers than the CPU's")
+    monkeypatch.setattr(backends, "find_device", lambda: H200)
+    assert cli.main(["info"]) == 0
+    shown = capsys.readouterr()
+    assert "cpu (auto: its linear net gave other answers than the CPU's)" in shown.out
+    assert "the GPU is not used: its linear net gave other answers" in shown.err
 
 
 def test_cuml_stands_in_for_scikit_learn_only_where_it_can(monkeypatch, suite, capsys):

@@ -1,0 +1,119 @@
+"""Whether a GPU is to be trusted: before it is first used, every kernel gives the CPU's answers to a small problem.
+
+It takes a second or two, and is remembered by the device, its driver and the versions of what compiles for it.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import machine
+from dataperf_fast.engine.backend import Backend, Device
+from dataperf_fast.engine.plan import FrozenModel, Pool
+from dataperf_fast.files.paths import cache_folder, write_text
+from dataperf_fast.kernels import arithmetic
+from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.models.neighbour_votes import NeighbourVotes
+from dataperf_fast.models.voting import Voting
+
+VERSION = "1"  # changes with a kernel for GPUs, which then has to prove itself again
+_COMPILERS = ("numba-cuda", "cupy-cuda13x", "cupy-cuda12x")
+_ROWS, _WIDTH = 70, 48
+
+
+def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") -> Backend:
+    """As ``backends.choose``, but a GPU only once it has given known answers; else a line says why not.
+
+    Raises RuntimeError where ``cuda`` is asked for and gives other answers than the CPU.
+    """
+    chosen = backends.choose(name, jobs, without_cuda)
+    if chosen.name != "cuda" or not (problem := _distrusted(chosen)):
+        return chosen
+    if name == "cuda":
+        raise RuntimeError(f"the GPU is not to be trusted: {problem}")
+    warnings.warn(f"the GPU is not used: {problem}", stacklevel=2)
+    on_cpu = backends.choose("cpu", jobs)
+    return Backend("cpu", f"auto: {problem}", on_cpu.threads, on_cpu.memory)
+
+
+def _distrusted(backend: Backend) -> str:
+    device = backends.find_device()
+    path = cache_folder() / "trusted_gpus.json"
+    key, trusted = _key(device), set()
+    with suppress(OSError, ValueError, TypeError):
+        trusted = set(json.loads(path.read_text(encoding="utf-8")))
+    if key in trusted:
+        return ""
+    if not (problem := check(backend)):
+        with suppress(OSError, ValueError):  # then it is asked again the next time
+            write_text(path, json.dumps(sorted(trusted | {key})))
+    return problem
+
+
+def _key(device: Device | str) -> str:
+    about: list[Any] = [VERSION, arithmetic.VERSION]
+    if isinstance(device, Device):
+        about += [device.name, device.capability, device.cuda, device.driver]
+    for package in _COMPILERS:
+        with suppress(metadata.PackageNotFoundError):
+            about.append(f"{package} {metadata.version(package)}")
+    return machine.digest(json.dumps(about))
+
+
+def check(backend: Backend) -> str:
+    """What is wrong with the GPU of ``backend``, in a line; nothing where all its answers are the CPU's bytes."""
+    cases: dict[str, Callable[[Backend], list[np.ndarray]]] = {
+        "linear net": lambda on: _answers(LinearNet(), on),
+        "nearest neighbours": lambda on: _answers(NeighbourVotes(), on),
+        "support vectors and votes": lambda on: _answers(Voting(), on),
+        "neighbour Shapley": _shapley,
+    }
+    for name, answer in cases.items():
+        expected = answer(Backend("cpu", "known answers", 1, backend.memory))
+        try:
+            found = answer(backend)
+        except Exception as error:  # whatever a driver, a compiler or a device does
+            said = str(error).splitlines() or [""]
+            return f"its {name} failed ({type(error).__name__}: {said[0][:200]})"
+        if [array.tobytes() for array in found] != [array.tobytes() for array in expected]:
+            return f"its {name} gave other answers than the CPU's"
+    return ""
+
+
+def _pool(classes: int) -> tuple[Pool, np.ndarray]:
+    """Overlapping classes, some labels wrong: a pool and the labels to train on."""
+    generator = np.random.default_rng(0)
+    truth = np.resize(np.arange(classes), _ROWS + 40).astype(np.uint8)
+    features = generator.standard_normal((len(truth), _WIDTH)) + truth[:, None] * generator.random(_WIDTH)
+    given = truth[:_ROWS].copy()
+    given[:8] = given[8:16]
+    features = np.maximum(features, 0).astype(np.float32)
+    return Pool(features[:_ROWS], features[_ROWS:], truth[_ROWS:]), given
+
+
+def _answers(model: FrozenModel, on: Backend) -> list[np.ndarray]:
+    """Two retrains in a batch, outcomes and all, and the answers of one of them."""
+    pool, labels = _pool(3 if model.name == "voting" else 2)
+    trainer, rows = model.bind(pool, on), [pool.every_row, pool.every_row[: _ROWS - 3]]
+    of_batch, _ = trainer.train(rows, [labels, labels[: _ROWS - 3]], np.array([5, 69]), True)
+    said = trainer.answer(pool.every_row, labels, 5)
+    return [of_batch, said.classes] + ([] if said.decisions is None else [said.decisions])
+
+
+def _shapley(on: Backend) -> list[np.ndarray]:
+    from dataperf_fast.kernels.launch import array_library
+    from dataperf_fast.kernels.neighbours import shapley, shapley_cuda
+
+    pool, labels = _pool(2)
+    given = pool.features, labels, pool.evaluation_features, pool.evaluation_labels, 5
+    if on.name == "cuda":
+        return [shapley_cuda.values(*given, on.memory, array_library())]
+    return [shapley.values(*given)]

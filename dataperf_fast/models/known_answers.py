@@ -1,30 +1,31 @@
 """Whether a GPU is to be trusted: before it is first used, every kernel gives the CPU's answers to a small problem.
 
-It takes a second or two, and is remembered by the device, its driver and the versions of what compiles for it.
+It takes a second or two, and is remembered by the device, its driver, what compiles for it, and the kernels' own text.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dataperf_fast import kernels
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import machine
 from dataperf_fast.engine.backend import Backend, Device
 from dataperf_fast.engine.plan import FrozenModel, Pool
 from dataperf_fast.files.paths import cache_folder, write_text
-from dataperf_fast.kernels import arithmetic
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.neighbour_votes import NeighbourVotes
 from dataperf_fast.models.voting import Voting
 
-VERSION = "1"  # changes with a kernel for GPUs, which then has to prove itself again
 _COMPILERS = ("numba-cuda", "cupy-cuda13x", "cupy-cuda12x")
 _ROWS, _WIDTH = 70, 48
 
@@ -59,7 +60,10 @@ def _distrusted(backend: Backend) -> str:
 
 
 def _key(device: Device | str) -> str:
-    about: list[Any] = [VERSION, arithmetic.VERSION]
+    text = hashlib.sha256()
+    for path in sorted(Path(kernels.__file__).parent.rglob("*.py")):
+        text.update(path.read_bytes())
+    about: list[Any] = [text.hexdigest()]
     if isinstance(device, Device):
         about += [device.name, device.capability, device.cuda, device.driver]
     for package in _COMPILERS:

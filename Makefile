@@ -26,7 +26,7 @@ test-machines: .venv/installed-test
 # needed, half a gigabyte of compilers is.
 test-ptx: .venv/installed-test .venv/installed-ptx
 	$(BIN)/python -m pytest tests/ptx_machine
-	$(BIN)/python -m pytest -p tests.ptx_machine.plugin tests/cuda
+	$(BIN)/python -m pytest -p tests.ptx_machine.plugin tests/cuda -m "not long"
 
 # The sdist and the wheel are whole; a ZIP of the repository, installed far from here, runs the demo.
 test-package: .venv/installed-test

@@ -8,6 +8,7 @@ from benchmarks_perf import gpu_parity
 from tests.cuda.conftest import SIMULATED
 
 pytestmark = [
+    pytest.mark.long,  # minutes on a CPU that runs a card's code
     pytest.mark.usefixtures("device"),
     pytest.mark.skipif(SIMULATED, reason="the simulator takes hours for what a device does in a second"),
 ]

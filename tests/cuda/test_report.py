@@ -37,6 +37,7 @@ def test_both_backends_give_the_same_scores(case):
 
 
 def test_a_score_that_differs_is_seen(case, monkeypatch):
+    monkeypatch.setattr(known_answers, "check", lambda backend: "")  # which would see it first
     counts = vote_cuda.count
     monkeypatch.setattr(vote_cuda, "count", lambda *given: counts(*given) + 1)
     assert not any(one["same"] for one in gpu_parity.compare(case))

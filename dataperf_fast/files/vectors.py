@@ -17,7 +17,7 @@ from dataperf_fast.files.paths import require_file
 
 def read_table(path: Path, columns: list[str], what: str) -> Any:
     """Read ``columns`` of a parquet file as a ``pyarrow.Table``; a missing or broken file or column is named."""
-    with _readable(path, what), parquet.ParquetFile(path) as file:
+    with readable(path, what), parquet.ParquetFile(path) as file:
         names = file.schema_arrow.names
         for column in columns:
             if column not in names:
@@ -28,13 +28,13 @@ def read_table(path: Path, columns: list[str], what: str) -> Any:
 
 def read_row_count(path: Path, what: str) -> int:
     """Read a parquet file's number of rows, and nothing else of it."""
-    with _readable(path, what):
+    with readable(path, what):
         return int(parquet.read_metadata(path).num_rows)
 
 
 @contextmanager
-def _readable(path: Path, what: str) -> Iterator[None]:
-    """What Arrow says of a parquet file as it is read, as an ``InputError``; the file is there."""
+def readable(path: Path, what: str) -> Iterator[None]:
+    """While a parquet file is read: that it is missing, or what Arrow says of it, is an ``InputError``."""
     require_file(path, what)
     try:
         yield

@@ -15,8 +15,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.files.paths import require_file, whole_file
-from dataperf_fast.files.vectors import vector_column, vector_lists
+from dataperf_fast.files.paths import whole_file
+from dataperf_fast.files.vectors import readable, vector_column, vector_lists
 
 IMAGE_ID, VECTOR = "ImageID", "embedding"
 
@@ -37,8 +37,7 @@ def read_embeddings(
     row, for a wanted id that is there twice or whose vector does not fit.
     """
     what = f"the embeddings: a parquet file with the columns {IMAGE_ID} and {VECTOR}"
-    require_file(path, what)
-    try:
+    with readable(path, what):
         place_of, metadata = _find_rows(path, dict.fromkeys(ids), what)
         features = np.empty((len(place_of), dimension), dtype=np.float32)
         places = np.fromiter(place_of.values(), dtype=np.int64, count=len(place_of))
@@ -56,25 +55,17 @@ def read_embeddings(
 
         with ThreadPoolExecutor(max(1, threads)) as pool:
             list(pool.map(read, range(len(counts))))
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise InputError(path, f"is not a readable parquet file ({reason})", expected=what) from error
     return {name: row for row, name in enumerate(place_of)}, features
 
 
 def read_image_ids(path: Path) -> list[str]:
     """Read every ImageID of a parquet file of embeddings, in the file's order, and no vector."""
     what = f"the embeddings: a parquet file with the columns {IMAGE_ID} and {VECTOR}"
-    require_file(path, what)
     names: list[str] = []
-    try:
-        with _open(path) as file:
-            _check_columns(path, file.schema_arrow, what)
-            for batch in file.iter_batches(16 * _BATCH, columns=[IMAGE_ID], use_threads=False):
-                names += batch.column(0).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise InputError(path, f"is not a readable parquet file ({reason})", expected=what) from error
+    with readable(path, what), _open(path) as file:
+        _check_columns(path, file.schema_arrow, what)
+        for batch in file.iter_batches(16 * _BATCH, columns=[IMAGE_ID], use_threads=False):
+            names += batch.column(0).to_pylist()
     return names
 
 

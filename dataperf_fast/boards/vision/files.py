@@ -21,10 +21,7 @@ import yaml
 from pyarrow import parquet
 from pydantic import BaseModel, Field, create_model
 
-from dataperf_fast.boards.vision.embeddings import (
-    IMAGE_ID,
-    VECTOR,
-)
+from dataperf_fast.boards.vision.embeddings import IMAGE_ID, VECTOR
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import read_text, require_file, whole_file, write_text
 from dataperf_fast.files.setup_file import read_setup

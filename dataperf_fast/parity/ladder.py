@@ -92,9 +92,13 @@ def verify(
         report.reference = backends.reference_pipeline(board.reference, others[-1]).departure
 
     def score(engine: Engine, variant: str = "") -> list[Record]:
+        asked = engine.backend
         options = Options(model=model, variant=variant)
         evaluated = evaluation.results(board, data, submissions, engine, options)
-        return [record for of_task in evaluated for record in of_task.records]
+        records = [record for of_task in evaluated for record in of_task.records]
+        if engine.backend is not asked:  # or the CPU would be compared with itself
+            raise RuntimeError(f"{asked.name} failed on the way: nothing is compared with it")
+        return records
 
     engine = _Recorder(first, progress)
     records = score(engine)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import dataperf_fast as dpf
-from dataperf_fast import cli
+from dataperf_fast import cli, parity
 from dataperf_fast.boards.debugging import baselines, synth
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.backend import Backend
@@ -134,6 +134,17 @@ def test_a_device_that_is_lost_costs_no_score(monkeypatch):
         found = engine.run(plan)
     assert found.values["accuracy"].tolist() == expected.values["accuracy"].tolist()
     assert (engine.backend.name, len(calls)) == ("cpu", 3)
+
+
+def test_a_device_that_is_lost_is_not_compared(data, monkeypatch):
+    """``verify`` would say the same of the CPU and itself."""
+    known_answers.choose("cuda")  # it is trusted, and fails later
+    raising(monkeypatch, RuntimeError("lost"))
+    with (
+        pytest.warns(UserWarning, match="the GPU failed"),
+        pytest.raises(RuntimeError, match="cuda failed on the way: nothing is compared with it"),
+    ):
+        parity.verify("debugging", data, names=["cpu", "cuda"], jobs=1)
 
 
 def test_a_device_without_room_gets_smaller_batches(monkeypatch):

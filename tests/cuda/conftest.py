@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import SimpleNamespace
+
 import pytest
 from numba import config, cuda
 
@@ -12,6 +15,13 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 def device():
     if not cuda.is_available():
         pytest.skip("no GPU here, and the simulator is off: NUMBA_ENABLE_CUDASIM=1 turns it on")
+
+
+@pytest.fixture
+def nominal_device(monkeypatch):
+    """Functions of the CPU that a kernel calls are compiled for the current device: there is none to ask."""
+    dispatcher = import_module("numba.cuda.dispatcher")
+    monkeypatch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=(9, 0)))
 
 
 @pytest.fixture(autouse=True)

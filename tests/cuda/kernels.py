@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from types import SimpleNamespace
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 from numba import cuda, types
 
 from dataperf_fast.kernels.neighbours import shapley_cuda
 from dataperf_fast.kernels.net import cuda as net_cuda
 from dataperf_fast.kernels.svm import cuda as svc_cuda
 from dataperf_fast.kernels.votes import cuda as vote_cuda
+from tests.cuda.conftest import SIMULATED
 
+# What compiles a kernel is here: not the simulator, and no card need be.
+NEEDS_A_COMPILER = [
+    pytest.mark.skipif(SIMULATED, reason="the simulator has no compiler"),
+    pytest.mark.skipif(find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install '.[ptx]'"),
+    pytest.mark.usefixtures("nominal_device"),
+]
 # Hopper as numba-cuda takes it, Ampere's data-center cards, and Turing, the oldest that CUDA 13 knows.
 CAPABILITIES = {"9.0": (9, 0, "a"), "8.0": (8, 0, ""), "7.5": (7, 5, "")}
 REGISTERS, STATIC_SHARED = 65_536, 48 << 10  # of a multiprocessor and at most of a block; bytes of a block
@@ -74,12 +81,6 @@ KERNELS: dict[str, Launched] = {
     ),
     "neighbour Shapley, sums": Launched(shapley_cuda._add.py_func, (_table, _vector), shapley_cuda._THREADS),
 }  # fmt: skip
-
-
-def without_a_device(monkeypatch: Any) -> None:
-    """Functions of the CPU that a kernel calls are compiled for the current device: there is none to ask."""
-    dispatcher = import_module("numba.cuda.dispatcher")
-    monkeypatch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=(9, 0)))
 
 
 def text_of(name: str) -> str:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
 from tests.conftest import ROOT
 from tests.cuda import kernels
-from tests.cuda.conftest import SIMULATED
 
-pytestmark = [
-    pytest.mark.skipif(SIMULATED, reason="the simulator has no compiler"),
-    pytest.mark.skipif(find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install '.[ptx]'"),
-]
-
-
-@pytest.fixture(autouse=True)
-def nominal_device(monkeypatch):
-    kernels.without_a_device(monkeypatch)
+pytestmark = kernels.NEEDS_A_COMPILER
 
 
 @pytest.mark.parametrize("capability", kernels.CAPABILITIES)

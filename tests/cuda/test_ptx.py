@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
 from tests.cuda import kernels
-from tests.cuda.conftest import SIMULATED
 from tests.ptx_machine.translate import translate
 
-pytestmark = [
-    pytest.mark.skipif(SIMULATED, reason="the simulator has no compiler"),
-    pytest.mark.skipif(find_spec("numba_cuda") is None, reason="numba-cuda is not installed: pip install '.[ptx]'"),
-]
+pytestmark = kernels.NEEDS_A_COMPILER
 # An instruction that a kernel must have, and one that it may not.
 MUST = {
     "linear net, 2,048 columns": "sqrt.rn.f64",  # no approximation in the step of W1
@@ -23,11 +17,6 @@ MUST = {
 }
 # Whose path hangs on every bit, so that nothing may be fused, in the text or by the assembler.
 UNFUSED = {"support vectors", "neighbour Shapley, values", "neighbour Shapley, sums", "counts of answers"}
-
-
-@pytest.fixture(autouse=True)
-def nominal_device(monkeypatch):
-    kernels.without_a_device(monkeypatch)
 
 
 @pytest.mark.parametrize("name", kernels.KERNELS)

@@ -42,7 +42,7 @@ def score(board: str, data: Path, methods: Sequence[str], seeds: Iterable[int]) 
     found: Scores = {}
     module = import_module(f"dataperf_fast.boards.{board}.baselines")
     for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder, evaluation.open_engine(cache=False) as engine:
+        with tempfile.TemporaryDirectory() as folder, evaluation.open_engine(boards.load(board), cache=False) as engine:
             module.write(data, Path(folder), list(methods), seed, engine)
             places: list[Path] = [Path(folder)]
             if board in ("vision", "acquisition"):

@@ -30,17 +30,15 @@ class Evaluated:
 
 @contextmanager
 def open_engine(
+    board: Benchmark,
+    model: str | None = None,
     backend: str = "auto",
     jobs: int | None = None,
     cache: bool = True,
     progress: Progress | None = None,
-    without_cuda: str = "",
 ) -> Iterator[Engine]:
-    """An engine on the backend of that name, with the user's finished retrains unless ``cache`` is False.
-
-    ``without_cuda`` names what is to run if it has no CUDA path.
-    """
-    chosen = known_answers.choose(backend, jobs, without_cuda)
+    """An engine where ``backend_of`` says, with the user's finished retrains unless ``cache`` is False."""
+    chosen = backend_of(board, model, backend, jobs)
     store = ResultCache() if cache else None
     try:
         yield Engine(chosen, store, progress)
@@ -49,9 +47,14 @@ def open_engine(
             store.close()
 
 
-def backend_of(board: Benchmark, model: str | None, name: str = "auto", jobs: int | None = None) -> Backend:
-    """Where a model of the board is trained: on a GPU only if it has a CUDA path, and the device gave known answers."""
-    return known_answers.choose(name, jobs, board.without_cuda(model))
+def backend_of(
+    board: Benchmark | None = None, model: str | None = None, name: str = "auto", jobs: int | None = None
+) -> Backend:
+    """Where a model of the board is trained: on a GPU only if it has a CUDA path, and the device gave known answers.
+
+    Without a board, where what has a CUDA path is.
+    """
+    return known_answers.choose(name, jobs, "" if board is None else board.without_cuda(model))
 
 
 def results(
@@ -123,7 +126,7 @@ def evaluate(
     options = Options(model, own or {}, out is not None if curve is None else curve)
     require_own(board, options.own)
     records: list[Record] = []
-    with open_engine(backend, jobs, cache, None, board.without_cuda(model)) as engine:
+    with open_engine(board, model, backend, jobs, cache) as engine:
         for evaluated in results(board, data, submissions, engine, options, out):
             records += evaluated.records
     return records

@@ -42,5 +42,5 @@ def write(board: Benchmark, data: Path, out: Path, methods: Sequence[str] | None
     from dataperf_fast.boards import evaluation
     from dataperf_fast.report.progress import Bar
 
-    with Bar() as bar, evaluation.open_engine(progress=bar, without_cuda=board.without_cuda(None)) as engine:
+    with Bar() as bar, evaluation.open_engine(board, progress=bar) as engine:
         return board.write_baselines(data, out, methods, seed, engine)

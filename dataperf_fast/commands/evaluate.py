@@ -64,8 +64,7 @@ def score(
 
     records: list[Record] = []
     written: list[Path] = []
-    lacking = board.without_cuda(options.model)
-    with Bar() as bar, evaluation.open_engine(backend, jobs, cache, bar, lacking) as engine:
+    with Bar() as bar, evaluation.open_engine(board, options.model, backend, jobs, cache, bar) as engine:
         for evaluated in evaluation.results(board, data, submissions, engine, options, out, pictures=True):
             records += evaluated.records
             written += evaluated.written

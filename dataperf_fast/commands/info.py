@@ -23,8 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from dataperf_fast.engine.finished import default_cache_path
     from dataperf_fast.files import csv_tables
 
-    with evaluation.open_engine(cache=False) as engine:
-        chosen = engine.backend
+    chosen = evaluation.backend_of()
     device = backends.find_device()
     if isinstance(device, backends.Device):
         free, total = device.free / 2**30, device.total / 2**30

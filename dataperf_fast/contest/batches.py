@@ -53,8 +53,7 @@ def score(batch: Batch) -> dict[Path, list[Record]]:
     for path in (batch.data, *{folder.parent for folder in batch.folders}):
         if not path.exists():
             raise InputError(path, f"is not there on {socket.gethostname()}", expected="what this run's machine has")
-    lacking = board.without_cuda(batch.model)
-    with evaluation.open_engine(batch.backend, batch.jobs, batch.cache, None, lacking) as engine:
+    with evaluation.open_engine(board, batch.model, batch.backend, batch.jobs, batch.cache) as engine:
         if (version := board.version_on(batch.model, engine.backend)) != batch.version:
             here = f"{socket.gethostname()}: {batch.board}"
             raise InputError(

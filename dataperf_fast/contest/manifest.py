@@ -132,7 +132,8 @@ def _check_board(path: Path, at: Location, part: ContestBoard) -> None:
     try:
         board.model_named(part.model)
     except InputError as error:
-        expected = " or ".join(board.short_models[1:] and board.short_models) or "no model: the board has its own"
+        several = len(board.models) > 1
+        expected = " or ".join(board.short_models) if several else "no model: the board has its own"
         raise _wrong(path, (*at, "model"), "is", part.model, expected) from error
     if not part.submissions and not part.algorithms:
         raise _wrong(path, at, "has nothing to score", expected="submissions or algorithms, folders of folders")

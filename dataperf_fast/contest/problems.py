@@ -33,8 +33,7 @@ def of_data(plan: list[PlannedSet], how: How, watcher: Watcher) -> Iterator[Faul
     """Those of the data, which is read as for a score, whether or not there is a submission."""
     for work in plan:
         part, data = work.part, work.tasks.data
-        lacking = work.board.without_cuda(part.model)
-        with evaluation.open_engine(how.backend, how.jobs, how.cache, None, lacking) as engine:
+        with evaluation.open_engine(work.board, part.model, how.backend, how.jobs, how.cache) as engine:
             readings = work.board.readings(data, part.model, engine)
             watcher.begin(f"{part.board}, {work.tasks.name}: checking data", {part.board: len(readings)})
             for read in readings:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dataperf_fast.engine import machine
-from dataperf_fast.files.errors import InputError, install
+from dataperf_fast.files.errors import InputError, install, told
 from dataperf_fast.kernels import arithmetic
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def find_device() -> Device | str:
         name = device.name.decode() if isinstance(device.name, bytes) else device.name
         version = cuda.runtime.get_version()
     except Exception as error:  # a driver too old for the toolkit, a device that is lost: whatever it is, it is no GPU
-        return f"CUDA does not start: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return f"CUDA does not start: {told(error)}"
     driver.cuDriverGetVersion(ctypes.byref(number))
     capability = tuple(device.compute_capability)
     return Device(name, free, total, device.MULTIPROCESSOR_COUNT, capability, version, number.value)

@@ -19,6 +19,7 @@ import numpy as np
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.backend import Backend, choose
 from dataperf_fast.engine.plan import Answers, Plan, Pool, Trainer
+from dataperf_fast.files.errors import told
 
 _SECONDS_PER_BATCH = 0.5
 Read = TypeVar("Read")
@@ -190,9 +191,7 @@ class Engine:
         if half and "memory" in f"{type(error).__name__} {error}".lower():
             self._most = half
             return self._bind(plan)
-        said = (str(error).splitlines() or [""])[0][:200]
-        line = f"the GPU failed ({type(error).__name__}: {said}): the rest is scored on the CPU"
-        warnings.warn(line, stacklevel=2)
+        warnings.warn(f"the GPU failed ({told(error)}): the rest is scored on the CPU", stacklevel=2)
         self.backend = choose("cpu", self.backend.threads)
         self._bound, self._pace = None, {}
         return self._bind(plan)

@@ -201,15 +201,17 @@ class FrozenModel(ABC):
 
 
 def require_model(model: Any, scored_by: str = "") -> None:
-    """Raise ValueError unless ``model`` has what a frozen model has, and a metric that ends in ``scored_by``."""
+    """Raise ValueError unless ``model`` is a frozen model, with a metric that ends in ``scored_by``."""
     if isinstance(model, type):
         raise ValueError(f"model is the class {model.__name__}: expected a model, {model.__name__}()")
-    lacking = [name for name in ("name", "version", "outcome", *dir(FrozenModel)) if not hasattr(model, name)]
+    lacking = next((name for name in ("name", "version", "outcome", "bind") if not hasattr(model, name)), "")
+    if not lacking and not isinstance(model, FrozenModel):
+        lacking = "base class FrozenModel"
     if not lacking and not model.metric.endswith(scored_by):
-        lacking = [scored_by]
+        lacking = scored_by
     if lacking:
         kind = type(model).__name__
-        raise ValueError(f"model is a {kind}, which has no {lacking[0]}: expected one of dataperf_fast.models")
+        raise ValueError(f"model is a {kind}, which has no {lacking}: expected one of dataperf_fast.models")
 
 
 def untrainable(model: FrozenModel, labels: np.ndarray) -> str:

@@ -66,6 +66,11 @@ def failure(file: Path | str, error: Exception) -> InputError:
     return error if isinstance(error, InputError) else InputError(file, f"failed: {type(error).__name__}: {error}")
 
 
+def told(error: Exception) -> str:
+    """The kind of an error of others, and the first line of what it says, cut short."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+
+
 def install(extra: str) -> str:
     """How to get an extra of ours. No index has us: our name is not registered there, and anybody could take it."""
     return f"pip install '.[{extra}]' in the checkout"

@@ -21,6 +21,7 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import machine
 from dataperf_fast.engine.backend import Backend, Device
 from dataperf_fast.engine.plan import FrozenModel, Pool
+from dataperf_fast.files.errors import told
 from dataperf_fast.files.paths import cache_folder, write_text
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.neighbour_votes import NeighbourVotes
@@ -75,9 +76,9 @@ def _key(device: Device | str) -> str:
 def check(backend: Backend) -> str:
     """What is wrong with the GPU of ``backend``, in a line; nothing where all its answers are the CPU's bytes."""
     cases: dict[str, Callable[[Backend], list[np.ndarray]]] = {
-        "linear net": lambda on: _answers(LinearNet(), on),
-        "nearest neighbours": lambda on: _answers(NeighbourVotes(), on),
-        "support vectors and votes": lambda on: _answers(Voting(), on),
+        "linear net": lambda on: _answers(LinearNet(), 2, on),
+        "nearest neighbours": lambda on: _answers(NeighbourVotes(), 2, on),
+        "support vectors and votes": lambda on: _answers(Voting(), 3, on),
         "neighbour Shapley": _shapley,
     }
     for name, answer in cases.items():
@@ -85,8 +86,7 @@ def check(backend: Backend) -> str:
         try:
             found = answer(backend)
         except Exception as error:  # whatever a driver, a compiler or a device does
-            said = str(error).splitlines() or [""]
-            return f"its {name} failed ({type(error).__name__}: {said[0][:200]})"
+            return f"its {name} failed ({told(error)})"
         if [array.tobytes() for array in found] != [array.tobytes() for array in expected]:
             return f"its {name} gave other answers than the CPU's"
     return ""
@@ -103,9 +103,9 @@ def _pool(classes: int) -> tuple[Pool, np.ndarray]:
     return Pool(features[:_ROWS], features[_ROWS:], truth[_ROWS:]), given
 
 
-def _answers(model: FrozenModel, on: Backend) -> list[np.ndarray]:
+def _answers(model: FrozenModel, classes: int, on: Backend) -> list[np.ndarray]:
     """Two retrains in a batch, outcomes and all, and the answers of one of them."""
-    pool, labels = _pool(3 if model.name == "voting" else 2)
+    pool, labels = _pool(classes)
     trainer, rows = model.bind(pool, on), [pool.every_row, pool.every_row[: _ROWS - 3]]
     of_batch, _ = trainer.train(rows, [labels, labels[: _ROWS - 3]], np.array([5, 69]), True)
     said = trainer.answer(pool.every_row, labels, 5)

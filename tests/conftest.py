@@ -9,6 +9,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from dataperf_fast.boards.debugging import baselines, synth
 from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.processes import Processes, open_processes
 
@@ -46,6 +47,7 @@ class Times:
 def times(monkeypatch: pytest.MonkeyPatch) -> Times:
     """The time that this process's clocks show."""
     passing = Times()
+    monkeypatch.setattr(clock._work, "_stood", 0)  # or differences of seconds are rounded by what compiled before
     monkeypatch.setattr(time, "perf_counter", lambda: passing.seconds)
     monkeypatch.setattr(time, "perf_counter_ns", lambda: round(passing.seconds * 1e9))
     return passing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -34,9 +34,12 @@ LOCAL = 8 << 30  # bytes that all resident threads may reserve for their own arr
 
 
 class Launched(NamedTuple):
-    """A kernel: its Python function, the kinds of its arguments, and with how many threads a block it is launched."""
+    """A kernel: what builds its Python function, the kinds of its arguments, with how many threads a block it goes.
 
-    function: Callable[..., None]
+    It is built where it is compiled, not when tests are collected: Numba's own CUDA cannot learn what it calls.
+    """
+
+    body: Callable[[], Callable[..., None]]
     kinds: tuple[Any, ...]
     threads: int
 
@@ -65,27 +68,29 @@ _vote = (
     _table, _byte[:, :, ::1], _byte[:, ::1],
 )  # fmt: skip
 KERNELS: dict[str, Launched] = {
-    "linear net, 2,048 columns": Launched(net_cuda.body(np.float64, 2048), _net, net_cuda.THREADS),
-    "linear net, the most columns": Launched(net_cuda.body(np.float64, net_cuda.WIDEST), _net, net_cuda.THREADS),
-    "support vectors": Launched(svc_cuda.body(), _solve, svc_cuda._THREADS),
-    "vote of 2 classes": Launched(vote_cuda.body(2), _vote, vote_cuda._THREADS),
-    "vote of 6 classes": Launched(vote_cuda.body(6), _vote, vote_cuda._THREADS),
-    "vote of 15 classes": Launched(vote_cuda.body(15), _vote, vote_cuda._THREADS),
+    "linear net, 2,048 columns": Launched(partial(net_cuda.body, np.float64, 2048), _net, net_cuda.THREADS),
+    "linear net, the most columns": Launched(
+        partial(net_cuda.body, np.float64, net_cuda.WIDEST), _net, net_cuda.THREADS,
+    ),
+    "support vectors": Launched(svc_cuda.body, _solve, svc_cuda._THREADS),
+    "vote of 2 classes": Launched(partial(vote_cuda.body, 2), _vote, vote_cuda._THREADS),
+    "vote of 6 classes": Launched(partial(vote_cuda.body, 6), _vote, vote_cuda._THREADS),
+    "vote of 15 classes": Launched(partial(vote_cuda.body, 15), _vote, vote_cuda._THREADS),
     "counts of answers": Launched(
-        vote_cuda.count_answers.py_func,
+        lambda: vote_cuda.count_answers.py_func,
         (_byte[:, :, ::1], _byte[:, ::1], _byte[::1], _byte[:, ::1], types.int32[:, :, :, ::1]), vote_cuda._THREADS,
     ),
     "neighbour Shapley, values": Launched(
-        shapley_cuda._value.py_func, (_whole[:, ::1], _whole[::1], _whole[::1], _vector, _real, _table),
+        lambda: shapley_cuda._value.py_func, (_whole[:, ::1], _whole[::1], _whole[::1], _vector, _real, _table),
         shapley_cuda._THREADS,
     ),
-    "neighbour Shapley, sums": Launched(shapley_cuda._add.py_func, (_table, _vector), shapley_cuda._THREADS),
+    "neighbour Shapley, sums": Launched(lambda: shapley_cuda._add.py_func, (_table, _vector), shapley_cuda._THREADS),
 }  # fmt: skip
 
 
 def text_of(name: str) -> str:
     """A kernel's PTX for compute capability 9.0."""
-    text, _ = cuda.compile_ptx(KERNELS[name].function, KERNELS[name].kinds, cc=(9, 0))
+    text, _ = cuda.compile_ptx(KERNELS[name].body(), KERNELS[name].kinds, cc=(9, 0))
     return str(text)
 
 
@@ -96,7 +101,7 @@ def resources(name: str, capability: str) -> Resources:
 
     major, minor, variant = CAPABILITIES[capability]
     given = {"cc": (major, minor), "output": "ltoir", "abi": "numba", "device": False}
-    code, _ = cuda.compile(KERNELS[name].function, KERNELS[name].kinds, **given)
+    code, _ = cuda.compile(KERNELS[name].body(), KERNELS[name].kinds, **given)
     options = [f"-arch=sm_{major}{minor}{variant}", "-lto", "-Xptxas=-v"]
     handle = nvjitlink.create(len(options), options)
     nvjitlink.add_data(handle, nvjitlink.InputType.LTOIR, code, len(code), name)

@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 
 import dataperf_fast as dpf
 from dataperf_fast import boards
+from dataperf_fast.boards.acquisition import baselines as acquisition_baselines
+from dataperf_fast.boards.acquisition import synth as acquisition
 from dataperf_fast.boards.debugging import baselines as debugging_baselines
 from dataperf_fast.boards.debugging import synth as debugging
 from dataperf_fast.boards.speech import baselines as speech_baselines
 from dataperf_fast.boards.speech import synth as speech
+from dataperf_fast.boards.vision import baselines as vision_baselines
+from dataperf_fast.boards.vision import synth as vision
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 
@@ -31,7 +35,7 @@ class Case(NamedTuple):
 
 
 def seeded(folder: Path, seeds: int) -> Iterator[Case]:
-    """Write a debugging task and a speech board a seed, with submissions, all of different sizes."""
+    """Write a task of each board a seed, with submissions, all of different sizes."""
     engine = Engine(backends.choose("cpu"))
     for seed in range(seeds):
         data = folder / f"debugging {seed}"
@@ -45,6 +49,15 @@ def seeded(folder: Path, seeds: int) -> Iterator[Case]:
         list(speech.write(data, speech.SpeechScale({"en": board}), seed))
         speech_baselines.write(data, data / "chosen", ["random"], seed, engine)
         yield Case(data.name, "speech", data, [data / "chosen"], None)
+        data = folder / f"vision {seed}"
+        list(vision.write(data, vision.VisionScale(1, 300 + seed, 50 + seed, 60 + 3 * seed, 10), seed))
+        vision_baselines.write(data, data / "chosen", ["random"], seed, engine)
+        yield Case(data.name, "vision", data, [data / "chosen"], None)
+        data = folder / f"acquisition {seed}"
+        list(acquisition.write(data, acquisition.AcquisitionScale(1, 4, 60 + seed, 40 + seed, 50 + 2 * seed), seed))
+        acquisition_baselines.write(data, data / "chosen", ["uniform"], seed, engine)
+        for model in ("lr",):
+            yield Case(f"{data.name}, {model}", "acquisition", data, [data / "chosen"], model)
 
 
 def given(shared: Path) -> Iterator[Case]:
@@ -52,6 +65,8 @@ def given(shared: Path) -> Iterator[Case]:
     for model in ("linear-net", "knn"):
         yield Case(f"shared debugging, {model}", "debugging", shared / "debugging", None, model)
     yield Case("shared speech", "speech", shared / "speech", None, None)
+    yield Case("shared vision", "vision", shared / "vision", None, None)
+    yield Case("shared acquisition, lr", "acquisition", shared / "acquisition", None, "lr")
 
 
 def compare(case: Case) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,15 @@ from dataperf_fast.kernels import arithmetic
 _COUNTS = ("correct", "true_positives", "false_positives", "false_negatives")
 OUTCOME: np.dtype[Any] = np.dtype([*((name, np.int64) for name in _COUNTS), ("average_precision", np.float64)])
 _BYTES_PER_RETRAIN = 1 << 20  # a retrain's own matrix is there only while a thread works on it
+
+
+class OnDevice(NamedTuple):
+    """A pool on a GPU: features ``(n, d)`` float32 or float64, evaluation ``(m, d)`` float64; room in bytes; CuPy."""
+
+    features: Any
+    evaluation: Any
+    memory: int
+    xp: Any
 
 
 class Classifier(FrozenModel):
@@ -32,11 +41,21 @@ class Classifier(FrozenModel):
 
     def bind(self, pool: Pool, backend: Backend) -> ClassifierTrainer:
         """Bind the model to a pool."""
-        return ClassifierTrainer(self, pool, backend)
+        return (CudaClassifierTrainer if backend.name == "cuda" else ClassifierTrainer)(self, pool, backend)
 
     @abstractmethod
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train on ``features (n, d)`` and ``labels (n,)`` and classify ``evaluation (m, d)`` float64."""
+
+    def bytes_on_device(self, pool: Pool) -> int:
+        """What a retrain takes of a GPU's memory, of a model that is ``on_cuda``."""
+        raise NotImplementedError(f"{self.name} has no CUDA path")
+
+    def answer_on_device(
+        self, device: OnDevice, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]
+    ) -> list[Answers | None]:
+        """Train each of ``rows (n_i,)`` and ``labels (n_i,)`` and classify; None for what is left to ``answer``."""
+        raise NotImplementedError(f"{self.name} has no CUDA path")
 
 
 class ClassifierTrainer:
@@ -72,6 +91,37 @@ class ClassifierTrainer:
         features = self._pool.features[rows]
         found = self._model.answer(features, labels, self._evaluation, False)
         return found if found.certain else self._model.answer(features, labels, self._evaluation, True)
+
+
+class CudaClassifierTrainer(ClassifierTrainer):
+    """Trains a batch's retrains side by side on a GPU, which keeps the pool, and on the CPU what the model leaves."""
+
+    def __init__(self, model: Classifier, pool: Pool, backend: Backend):
+        from dataperf_fast.kernels.launch import array_library
+
+        super().__init__(model, pool, backend)
+        xp = array_library()
+        features, evaluation = (np.ascontiguousarray(of) for of in (pool.features, self._evaluation))
+        self._on_device = OnDevice(xp.asarray(features), xp.asarray(evaluation), backend.memory, xp)
+        self.bytes_per_retrain = model.bytes_on_device(pool)
+
+    def train(
+        self, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray], seeds: np.ndarray, exact: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Train and score a batch."""
+        if exact:
+            return super().train(rows, labels, seeds, exact)
+        outcomes, certain = np.empty(len(rows), OUTCOME), np.empty(len(rows), np.bool_)
+        left = []
+        for at, answers in enumerate(self._model.answer_on_device(self._on_device, rows, labels)):
+            if answers is None:
+                left.append(at)
+            else:
+                outcomes[at], certain[at] = score(answers, self._pool.evaluation_labels), answers.certain
+        if left:
+            of_left = [rows[at] for at in left], [labels[at] for at in left], seeds[left]
+            outcomes[left], certain[left] = super().train(*of_left, exact)
+        return outcomes, certain
 
 
 def score(answers: Answers, truth: np.ndarray) -> tuple[int, int, int, int, float]:

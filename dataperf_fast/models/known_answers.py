@@ -24,6 +24,7 @@ from dataperf_fast.engine.plan import FrozenModel, Pool
 from dataperf_fast.files.errors import told
 from dataperf_fast.files.paths import cache_folder, write_text
 from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.models.logistic_regression import LogisticRegression
 from dataperf_fast.models.neighbour_votes import NeighbourVotes
 from dataperf_fast.models.voting import Voting
 
@@ -77,6 +78,7 @@ def check(backend: Backend) -> str:
     """What is wrong with the GPU of ``backend``, in a line; nothing where all its answers are the CPU's bytes."""
     cases: dict[str, Callable[[Backend], list[np.ndarray]]] = {
         "linear net": lambda on: _answers(LinearNet(), 2, on),
+        "logistic regression": lambda on: _answers(LogisticRegression(), 2, on, exact=False),
         "nearest neighbours": lambda on: _answers(NeighbourVotes(), 2, on),
         "support vectors and votes": lambda on: _answers(Voting(), 3, on),
         "neighbour Shapley": _shapley,
@@ -103,11 +105,11 @@ def _pool(classes: int) -> tuple[Pool, np.ndarray]:
     return Pool(features[:_ROWS], features[_ROWS:], truth[_ROWS:]), given
 
 
-def _answers(model: FrozenModel, classes: int, on: Backend) -> list[np.ndarray]:
+def _answers(model: FrozenModel, classes: int, on: Backend, exact: bool = True) -> list[np.ndarray]:
     """Two retrains in a batch, outcomes and all, and the answers of one of them."""
     pool, labels = _pool(classes)
     trainer, rows = model.bind(pool, on), [pool.every_row, pool.every_row[: _ROWS - 3]]
-    of_batch, _ = trainer.train(rows, [labels, labels[: _ROWS - 3]], np.array([5, 69]), True)
+    of_batch, _ = trainer.train(rows, [labels, labels[: _ROWS - 3]], np.array([5, 69]), exact)
     said = trainer.answer(pool.every_row, labels, 5)
     return [of_batch, said.classes] + ([] if said.decisions is None else [said.decisions])
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from dataperf_fast.engine.plan import Answers
-from dataperf_fast.models.classifier import Classifier
+from dataperf_fast.engine import checks
+from dataperf_fast.engine.plan import Answers, Pool
+from dataperf_fast.models.classifier import Classifier, OnDevice
 
 
 class LogisticRegression(Classifier):
@@ -13,6 +16,7 @@ class LogisticRegression(Classifier):
 
     name = "logistic-regression"
     tolerance = 1e-12
+    on_cuda = True
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); ``labels`` name two classes or more."""
@@ -24,3 +28,26 @@ class LogisticRegression(Classifier):
             return Answers(classes[decisions.argmax(axis=1)])
         decisions = multinomial.logits(binary.fit(features, positions), evaluation).ravel()
         return Answers(classes[(decisions > 0).astype(np.int64)], decisions)
+
+    def bytes_on_device(self, pool: Pool) -> int:
+        """What a retrain takes of a GPU's memory (``classifier.Classifier``)."""
+        from dataperf_fast.kernels.logistic import cuda
+
+        rows, columns = pool.features.shape
+        return cuda.bytes_per_fit(rows, columns, len(pool.evaluation_features))
+
+    def answer_on_device(
+        self, device: OnDevice, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]
+    ) -> list[Answers | None]:
+        """Train and classify those of two classes (``classifier.Classifier``)."""
+        from dataperf_fast.kernels.logistic import cuda
+
+        found: list[Answers | None] = [None] * len(rows)
+        classes = [checks.distinct(of) for of in labels]
+        two = [at for at, of in enumerate(classes) if len(of) == 2]
+        if two and cuda.covers(device.features, device.evaluation):
+            second = [labels[at] == classes[at][1] for at in two]
+            decided = cuda.decisions(device.features, device.evaluation, [rows[at] for at in two], second, device.xp)
+            for at, decisions in zip(two, decided, strict=True):
+                found[at] = Answers(classes[at][(decisions > 0).astype(np.int64)], decisions)
+        return found

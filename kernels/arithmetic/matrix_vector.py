@@ -107,35 +107,66 @@ def _last_rows_times(rows, weights, first, start, stop, out):
     count = rows.shape[0]
     if count - first >= 2:
         for i in range(first, first + 2):
-            a = b = 0.0
-            for k in range(start, stop, 2):
-                a += rows[i, k] * weights[k]
-                b += rows[i, k + 1] * weights[k + 1]
-            out[i] += a + b
+            out[i] += _in_two_lanes(rows[i], weights, start, stop)
     if count % 2:
-        i = count - 1
-        a = b = c = d = 0.0
-        for k in range(start, stop, 4):
-            a += rows[i, k] * weights[k]
-            b += rows[i, k + 1] * weights[k + 1]
-            c += rows[i, k + 2] * weights[k + 2]
-            d += rows[i, k + 3] * weights[k + 3]
-        out[i] += (a + c) + (b + d)
+        out[count - 1] += _in_four_lanes(rows[count - 1], weights, start, stop)
+
+
+@inner
+def _in_two_lanes(row, weights, start, stop):
+    a = b = 0.0
+    for k in range(start, stop, 2):
+        a += row[k] * weights[k]
+        b += row[k + 1] * weights[k + 1]
+    return a + b
+
+
+@inner
+def _in_four_lanes(row, weights, start, stop):
+    a = b = c = d = 0.0
+    for k in range(start, stop, 4):
+        a += row[k] * weights[k]
+        b += row[k + 1] * weights[k + 1]
+        c += row[k + 2] * weights[k + 2]
+        d += row[k + 3] * weights[k + 3]
+    return (a + c) + (b + d)
 
 
 @inner
 def _add_last_columns(rows, weights, first, out):
-    """The up to three last columns: the first product is fused onto the second, and the last onto what is there."""
-    k, left = first, rows.shape[1] - first
-    for i in range(out.shape[0] if left else 0):
-        a = np.float64(rows[i, k])
-        if left == 1:
-            out[i] = fused(a, weights[k], out[i])
-            continue
-        part = fused(a, weights[k], rows[i, k + 1] * weights[k + 1])
-        if left == 3:
-            part = fused(np.float64(rows[i, k + 2]), weights[k + 2], part)
-        out[i] += part
+    """The up to three last columns, of all rows."""
+    for i in range(out.shape[0] if first < rows.shape[1] else 0):
+        out[i] = _with_last_columns(rows[i], weights, first, out[i])
+
+
+@inner
+def _with_last_columns(row, weights, k, so_far):
+    """The first product is fused onto the second and the last onto their sum, or where there is one onto ``so_far``."""
+    left, a = row.shape[0] - k, np.float64(row[k])
+    if left == 1:
+        return fused(a, weights[k], so_far)
+    part = fused(a, weights[k], row[k + 1] * weights[k + 1])
+    if left == 3:
+        part = fused(np.float64(row[k + 2]), weights[k + 2], part)
+    return so_far + part
+
+
+@kernel(error_model="numpy")
+def row_times(row, weights, at, count):
+    """What ``rows_times`` sets ``out[at]`` to, of ``count`` rows the one at ``at``: for a thread a row."""
+    whole, found = row.shape[0] - row.shape[0] % LANES, 0.0
+    for start in range(0, whole, WIDEST):
+        stop = min(start + WIDEST, whole)
+        if at < count - count % 4:
+            lanes = spread(0.0)
+            for k in range(start, stop, LANES):
+                lanes = multiply_add(load_wide(row, k), load(weights, k), lanes)
+            found += total(lanes)
+        elif count % 4 >= 2 and at < count - count % 2:
+            found += _in_two_lanes(row, weights, start, stop)
+        else:
+            found += _in_four_lanes(row, weights, start, stop)
+    return _with_last_columns(row, weights, whole, found) if whole < row.shape[0] else found
 
 
 @kernel(error_model="numpy")
@@ -162,6 +193,25 @@ def add_columns_times64(rows, slopes, out):
             part += rows[i, k] * slopes[i]
             i += 1
         out[k] += part
+
+
+@kernel(error_model="numpy")
+def column_times(rows, places, slopes, k):
+    """What ``add_columns_times`` makes of ``out[k]``, 0, with ``rows[places]``; of four columns or more."""
+    count, found, i = places.shape[0], 0.0, 0
+    if k >= rows.shape[1] - rows.shape[1] % LANES:
+        for i in range(count):
+            found += rows[places[i], k] * slopes[i]
+        return found
+    for i in range(0, count - count % 4, 4):
+        a, b = np.float64(rows[places[i], k]), np.float64(rows[places[i + 1], k])
+        c, d = np.float64(rows[places[i + 2], k]), np.float64(rows[places[i + 3], k])
+        found += fused(c, slopes[i + 2], a * slopes[i]) + fused(d, slopes[i + 3], b * slopes[i + 1])
+    i = count - count % 4
+    if count % 4 >= 2:
+        found += rows[places[i], k] * slopes[i] + rows[places[i + 1], k] * slopes[i + 1]
+        i += 2
+    return found + rows[places[i], k] * slopes[i] if count > i else found
 
 
 @inner

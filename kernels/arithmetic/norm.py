@@ -12,6 +12,7 @@ Source: ``nrm2.S`` in OpenBLAS 0.3, ``kernel/x86_64/``.
 from __future__ import annotations
 
 import numpy as np
+from numba.extending import overload
 
 from dataperf_fast.kernels.arithmetic import extended
 from dataperf_fast.kernels.arithmetic.extended import plus, product, widen
@@ -43,14 +44,13 @@ def norm_by_whole_numbers(vector):
     """``norm_by_x87`` where there is no such unit."""
     count = vector.shape[0]
     whole = count - count % 8
-    mantissas, exponents = np.zeros(4, np.uint64), np.zeros(4, np.int64)
-    for k in range(count):
-        to = k % 4 if k < whole else 0
-        mantissa, exponent = _square(bits_of(vector[k]))
-        mantissas[to], exponents[to] = _plus(mantissas[to], exponents[to], mantissa, exponent)
-    mantissa, exponent = mantissas[0], exponents[0]
-    for other in (2, 1, 3):
-        mantissa, exponent = _plus(mantissa, exponent, mantissas[other], exponents[other])
+    a = b = c = d = _ZERO, np.int64(0)
+    for k in range(0, whole, 4):
+        a, b = _plus(a, _square(bits_of(vector[k]))), _plus(b, _square(bits_of(vector[k + 1])))
+        c, d = _plus(c, _square(bits_of(vector[k + 2]))), _plus(d, _square(bits_of(vector[k + 3])))
+    for k in range(whole, count):
+        a = _plus(a, _square(bits_of(vector[k])))
+    mantissa, exponent = _plus(_plus(_plus(a, c), b), d)
     return _root(mantissa, exponent)
 
 
@@ -90,8 +90,10 @@ def _rounded(mantissa, rest, sticky, exponent):
 
 
 @kernel
-def _plus(a, a_exponent, b, b_exponent):
+def _plus(left, right):
     """The sum of two numbers, rounded to 64 bits."""
+    a, a_exponent = left
+    b, b_exponent = right
     if b == _ZERO:
         return a, a_exponent
     if a == _ZERO:
@@ -154,4 +156,14 @@ def _power_of_two(exponent):
     return from_bits(np.uint64(exponent + 1023) << np.uint64(52))
 
 
-norm = norm_by_x87 if extended.HAS_X87 else norm_by_whole_numbers
+def norm(vector: np.ndarray) -> float:
+    """The length of ``vector (n,)`` float64, contiguous; on a GPU by whole numbers (``cuda.py``)."""
+    length: float = (norm_by_x87 if extended.HAS_X87 else norm_by_whole_numbers)(vector)
+    return length
+
+
+@overload(norm)
+def _norm(vector):
+    if extended.HAS_X87:
+        return lambda vector: norm_by_x87(vector)  # noqa: PLW0108
+    return lambda vector: norm_by_whole_numbers(vector)  # noqa: PLW0108

@@ -32,7 +32,8 @@ class History(NamedTuple):
     ``state (3,)``: how many, the ring's first line, and whether ``factor`` is out of date; ``theta (1,)``;
     ``by_element (2, n, 10)``: s and y again, for sums side by side; ``ss``, ``sy``, ``yy`` and ``sy_plain (10, 10)``:
     inner products, oldest first, the last summed in plain order and not by BLAS; ``factor (20, 20)``: the middle
-    matrix's triangular factor, a column a line.
+    matrix's triangular factor, a column a line. ``sums (2, 10)``, ``weights (20,)`` and ``trial (10, 10)`` are room to
+    work in: kernels on a GPU can make none.
     """
 
     state: np.ndarray
@@ -45,6 +46,9 @@ class History(NamedTuple):
     yy: np.ndarray
     sy_plain: np.ndarray
     factor: np.ndarray
+    sums: np.ndarray
+    weights: np.ndarray
+    trial: np.ndarray
 
 
 def new_history(count: int) -> History:
@@ -53,7 +57,7 @@ def new_history(count: int) -> History:
     return History(
         np.zeros(3, np.int64), np.ones(1), np.zeros((MEMORY, count)), np.zeros((MEMORY, count)),
         np.zeros((2, count, MEMORY)), np.zeros(square), np.zeros(square), np.zeros(square), np.zeros(square),
-        np.zeros((2 * MEMORY, 2 * MEMORY)),
+        np.zeros((2 * MEMORY, 2 * MEMORY)), np.zeros((2, MEMORY)), np.zeros(2 * MEMORY), np.zeros(square),
     )  # fmt: skip
 
 
@@ -66,7 +70,7 @@ def size_of(history):
 @inner
 def forget(history):
     """Start again."""
-    history.state[:] = 0
+    history.state[_SIZE] = history.state[_FIRST] = history.state[_UPDATED] = 0
     history.theta[0] = 1.0
 
 
@@ -91,10 +95,10 @@ def aim(history, x, gradient, direction, target):
 @inner
 def subsm(history, x, gradient, direction, target):
     """Set ``target`` as ``aim`` does, by the factor that ``formk`` has made; False where that is singular."""
-    weights = np.empty(2 * history.state[_SIZE])
+    size, theta = history.state[_SIZE], history.theta[0]
+    weights = history.weights[: 2 * size]
     if not _weigh(history, gradient, weights):
         return False
-    size, theta = history.state[_SIZE], history.theta[0]
     for k in range(x.shape[0]):
         direction[k] = -gradient[k]
     for i in range(size):
@@ -113,10 +117,9 @@ def subsm(history, x, gradient, direction, target):
 def _weigh(history, gradient, weights):
     """Set ``weights`` to the middle matrix's inverse times ``[Y', theta S'] -g``."""
     size = history.state[_SIZE]
-    sums = np.empty((2, MEMORY))
-    opposite = -gradient
-    _ten_sums(history.by_element[0], opposite, sums[0])
-    _ten_sums(history.by_element[1], opposite, sums[1])
+    sums = history.sums
+    _ten_sums(history.by_element[0], gradient, -1.0, sums[0])
+    _ten_sums(history.by_element[1], gradient, -1.0, sums[1])
     for i in range(size):
         line = (history.state[_FIRST] + i) % MEMORY
         weights[i] = sums[1, line]
@@ -175,9 +178,9 @@ def matupd(history, step, change, scale, curvature, length):
 @inner
 def _multiply(history, last, line):
     """The inner products that the newest step adds, also those that ``formk`` takes in the source."""
-    sums = np.empty((2, MEMORY))
-    _ten_sums(history.by_element[0], history.y[line], sums[0])
-    _ten_sums(history.by_element[1], history.y[line], sums[1])
+    sums = history.sums
+    _ten_sums(history.by_element[0], history.y[line], 1.0, sums[0])
+    _ten_sums(history.by_element[1], history.y[line], 1.0, sums[1])
     for i in range(last + 1):
         other = (history.state[_FIRST] + i) % MEMORY
         history.sy_plain[i, last] = sums[0, other]
@@ -189,11 +192,11 @@ def _multiply(history, last, line):
 
 # Ten named sums stay in registers; as an array they take 80 us instead of 20.
 @inner
-def _ten_sums(lines, vector, out):
-    """``lines' vector`` for ``lines (n, 10)``; each sum in order of the elements."""
+def _ten_sums(lines, vector, sign, out):
+    """``lines' vector`` for ``lines (n, 10)``, of the vector or its opposite; each sum in order of the elements."""
     a = b = c = d = e = f = g = h = i = j = 0.0
     for k in range(vector.shape[0]):
-        x = vector[k]
+        x = sign * vector[k]
         a += lines[k, 0] * x
         b += lines[k, 1] * x
         c += lines[k, 2] * x
@@ -234,7 +237,7 @@ def formk(history, size):
 def formt(history):
     """Whether ``theta S'S + L D^-1 L'`` has a Cholesky factor."""
     size, theta, sy = history.state[_SIZE], history.theta[0], history.sy
-    u = np.zeros((size, size))
+    u = history.trial
     for j in range(size):
         u[j, 0] = theta * history.ss[0, j]
     for i in range(1, size):

@@ -61,10 +61,12 @@ def mainlb(search, value):
 
     At the end ``x`` is the result.
     """
-    task, slope = _START, 0.0
-    if search.counts[_SEARCHING] == 1:
-        task, slope = lnsrlb(search, value)
-    while task != _EVALUATE:
+    task, slope, on_line = _START, 0.0, search.counts[_SEARCHING] == 1
+    while True:
+        if on_line:  # the only call there is: it is compiled into this
+            task, slope = lnsrlb(search, value)
+        if task == _EVALUATE:
+            return False
         if task == _FAILED:
             if not _restart(search):
                 return True
@@ -77,9 +79,7 @@ def mainlb(search, value):
             pass  # without a history it does not fail
         for k in range(search.x.shape[0]):
             search.direction[k] = search.target[k] - search.x[k]
-        search.counts[_SEARCHING] = 0
-        task, slope = lnsrlb(search, value)
-    return False
+        search.counts[_SEARCHING], on_line = 0, True
 
 
 @inner
@@ -130,7 +130,8 @@ def _arrive(search, value, slope):
 @inner
 def _restart(search):
     """No way down: back to where the line search began, without a history; False where there was none already."""
-    search.x[:], search.gradient[:] = search.before, search.before_gradient
+    for k in range(search.x.shape[0]):
+        search.x[k], search.gradient[k] = search.before[k], search.before_gradient[k]
     if size_of(search.history) == 0:
         return False
     forget(search.history)

@@ -149,15 +149,29 @@ def _pointwise(logits, intercept, labels, count, powers, losses, slopes):
         logits[i] += intercept
         powers[i] = exp(logits[i] if logits[i] <= -2.0 else -logits[i])
     for i in range(logits.shape[0]):
-        logit, label, power = logits[i], labels[i], powers[i]
-        low = logit <= -2.0
-        losses[i] = log1p_straight(power) + (-label * logit if low else (1.0 - label) * logit)
-        slope = (1.0 - label) * power - label if low else (1.0 - label) - label * power
-        slopes[i] = slope / (1.0 + power) / count
+        losses[i], slope = _in_the_middle(logits[i], labels[i], powers[i])
+        slopes[i] = slope / count
     for i in range(logits.shape[0]):
         if not -20.0 < logits[i] <= 18.0:
             losses[i], slope = _pointwise_at_the_ends(logits[i], labels[i])
             slopes[i] = slope / count
+
+
+@kernel(error_model="numpy")
+def pointwise(logit, label):
+    """One row's loss, and its derivative by the logit."""
+    if not -20.0 < logit <= 18.0:
+        return _pointwise_at_the_ends(logit, label)
+    return _in_the_middle(logit, label, exp(logit if logit <= -2.0 else -logit))
+
+
+@inlined
+def _in_the_middle(logit, label, power):
+    """``power``: ``exp(-|logit|)``, but ``exp(-logit)`` above -2."""
+    low = logit <= -2.0
+    loss = log1p_straight(power) + (-label * logit if low else (1.0 - label) * logit)
+    slope = (1.0 - label) * power - label if low else (1.0 - label) - label * power
+    return loss, slope / (1.0 + power)
 
 
 @inner

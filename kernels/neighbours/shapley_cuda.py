@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from dataperf_fast.kernels.launch import launch, on_host
+from dataperf_fast.kernels.launch import gpu_kernel, launch, on_host
 from dataperf_fast.kernels.neighbours import knn
 from dataperf_fast.kernels.neighbours.shapley import rise, weights_of
 
@@ -73,7 +73,7 @@ def _settled(
     return order
 
 
-@cuda.jit
+@gpu_kernel
 def _value(order, labels, truth, weights, farthest, worths):
     """Set ``worths (n, q)``, row by row what it adds for each evaluation row; ``order (n, q)``, nearest first."""
     query = cuda.grid(1)
@@ -91,7 +91,7 @@ def _value(order, labels, truth, weights, farthest, worths):
         worths[row, query] = worth
 
 
-@cuda.jit
+@gpu_kernel
 def _add(worths, total):
     """Add to ``total (n,)`` the rows of ``worths (n, q)``, tile by tile."""
     row = cuda.grid(1)

@@ -20,7 +20,7 @@ from numba import cuda
 
 from dataperf_fast.kernels.arithmetic.lanes import multiply_add
 from dataperf_fast.kernels.compiled import inlined
-from dataperf_fast.kernels.launch import array_library, launch
+from dataperf_fast.kernels.launch import array_library, gpu_kernel, launch
 from dataperf_fast.kernels.net.steps import BATCH, HIDDEN, REBASE, loss_slope, step_two_weights, step_weight
 from dataperf_fast.kernels.net.training import EPOCHS, Start
 
@@ -78,7 +78,7 @@ def train(
 @lru_cache
 def _kernel(kind: type, width: int) -> Any:
     """The kernel for pools of ``width`` columns of float32 or float64."""
-    return cuda.jit(body(kind, width))
+    return gpu_kernel(body(kind, width))
 
 
 def body(kind: type, width: int) -> Any:

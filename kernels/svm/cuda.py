@@ -9,15 +9,12 @@ everywhere (``arithmetic/rounding.py``). The sigmoids need exponentials, which d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numba import cuda
 
-from dataperf_fast.kernels.arithmetic import rounding
-from dataperf_fast.kernels.launch import launch
+from dataperf_fast.kernels.launch import gpu_kernel, launch
 from dataperf_fast.kernels.svm import platt, smo, svc
 
 LARGEST = 64  # rows of a pair, for 22 KB of local memory a thread; larger ones are the CPU's
@@ -53,7 +50,7 @@ def solve(problems: Sequence[svc.Problem]) -> list[svc.Solved]:
         tasks,
     )
     launch(
-        _kernel(), -(-len(tasks) // _THREADS), _THREADS, *map(cuda.to_device, given),
+        solve_tasks, -(-len(tasks) // _THREADS), _THREADS, *map(cuda.to_device, given),
         coefficients, rho, iterations, decisions,
     )  # fmt: skip
     found = [array.copy_to_host() for array in (coefficients, rho, iterations, decisions)]
@@ -74,40 +71,31 @@ def _stack(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     return stacked
 
 
-@lru_cache
-def _kernel() -> Any:
-    return cuda.jit(body())
-
-
-def body() -> Any:
-    """The kernel's Python function."""
-    rounding.teach_cuda()
-
-    def solve_tasks(
-        training, predicting, starts, shuffles, size_of, tasks, coefficients, rho, iterations, decisions
-    ):  # fmt: skip
-        at = cuda.grid(1)
-        if at >= tasks.shape[0]:
-            return
-        work = svc.Work(
+@gpu_kernel
+def solve_tasks(
+    training, predicting, starts, shuffles, size_of, tasks, coefficients, rho, iterations, decisions
+):  # fmt: skip
+    """A solve a thread: a whole pair, or one of its folds without the rows that are held out."""
+    at = cuda.grid(1)
+    if at >= tasks.shape[0]:
+        return
+    work = svc.Work(
+        cuda.local.array(LARGEST, np.int64), cuda.local.array(LARGEST, np.int64),
+        cuda.local.array(LARGEST, np.int64), cuda.local.array(LARGEST, np.int64),
+        cuda.local.array(LARGEST, np.float64), cuda.local.array((LARGEST, LARGEST), np.float32),
+        smo.Room(
             cuda.local.array(LARGEST, np.int64), cuda.local.array(LARGEST, np.int64),
-            cuda.local.array(LARGEST, np.int64), cuda.local.array(LARGEST, np.int64),
-            cuda.local.array(LARGEST, np.float64), cuda.local.array((LARGEST, LARGEST), np.float32),
-            smo.Room(
-                cuda.local.array(LARGEST, np.int64), cuda.local.array(LARGEST, np.int64),
-                cuda.local.array(LARGEST, np.float64), cuda.local.array(LARGEST, np.float64),
-            ),
+            cuda.local.array(LARGEST, np.float64), cuda.local.array(LARGEST, np.float64),
+        ),
+    )  # fmt: skip
+    fit, i, j, pair = tasks[at, 0], tasks[at, 1], tasks[at, 2], tasks[at, 3]
+    seed, fold = tasks[at, 4], tasks[at, 5]
+    if fold == _SOLVE:
+        rho[fit, pair], iterations[fit, pair] = svc.solve_pair(
+            training[fit], starts[fit], i, j, work, coefficients[fit, pair]
+        )
+    else:
+        svc.svm_binary_svc_probability(
+            training[fit], predicting[fit], starts[fit], i, j, shuffles[fit, seed, size_of[fit, pair]], fold, work,
+            decisions[fit, seed, pair],
         )  # fmt: skip
-        fit, i, j, pair = tasks[at, 0], tasks[at, 1], tasks[at, 2], tasks[at, 3]
-        seed, fold = tasks[at, 4], tasks[at, 5]
-        if fold == _SOLVE:
-            rho[fit, pair], iterations[fit, pair] = svc.solve_pair(
-                training[fit], starts[fit], i, j, work, coefficients[fit, pair]
-            )
-        else:
-            svc.svm_binary_svc_probability(
-                training[fit], predicting[fit], starts[fit], i, j, shuffles[fit, seed, size_of[fit, pair]], fold, work,
-                decisions[fit, seed, pair],
-            )  # fmt: skip
-
-    return solve_tasks

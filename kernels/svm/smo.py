@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataperf_fast.kernels.arithmetic.rounding import times
 from dataperf_fast.kernels.compiled import kernel
 from dataperf_fast.kernels.watched import watched
 
@@ -74,9 +73,9 @@ def solve(q, y, alpha, stop, room):
         if alpha[i] > 0:
             status[i] = UPPER if alpha[i] >= C else FREE
             for other in range(size):
-                gradient[other] += times(alpha[i], q[i, other])
+                gradient[other] += alpha[i] * q[i, other]
                 if status[i] == UPPER:
-                    bounded[other] += times(C, q[i, other])
+                    bounded[other] += C * q[i, other]
     active = size
     unshrunk = False
     iterations = 0
@@ -149,7 +148,7 @@ def select_working_set(q, y, order, status, gradient, active, stop):
         opposite = max(opposite, value)
         difference = highest + value
         if difference > 0:
-            curvature = 2.0 - times(2.0 * (y[i] * y[row]), q[i, row])
+            curvature = 2.0 - 2.0 * (y[i] * y[row]) * q[i, row]
             decrease = -(difference * difference) / (curvature if curvature > 0 else TAU)
             if decrease <= best:
                 best = decrease
@@ -164,24 +163,24 @@ def _step(q, y, alpha, order, status, gradient, bounded, active, i, j):
     """Minimize over the pair within its box, and carry the change into the gradients."""
     old_i, old_j = alpha[i], alpha[j]
     if y[i] != y[j]:
-        curvature = 2.0 + times(2.0, q[i, j])
+        curvature = 2.0 + 2.0 * q[i, j]
         delta = (-gradient[i] - gradient[j]) / (curvature if curvature > 0 else TAU)
         alpha[i], alpha[j] = _clip_difference(old_i + delta, old_j + delta, old_i - old_j)
     else:
-        curvature = 2.0 - times(2.0, q[i, j])
+        curvature = 2.0 - 2.0 * q[i, j]
         delta = (gradient[i] - gradient[j]) / (curvature if curvature > 0 else TAU)
         alpha[i], alpha[j] = _clip_sum(old_i - delta, old_j + delta, old_i + old_j)
     change_i, change_j = alpha[i] - old_i, alpha[j] - old_j
     for t in range(active):
         row = order[t]
-        gradient[row] += times(q[i, row], change_i) + times(q[j, row], change_j)
+        gradient[row] += q[i, row] * change_i + q[j, row] * change_j
     for row in (i, j):
         was_upper = status[row] == UPPER
         status[row] = UPPER if alpha[row] >= C else (LOWER if alpha[row] <= 0 else FREE)
         if was_upper != (status[row] == UPPER):
             sign = -C if was_upper else C
             for other in range(y.shape[0]):
-                bounded[other] += times(sign, q[row, other])
+                bounded[other] += sign * q[row, other]
 
 
 @kernel
@@ -237,7 +236,7 @@ def reconstruct_gradient(q, alpha, order, status, gradient, bounded, active):
         row = order[t]
         if status[row] == FREE:
             for s in range(active, size):
-                gradient[order[s]] += times(alpha[row], q[row, order[s]])
+                gradient[order[s]] += alpha[row] * q[row, order[s]]
 
 
 @kernel
@@ -287,7 +286,7 @@ def calculate_rho(y, order, status, gradient, active):
     free = 0
     for t in range(active):
         row = order[t]
-        value = times(y[row], gradient[row])
+        value = y[row] * gradient[row]
         if status[row] == FREE:
             free += 1
             total += value

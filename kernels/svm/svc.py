@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataperf_fast.kernels.arithmetic.rounding import times
 from dataperf_fast.kernels.compiled import kernel
 from dataperf_fast.kernels.svm import coupling, gram, platt, smo
 from dataperf_fast.kernels.watched import watched
@@ -219,7 +218,7 @@ def svm_binary_svc_probability(training, predicting, starts, i, j, shuffle, fold
     for k in range(begin, end):
         total = 0.0
         for t in range(count):
-            total += times(work.alpha[t] * signs[t], predicting[members[shuffle[k]], inner[t]])
+            total += work.alpha[t] * signs[t] * predicting[members[shuffle[k]], inner[t]]
         decisions[shuffle[k]] = -(total - rho)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numba import cuda
 
 from dataperf_fast.kernels.compiled import kernel
-from dataperf_fast.kernels.launch import launch, on_host
+from dataperf_fast.kernels.launch import gpu_kernel, launch, on_host
 from dataperf_fast.kernels.svm import coupling, platt
 from dataperf_fast.kernels.votes import soft_vote
 
@@ -117,7 +117,7 @@ def count(answers: Any, class_of: np.ndarray, truth: Any, scored: Any, xp: Any) 
     return on_host(counts)
 
 
-@cuda.jit
+@gpu_kernel
 def count_answers(answers, class_of, truth, scored, counts):
     """Count one seed of one fit a block."""
     seed, fit = cuda.blockIdx.x, cuda.blockIdx.y
@@ -140,7 +140,7 @@ def count_answers(answers, class_of, truth, scored, counts):
 @lru_cache
 def _kernel(classes: int) -> Any:
     """The kernel for fits of that many classes."""
-    return cuda.jit(body(classes))
+    return gpu_kernel(body(classes))
 
 
 def body(classes: int) -> Any:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from numba import cuda, types
 
+from dataperf_fast.kernels.arithmetic.cuda import teach_cuda
+from dataperf_fast.kernels.logistic import cuda as logistic_cuda
 from dataperf_fast.kernels.neighbours import shapley_cuda
 from dataperf_fast.kernels.net import cuda as net_cuda
 from dataperf_fast.kernels.svm import cuda as svc_cuda
@@ -67,15 +69,33 @@ _vote = (
     _table, _vector, _table, _whole[:, ::1], _table, _whole[:, ::1], _stack, _table, _table, _stack, _stack, _table,
     _table, _byte[:, :, ::1], _byte[:, ::1],
 )  # fmt: skip
+_step = (
+    _whole[::1], _vector, _vector, _byte[::1], _whole[:, ::1], _table, _stack, _stack, _real[:, :, :, ::1], _stack,
+    _stack, _stack, _stack, _stack, _stack, _table, _stack, *(_table,) * 8, _whole[:, ::1],
+)  # fmt: skip
 KERNELS: dict[str, Launched] = {
     "linear net, 2,048 columns": Launched(partial(net_cuda.body, np.float64, 2048), _net, net_cuda.THREADS),
     "linear net, the most columns": Launched(
         partial(net_cuda.body, np.float64, net_cuda.WIDEST), _net, net_cuda.THREADS,
     ),
-    "support vectors": Launched(svc_cuda.body, _solve, svc_cuda._THREADS),
+    "support vectors": Launched(lambda: svc_cuda.solve_tasks.py_func, _solve, svc_cuda._THREADS),
     "vote of 2 classes": Launched(partial(vote_cuda.body, 2), _vote, vote_cuda._THREADS),
     "vote of 6 classes": Launched(partial(vote_cuda.body, 6), _vote, vote_cuda._THREADS),
     "vote of 15 classes": Launched(partial(vote_cuda.body, 15), _vote, vote_cuda._THREADS),
+    "logistic regression, rows": Launched(
+        lambda: logistic_cuda.evaluate_rows.py_func,
+        (types.float32[:, ::1], types.int32[::1], _whole[::1], _vector, _byte[::1], _table, _vector, _vector),
+        logistic_cuda._THREADS,
+    ),
+    "logistic regression, columns": Launched(
+        lambda: logistic_cuda.evaluate_columns.py_func,
+        (types.float32[:, ::1], types.int32[::1], _whole[::1], _vector, _byte[::1], _table, _table),
+        logistic_cuda._THREADS,
+    ),
+    "logistic regression, a step": Launched(lambda: logistic_cuda.take_step.py_func, _step, 1),
+    "logistic regression, decisions": Launched(
+        lambda: logistic_cuda.decide.py_func, (_table, _table, _table), logistic_cuda._THREADS
+    ),
     "counts of answers": Launched(
         lambda: vote_cuda.count_answers.py_func,
         (_byte[:, :, ::1], _byte[:, ::1], _byte[::1], _byte[:, ::1], types.int32[:, :, :, ::1]), vote_cuda._THREADS,
@@ -90,6 +110,7 @@ KERNELS: dict[str, Launched] = {
 
 def text_of(name: str) -> str:
     """A kernel's PTX for compute capability 9.0."""
+    teach_cuda()
     text, _ = cuda.compile_ptx(KERNELS[name].body(), KERNELS[name].kinds, cc=(9, 0))
     return str(text)
 
@@ -99,6 +120,7 @@ def resources(name: str, capability: str) -> Resources:
     """Compile and link a kernel as numba-cuda does for a card of that kind, link-time optimization and all."""
     from cuda.bindings import nvjitlink
 
+    teach_cuda()
     major, minor, variant = CAPABILITIES[capability]
     given = {"cc": (major, minor), "output": "ltoir", "abi": "numba", "device": False}
     code, _ = cuda.compile(KERNELS[name].body(), KERNELS[name].kinds, **given)

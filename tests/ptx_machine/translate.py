@@ -280,7 +280,8 @@ class _Translator:
             if kind[0] == "s" and name == "shr":
                 return kind, f"{a} >> ({by} > {bits - 1} ? {bits - 1} : {by})"
             return kind, f"{by} > {bits - 1} ? 0 : ({C_TYPES[kind]})({a} {'<<' if name == 'shl' else '>>'} {by})"
-        values = [self._value(of, kind) for of in operands]
+        kinds = [kind, kind, "u32", "u32"] if name == "bfi" else [kind] * len(operands)
+        values = [self._value(of, own) for of, own in zip(operands, kinds, strict=True)]
         if kind[0] == "f":
             return kind, self._real(name, mods, kind, values)
         if kind == "pred":
@@ -298,7 +299,7 @@ class _Translator:
             return result, f"({C_TYPES[result]})(({product}){extra})"
         if mods:
             raise UnsupportedError(f"not for whole numbers: {mods}")
-        if name in ("div", "rem", "min", "max"):
+        if name in ("div", "rem", "min", "max", "bfi"):
             return kind, f"{name}_{kind}({', '.join(values)})"
         if name in ("popc", "clz"):
             return "u32", f"{name}_{kind[1:]}({values[0]})"

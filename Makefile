@@ -117,4 +117,4 @@ bench-compare: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-latest .venv-peers .venv-intelex build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .compiled .venv .venv-latest .venv-peers .venv-intelex build dist *.egg-info dataperf-demo .mypy_cache .ruff_cache .pytest_cache

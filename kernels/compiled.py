@@ -1,6 +1,6 @@
 """How kernels are compiled: nobody else calls Numba's ``njit``.
 
-They run without the interpreter's lock, so that threads run side by side, and their compiled code is kept on disk.
+They run without the interpreter's lock, so that threads run side by side; compiled code is kept on disk (``kept.py``).
 ``options`` are ``njit``'s, those that decide what is computed: ``error_model="numpy"``, by which a quotient by zero is
 infinite or no number and not an error, and ``fastmath``.
 """
@@ -12,6 +12,8 @@ from typing import Any
 
 from numba import njit
 
+from dataperf_fast.kernels.kept import keep
+
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """Compile a function for Python's callers and for other kernels.
@@ -20,8 +22,9 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     ... def half(x):
     ...     return x / 2
     """
-    compiled = njit(nogil=True, cache=True, **options)
-    return compiled if function is None else compiled(function)
+    if function is None:
+        return lambda function: kernel(function, **options)
+    return keep(njit(nogil=True, **options)(function))
 
 
 def inner(function: Callable[..., Any] | None = None, **options: Any) -> Any:

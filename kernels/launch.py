@@ -5,17 +5,22 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numba import config, cuda
 
 from dataperf_fast.kernels.arithmetic.cuda import teach_cuda
+from dataperf_fast.kernels.kept import keep_cuda
+
+_SIMULATED = bool(getattr(config, "ENABLE_CUDASIM", 0))
 
 
 def gpu_kernel(function: Callable[..., None]) -> Any:
     """A function as a CUDA kernel, compiled where ``launch`` first starts it; on the simulator it is Python."""
-    return cuda.jit(function)
+    compiled = cuda.jit(function)
+    return keep_cuda(compiled) if find_spec("numba_cuda") and not _SIMULATED else compiled
 
 
 def launch(kernel: Any, blocks: int | tuple[int, int], threads: int, *arguments: Any) -> None:
@@ -29,7 +34,7 @@ def launch(kernel: Any, blocks: int | tuple[int, int], threads: int, *arguments:
 
 def array_library() -> Any:
     """CuPy; on the simulator NumPy, which has the same functions."""
-    return np if getattr(config, "ENABLE_CUDASIM", 0) else importlib.import_module("cupy")
+    return np if _SIMULATED else importlib.import_module("cupy")
 
 
 def on_host(array: Any) -> np.ndarray:

@@ -25,8 +25,8 @@ from dataperf_fast.engine import machine, plan
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.finished import ResultCache
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.files.paths import cache_folder
 from dataperf_fast.kernels import arithmetic
+from dataperf_fast.kernels.folders import cache_folder
 from dataperf_fast.models import relabelled
 from tests import tasks
 from tests.engine.test_engine import LABELS, VALUES, Sums, backend, pool

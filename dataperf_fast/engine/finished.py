@@ -8,7 +8,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from dataperf_fast.files.paths import StrPath, cache_folder
+from dataperf_fast.files.paths import StrPath
+from dataperf_fast.kernels.folders import cache_folder
 
 _SEAL = 8  # bytes
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.files.paths import cache_folder, require_file, whole_file, write_text
+from dataperf_fast.files.paths import require_file, whole_file, write_text
+from dataperf_fast.kernels.folders import cache_folder
 
 _BLOCK = 8 << 20  # bytes that a thread parses at a time: some 500 rows of 769 numbers
 _LONGEST_LINE = _BLOCK // 2  # the parser wants a row within a block

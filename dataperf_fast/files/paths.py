@@ -83,10 +83,3 @@ def has_place(folder: Path) -> bool:
         return nearest.is_dir() and os.access(nearest, os.W_OK)
     except OSError:  # a name too long, a parent that may not be looked into
         return False
-
-
-def cache_folder() -> Path:
-    """The folder of what saves time and may be deleted: ``$DATAPERF_FAST_CACHE``, or one in the user's cache."""
-    if folder := os.environ.get("DATAPERF_FAST_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dataperf-fast"

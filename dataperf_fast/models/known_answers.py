@@ -22,7 +22,8 @@ from dataperf_fast.engine import machine
 from dataperf_fast.engine.backend import Backend, Device
 from dataperf_fast.engine.plan import FrozenModel, Pool
 from dataperf_fast.files.errors import told
-from dataperf_fast.files.paths import cache_folder, write_text
+from dataperf_fast.files.paths import write_text
+from dataperf_fast.kernels.folders import cache_folder
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.logistic_regression import LogisticRegression
 from dataperf_fast.models.neighbour_votes import NeighbourVotes

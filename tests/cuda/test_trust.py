@@ -14,7 +14,7 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.files.paths import cache_folder
+from dataperf_fast.kernels.folders import cache_folder
 from dataperf_fast.kernels.net import cuda as net_cuda
 from dataperf_fast.models import known_answers
 from dataperf_fast.models.linear_net import LinearNet

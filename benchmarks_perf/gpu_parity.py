@@ -41,7 +41,7 @@ def seeded(folder: Path, seeds: int) -> Iterator[Case]:
         data = folder / f"debugging {seed}"
         list(debugging.write(data, debugging.DebuggingScale(1, 90 + 11 * seed, 120, 40), seed))
         debugging_baselines.write(data, data / "submissions", ["random", "datascope"], seed, engine)
-        for model in ("linear-net", "knn"):
+        for model in ("linear-net", "knn", "logistic", "svc"):
             yield Case(f"{data.name}, {model}", "debugging", data, None, model)
         data = folder / f"speech {seed}"
         words = 2 + seed % 4
@@ -56,17 +56,18 @@ def seeded(folder: Path, seeds: int) -> Iterator[Case]:
         data = folder / f"acquisition {seed}"
         list(acquisition.write(data, acquisition.AcquisitionScale(1, 4, 60 + seed, 40 + seed, 50 + 2 * seed), seed))
         acquisition_baselines.write(data, data / "chosen", ["uniform"], seed, engine)
-        for model in ("lr",):
+        for model in ("lr", "knn", "rf"):
             yield Case(f"{data.name}, {model}", "acquisition", data, [data / "chosen"], model)
 
 
 def given(shared: Path) -> Iterator[Case]:
     """Real recordings in the boards' formats."""
-    for model in ("linear-net", "knn"):
+    for model in ("linear-net", "knn", "logistic", "svc"):
         yield Case(f"shared debugging, {model}", "debugging", shared / "debugging", None, model)
     yield Case("shared speech", "speech", shared / "speech", None, None)
     yield Case("shared vision", "vision", shared / "vision", None, None)
-    yield Case("shared acquisition, lr", "acquisition", shared / "acquisition", None, "lr")
+    for model in ("lr", "knn", "rf"):
+        yield Case(f"shared acquisition, {model}", "acquisition", shared / "acquisition", None, model)
 
 
 def compare(case: Case) -> list[dict[str, Any]]:

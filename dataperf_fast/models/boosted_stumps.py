@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from dataperf_fast.engine.plan import Answers
-from dataperf_fast.models.classifier import Classifier
+from dataperf_fast.engine import checks
+from dataperf_fast.engine.plan import Answers, Pool
+from dataperf_fast.models.classifier import Classifier, OnDevice
 
 
 class BoostedStumps(Classifier):
@@ -13,6 +16,7 @@ class BoostedStumps(Classifier):
 
     name = "boosted-stumps"
     tolerance = 1e-12
+    on_cuda = True
 
     def answer(self, features: np.ndarray, labels: np.ndarray, evaluation: np.ndarray, exact: bool) -> Answers:
         """Train and classify (``classifier.Classifier``); ``labels`` name two classes or more."""
@@ -24,3 +28,31 @@ class BoostedStumps(Classifier):
         if len(classes) > 2:
             return Answers(classes[decisions.argmax(axis=1)])
         return Answers(classes[(decisions[:, 0] >= 0).astype(np.int64)], decisions[:, 0])
+
+    def bytes_on_device(self, pool: Pool) -> int:
+        """What a retrain takes of a GPU's memory (``classifier.Classifier``)."""
+        from dataperf_fast.kernels.trees import cuda
+
+        rows, columns = pool.features.shape
+        return cuda.bytes_per_fit(rows, columns)
+
+    def answer_on_device(
+        self, device: OnDevice, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]
+    ) -> list[Answers | None]:
+        """Train and classify those of two classes whose splits are not chance (``classifier.Classifier``)."""
+        from dataperf_fast.kernels.launch import on_host
+        from dataperf_fast.kernels.trees import cuda, stumps
+
+        found: list[Answers | None] = [None] * len(rows)
+        classes = [checks.distinct(of) for of in labels]
+        two = [at for at, of in enumerate(classes) if len(of) == 2]
+        if not two:
+            return found
+        second = [labels[at] == classes[at][1] for at in two]
+        fits = cuda.fit(device.features.astype(np.float32), [rows[at] for at in two], second, device.xp)
+        evaluation = on_host(device.evaluation).astype(np.float32)
+        for at, fitted in zip(two, fits, strict=True):
+            if fitted is not None:
+                decisions = stumps.decisions(fitted, evaluation)[:, 0]
+                found[at] = Answers(classes[at][(decisions >= 0).astype(np.int64)], decisions)
+        return found

@@ -24,9 +24,13 @@ from dataperf_fast.engine.plan import FrozenModel, Pool
 from dataperf_fast.files.errors import told
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.kernels.folders import cache_folder
+from dataperf_fast.models.boosted_stumps import BoostedStumps
 from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.models.logistic_optimum import LogisticOptimum
 from dataperf_fast.models.logistic_regression import LogisticRegression
+from dataperf_fast.models.nearest_neighbours import NearestNeighbours
 from dataperf_fast.models.neighbour_votes import NeighbourVotes
+from dataperf_fast.models.support_vectors import SupportVectors
 from dataperf_fast.models.voting import Voting
 
 _COMPILERS = ("numba-cuda", "cupy-cuda13x", "cupy-cuda12x")
@@ -80,6 +84,10 @@ def check(backend: Backend) -> str:
     cases: dict[str, Callable[[Backend], list[np.ndarray]]] = {
         "linear net": lambda on: _answers(LinearNet(), 2, on),
         "logistic regression": lambda on: _answers(LogisticRegression(), 2, on, exact=False),
+        "stumps": lambda on: _answers(BoostedStumps(), 2, on, exact=False),
+        "votes of neighbours": lambda on: _answers(NearestNeighbours(), 2, on, exact=False),
+        "logistic regression's optimum": lambda on: _answers(LogisticOptimum(), 2, on, exact=False),
+        "support vectors' optimum": lambda on: _answers(SupportVectors(), 2, on, exact=False),
         "nearest neighbours": lambda on: _answers(NeighbourVotes(), 2, on),
         "support vectors and votes": lambda on: _answers(Voting(), 3, on),
         "neighbour Shapley": _shapley,

@@ -5,7 +5,7 @@ Not ``logistic-regression``, which is defined by where lbfgs stops: an optimum c
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class LogisticOptimum(WarmModel):
 
     name = "logistic-optimum"
     tolerance = 1e-7
+    on_cuda = True
     unsure = 1e-6
 
     def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Products:
@@ -74,3 +75,23 @@ class LogisticOptimum(WarmModel):
             decisions[:, label] = of_label + intercepts[label]
         second, first = np.sort(decisions, axis=1)[:, -2:].T
         return decisions, first - second <= self.unsure
+
+    def bytes_on_device(self, rows: int) -> int:
+        """Its matrix and factors (``relabelled.WarmModel``)."""
+        from dataperf_fast.kernels.logistic import dual_cuda
+
+        return dual_cuda.bytes_per_state(rows)
+
+    def share_on_device(self, pool: Pool, rows: np.ndarray, xp: Any) -> Products:
+        """Compute the products (``relabelled.WarmModel``)."""
+        features = xp.asarray(pool.features[rows], np.float64)
+        return Products(features @ features.T, xp.asarray(pool.evaluation_features, np.float64) @ features.T)
+
+    def fit_on_device(self, shared: Products, labels: np.ndarray, xp: Any) -> tuple[Any, np.ndarray]:
+        """Solve all states (``relabelled.WarmModel``)."""
+        from dataperf_fast.kernels.logistic import dual, dual_cuda
+
+        signs = np.where(labels == 1, 1.0, -1.0)
+        weights, intercepts, error = dual_cuda.solve(shared.gram, signs, xp)
+        decisions = (dual.C * xp.asarray(signs) * weights) @ shared.cross.T + intercepts[:, None]
+        return decisions, error <= _SOLVED

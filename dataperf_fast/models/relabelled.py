@@ -78,7 +78,7 @@ class WarmModel(Relabelled):
 
     def bind(self, pool: Pool, backend: Backend) -> WarmTrainer:
         """Bind the model to a pool."""
-        return WarmTrainer(self, pool, backend)
+        return (CudaWarmTrainer if backend.name == "cuda" else WarmTrainer)(self, pool, backend)
 
     @abstractmethod
     def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Any:
@@ -100,6 +100,21 @@ class WarmModel(Relabelled):
 
         Returns the decision values ``(m, classes)`` of the evaluation rows, of which the first of the largest decides,
         and which rows could be rounding's ``(m,)`` bool.
+        """
+
+    @abstractmethod
+    def bytes_on_device(self, rows: int) -> int:
+        """What a label state of so many rows takes of a GPU's memory."""
+
+    @abstractmethod
+    def share_on_device(self, pool: Pool, rows: np.ndarray, xp: Any) -> Any:
+        """As ``share``, not exact, on a GPU by ``xp``, its array library."""
+
+    @abstractmethod
+    def fit_on_device(self, shared: Any, labels: np.ndarray, xp: Any) -> tuple[Any, np.ndarray]:
+        """Solve for ``labels (r, n)``, both 0 and 1 in each line.
+
+        Returns the decision values ``(r, m)`` on the device, and which states are solved ``(r,)`` bool.
         """
 
 
@@ -157,3 +172,32 @@ class WarmTrainer(GroupTrainer):
         if not known:
             return None
         return known[int((np.stack([before for before, _ in known]) != labels).sum(axis=1).argmin())]
+
+
+class CudaWarmTrainer(WarmTrainer):
+    """Solves label states of the same rows together on a GPU, each from nothing; exact ones and more classes here."""
+
+    def __init__(self, model: WarmModel, pool: Pool, backend: Backend):
+        from dataperf_fast.kernels.launch import array_library
+
+        super().__init__(model, pool, backend)
+        self._xp, self._on_device = array_library(), (np.empty(0, np.int32), None)
+        self.bytes_per_retrain = model.bytes_on_device(len(pool.features)) + 24 * len(pool.evaluation_features)
+
+    def train_group(self, rows: np.ndarray, labels: np.ndarray, exact: bool, outcomes: np.ndarray) -> None:
+        """Train label states of the same rows."""
+        from dataperf_fast.kernels.launch import on_host
+
+        if exact or not checks.zeros_and_ones(labels):
+            super().train_group(rows, labels, exact, outcomes)
+            return
+        if self._on_device[0] is not rows:
+            self._on_device = rows, self._model.share_on_device(self.pool, rows, self._xp)
+        decisions, solved = self._model.fit_on_device(self._on_device[1], labels, self._xp)
+        truth = self._xp.asarray(self.pool.evaluation_labels)
+        outcomes["correct"] = on_host(((decisions > 0) == truth).sum(axis=1))
+        outcomes["doubtful"] = on_host((abs(decisions) <= self._model.unsure).sum(axis=1))
+        if not solved.all():
+            again = outcomes[~solved]
+            super().train_group(rows, labels[~solved], exact, again)
+            outcomes[~solved] = again

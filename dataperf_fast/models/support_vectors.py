@@ -8,7 +8,7 @@ of equal votes the first wins.
 from __future__ import annotations
 
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class SupportVectors(WarmModel):
 
     name = "support-vectors"
     tolerance = 1e-5
+    on_cuda = True
     unsure = 1e-7
 
     def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Kernels:
@@ -84,3 +85,35 @@ class SupportVectors(WarmModel):
             votes[:, j] += decisions <= 0
             doubtful |= np.abs(decisions) <= self.unsure
         return votes, doubtful
+
+    def bytes_on_device(self, rows: int) -> int:
+        """Its variables (``relabelled.WarmModel``); a block keeps the rest."""
+        return 64 * rows
+
+    def share_on_device(self, pool: Pool, rows: np.ndarray, xp: Any) -> Kernels:
+        """Compute the kernels (``relabelled.WarmModel``)."""
+        from dataperf_fast.kernels.svm import gram
+
+        gamma = gram.scale_gamma(pool.features[rows])
+        features = xp.asarray(pool.features[rows], np.float64)
+        evaluation = xp.asarray(pool.evaluation_features, np.float64)
+        squares = (features**2).sum(axis=1)
+
+        def gaussian(queries: Any) -> Any:
+            squared = (queries**2).sum(axis=1)[:, None] + squares - 2.0 * (queries @ features.T)
+            return xp.exp(-gamma * xp.maximum(squared, 0.0))
+
+        own = gaussian(features)
+        own[xp.arange(len(rows)), xp.arange(len(rows))] = 1.0
+        return Kernels(own, gaussian(evaluation))
+
+    def fit_on_device(self, shared: Kernels, labels: np.ndarray, xp: Any) -> tuple[Any, np.ndarray]:
+        """Solve all states, but for more rows than a block has room for (``relabelled.WarmModel``)."""
+        from dataperf_fast.kernels.launch import on_host
+        from dataperf_fast.kernels.svm import optimum_cuda
+
+        if labels.shape[1] > optimum_cuda.LARGEST:
+            return xp.zeros((len(labels), len(shared.cross))), np.zeros(len(labels), np.bool_)
+        signs = xp.asarray(np.where(labels == 1, 1.0, -1.0))
+        alpha, rho, solved = optimum_cuda.solve(shared.gram, signs, _STOP, xp)
+        return (alpha * signs) @ shared.cross.T - rho[:, None], on_host(solved)

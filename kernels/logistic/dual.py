@@ -30,8 +30,8 @@ from dataperf_fast.kernels.watched import watched
 
 C = 1.0
 TOLERANCE = 1e-10  # of the equations, in logits
-_STEPS = 100
-_HALVINGS = 30
+STEPS = 100
+HALVINGS = 30
 
 
 def start(signs: np.ndarray) -> np.ndarray:
@@ -52,12 +52,12 @@ def solve(gram, signs, solution):
     residual, trial, tried = np.empty(rows + 1), np.empty(rows + 1), np.empty(rows + 1)
     matrix, sides = np.empty((rows, rows)), np.empty((2, rows))
     length = _residual(gram, signs, solution, residual)
-    for step in range(_STEPS):
+    for step in range(STEPS):
         if np.abs(residual).max() <= TOLERANCE or not _direction(gram, signs, solution, residual, matrix, sides):
             return np.abs(residual).max(), step
         share = _longest(sides[0], solution)
         moved = False
-        for _ in range(_HALVINGS):
+        for _ in range(HALVINGS):
             for i in range(rows):
                 trial[i] = solution[i] + share * sides[0, i]
             trial[rows] = solution[rows] + share * sides[1, 0]
@@ -71,7 +71,7 @@ def solve(gram, signs, solution):
         solution[:] = trial
         residual[:] = tried
         length = reached
-    return np.abs(residual).max(), _STEPS
+    return np.abs(residual).max(), STEPS
 
 
 @inner

@@ -35,13 +35,17 @@ def vote(
     answers, certain = np.empty(len(evaluation), np.int64), np.empty(len(evaluation), np.bool_)
     squares = np.einsum("ij,ij->i", features, features)  # fast tier: ``unsure`` covers any order of sums
     own = np.einsum("ij,ij->i", evaluation, evaluation)
-    # d products and a few sums, each rounded, by us and by whoever is compared with us.
-    unsure = 4 * (features.shape[1] + 4) * _UNIT * (own + squares.max())
+    unsure = rounding(features.shape[1]) * (own + squares.max())
     for start in range(0, len(evaluation), _TILE):
         tile = slice(start, start + _TILE)
         products = evaluation[tile] @ features.T
-        _vote(products, squares, own[tile], unsure[tile], labels, classes, neighbours, answers[tile], certain[tile])
+        _vote(products, squares, unsure[tile], labels, classes, neighbours, answers[tile], certain[tile])
     return answers, certain
+
+
+def rounding(width: int) -> float:
+    """What a distance may be off by, of the sum of both squared lengths, by us and by whoever is compared with us."""
+    return 4 * (width + 4) * _UNIT  # d products and a few sums, each rounded
 
 
 def settle(
@@ -117,29 +121,41 @@ def _replace_farthest(distances, rows, distance, row):
 
 
 @kernel
-def _vote(products, squares, own, unsure, labels, classes, neighbours, answers, certain):
+def _vote(products, squares, unsure, labels, classes, neighbours, answers, certain):
     nearest = np.empty(neighbours)
     inside, edge = np.empty(classes, np.int64), np.empty(classes, np.int64)
     for row in range(products.shape[0]):
-        nearest[:] = np.inf
-        for i in range(squares.shape[0]):
-            distance = squares[i] - 2.0 * products[row, i]
-            if distance < nearest[neighbours - 1]:
-                at = neighbours - 1
-                while at > 0 and nearest[at - 1] > distance:
-                    nearest[at] = nearest[at - 1]
-                    at -= 1
-                nearest[at] = distance
-        reach = nearest[neighbours - 1]
-        inside[:] = 0
-        edge[:] = 0
-        for i in range(squares.shape[0]):
-            distance = squares[i] - 2.0 * products[row, i]
-            if distance < reach - unsure[row]:
-                inside[labels[i]] += 1
-            elif distance <= reach + unsure[row]:
-                edge[labels[i]] += 1
-        answers[row], certain[row] = _winner(inside, edge, neighbours - inside.sum())
+        answers[row], certain[row] = vote_row(products[row], squares, unsure[row], labels, nearest, inside, edge)
+
+
+@kernel
+def vote_row(products, squares, unsure, labels, nearest, inside, edge):
+    """The answer for one row, by its ``products (n,)``, and whether it is certain.
+
+    ``nearest (k,)`` and ``inside`` and ``edge (classes,)`` are room.
+    """
+    last = nearest.shape[0] - 1
+    for k in range(last + 1):
+        nearest[k] = np.inf
+    for i in range(squares.shape[0]):
+        distance = squares[i] - 2.0 * products[i]
+        if distance < nearest[last]:
+            at = last
+            while at > 0 and nearest[at - 1] > distance:
+                nearest[at] = nearest[at - 1]
+                at -= 1
+            nearest[at] = distance
+    reach, seats = nearest[last], last + 1
+    for c in range(inside.shape[0]):
+        inside[c] = edge[c] = 0
+    for i in range(squares.shape[0]):
+        distance = squares[i] - 2.0 * products[i]
+        if distance < reach - unsure:
+            inside[labels[i]] += 1
+            seats -= 1
+        elif distance <= reach + unsure:
+            edge[labels[i]] += 1
+    return _winner(inside, edge, seats)
 
 
 @kernel
@@ -149,7 +165,9 @@ def _winner(inside, edge, seats):
     for c in range(1, inside.shape[0]):
         if inside[c] + min(edge[c], seats) > inside[best] + min(edge[best], seats):
             best = c
-    others = edge.sum() - edge[best]
+    others = -edge[best]
+    for c in range(edge.shape[0]):
+        others += edge[c]
     least = inside[best] + max(0, seats - others)  # where the edge gives it as few as it can
     for c in range(inside.shape[0]):
         if c != best:

@@ -165,11 +165,11 @@ def _step(q, y, alpha, order, status, gradient, bounded, active, i, j):
     if y[i] != y[j]:
         curvature = 2.0 + 2.0 * q[i, j]
         delta = (-gradient[i] - gradient[j]) / (curvature if curvature > 0 else TAU)
-        alpha[i], alpha[j] = _clip_difference(old_i + delta, old_j + delta, old_i - old_j)
+        alpha[i], alpha[j] = clip_difference(old_i + delta, old_j + delta, old_i - old_j)
     else:
         curvature = 2.0 - 2.0 * q[i, j]
         delta = (gradient[i] - gradient[j]) / (curvature if curvature > 0 else TAU)
-        alpha[i], alpha[j] = _clip_sum(old_i - delta, old_j + delta, old_i + old_j)
+        alpha[i], alpha[j] = clip_sum(old_i - delta, old_j + delta, old_i + old_j)
     change_i, change_j = alpha[i] - old_i, alpha[j] - old_j
     for t in range(active):
         row = order[t]
@@ -184,7 +184,7 @@ def _step(q, y, alpha, order, status, gradient, bounded, active, i, j):
 
 
 @kernel
-def _clip_difference(first, second, difference):
+def clip_difference(first, second, difference):
     """Back into the box along the line of constant ``first - second``."""
     if difference > 0:
         if second < 0:
@@ -204,7 +204,7 @@ def _clip_difference(first, second, difference):
 
 
 @kernel
-def _clip_sum(first, second, total):
+def clip_sum(first, second, total):
     """Back into the box along the line of constant ``first + second``."""
     if total > C:
         if first > C:

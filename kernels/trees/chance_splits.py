@@ -50,7 +50,7 @@ def split_as_scikit_learn(columns, residuals, seed):
     return feature, threshold
 
 
-@inner
+@kernel
 def between(low, high):
     """The threshold between two neighbouring values, float32."""
     threshold = np.float64(low) / 2.0 + np.float64(high) / 2.0
@@ -66,7 +66,7 @@ def next_random(state):
     return state ^ np.uint32(state << np.uint32(5))
 
 
-@inner
+@kernel
 def exact_gain(line, residuals, total, limit):
     """How many splits gain ``limit`` or more, and the first of the largest gain: its sums added as scikit-learn does.
 

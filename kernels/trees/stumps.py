@@ -24,7 +24,7 @@ import numpy as np
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.lanes import LANES, add, gather, larger, multiply, spread, store, subtract
 from dataperf_fast.kernels.arithmetic.logarithm import log, log1p
-from dataperf_fast.kernels.arithmetic.sums import pairwise_sum
+from dataperf_fast.kernels.arithmetic.sums import DEPTH, pairwise_sum, pairwise_sum_in
 from dataperf_fast.kernels.compiled import kernel
 from dataperf_fast.kernels.trees import chance_splits
 from dataperf_fast.kernels.trees.chance_splits import NO_SPLIT, ROW, SAME_VALUE, between, exact_gain, next_random
@@ -52,7 +52,7 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Stumps:
     """Fit ``features (n, d)`` float32 and ``labels (n,)`` in 0 .. k - 1, each of which occurs; k > 1."""
     classes = int(labels.max()) + 1
     truth = (labels[None] == np.arange(classes)[:, None]).astype(np.float64)
-    start, seeds = _start(truth), _seeds(classes if classes > 2 else 1)
+    start, seeds = first_guess(truth), _seeds(classes if classes > 2 else 1)
     if classes == 2:
         truth = truth[1:]
     columns, order = np.ascontiguousarray(features.T), _sort(features)
@@ -78,7 +78,7 @@ def _seeds(columns: int) -> np.ndarray:
     return np.random.RandomState(0).randint(0, 2**31 - 1, (STAGES, columns))
 
 
-def _start(truth: np.ndarray) -> np.ndarray:
+def first_guess(truth: np.ndarray) -> np.ndarray:
     """The raw predictions that give each class its share: ``log(p / (1 - p))``, or ``log p`` less their mean."""
     shares = [min(max(of.sum() / len(of), _LEAST), 1 - _LEAST) for of in truth]
     if len(shares) > 2:
@@ -120,11 +120,16 @@ def _sort(features: np.ndarray) -> np.ndarray:
 def _set_residuals(raw, truth, residuals):
     """``y - p`` of two classes, all ``(1, n)``, by the formula that keeps its digits."""
     for i in range(raw.shape[1]):
-        if raw[0, i] > -37.0:
-            power = exp(-raw[0, i])
-            residuals[0, i] = -(((1.0 - truth[0, i]) - truth[0, i] * power) / (1.0 + power))
-        else:
-            residuals[0, i] = -(exp(raw[0, i]) - truth[0, i])
+        residuals[0, i] = residual(raw[0, i], truth[0, i])
+
+
+@kernel(error_model="numpy")
+def residual(raw, truth):
+    """``y - p`` of a row."""
+    if raw > -37.0:
+        power = exp(-raw)
+        return -(((1.0 - truth) - truth * power) / (1.0 + power))
+    return -(exp(raw) - truth)
 
 
 @kernel(error_model="numpy")
@@ -144,19 +149,13 @@ def _set_residuals_of_classes(raw, truth, residuals):
 @kernel(error_model="numpy")
 def _split(order, columns, residuals, seed):
     """The feature and threshold of a stage's best split, feature -1 where it is chance; one leaf ends at infinity."""
-    count = residuals.shape[0]
-    total, squares, size, longest = 0.0, 0.0, 0.0, 0.0
-    for i in range(count):
-        total += residuals[i]
-        squares += residuals[i] * residuals[i]
-        size, longest = size + abs(residuals[i]), max(longest, abs(residuals[i]))
-    if squares / count - (total / count) * (total / count) <= _LEAST:
+    total, unsure = add_up(residuals)
+    if unsure < 0.0:
         return 0, np.inf
     best = np.empty(order.shape[0] * LANES)
     _best_gains(order, residuals, total, best)
     if best.max() < 0.0:
         return 0, np.inf
-    unsure = 8 * count * _UNIT * longest * size
     feature, place = _choose(order, columns, residuals, total, best, unsure, seed)
     if feature < 0:
         return -1, 0.0
@@ -166,10 +165,34 @@ def _split(order, columns, residuals, seed):
 
 
 @kernel(error_model="numpy")
+def add_up(residuals):
+    """The sum of ``residuals (n,)``, and how far a gain may be off by rounding; -1 where they are one value."""
+    count = residuals.shape[0]
+    total, squares, size, longest = 0.0, 0.0, 0.0, 0.0
+    for i in range(count):
+        total += residuals[i]
+        squares += residuals[i] * residuals[i]
+        size, longest = size + abs(residuals[i]), max(longest, abs(residuals[i]))
+    if squares / count - (total / count) * (total / count) <= _LEAST:
+        return total, -1.0
+    return total, 8 * count * _UNIT * longest * size
+
+
+@kernel(error_model="numpy")
 def _step(values, threshold, labels, residuals, share, raw):
-    """The steps of both leaves, ``share mean(r) / mean(p (1 - p))``, which are added to ``raw``."""
     count = labels.shape[0]
-    members, weights, below, above = np.empty(count), np.empty(count), 0.0, 0.0
+    return step(values, threshold, labels, residuals, share, raw, np.empty((2, count)), np.empty(DEPTH))
+
+
+@kernel(error_model="numpy")
+def step(values, threshold, labels, residuals, share, raw, room, halves):
+    """The steps of both leaves, ``share mean(r) / mean(p (1 - p))``, which are added to ``raw``.
+
+    ``room (2, n)`` and ``halves``, as ``pairwise_sum_in`` wants it, are room.
+    """
+    count = labels.shape[0]
+    members, weights = room[0], room[1]
+    below = above = 0.0
     for left in (True, False):
         found = 0
         for i in range(count):
@@ -178,8 +201,9 @@ def _step(values, threshold, labels, residuals, share, raw):
                 members[found], weights[found] = residuals[i], p * (1.0 - p)
                 found += 1
         if found:
-            step = _ratio(pairwise_sum(members[:found]) / found * share, pairwise_sum(weights[:found]) / found)
-            below, above = (step, above) if left else (below, step)
+            mean = pairwise_sum_in(members[:found], halves) / found
+            own = _ratio(mean * share, pairwise_sum_in(weights[:found], halves) / found)
+            below, above = (own, above) if left else (below, own)
     for i in range(count):
         raw[i] += below if values[i] <= threshold else above
     return below, above
@@ -225,7 +249,7 @@ def _choose(order, columns, residuals, total, best, unsure, seed):
         if best[other] < max(limit, 0.0):
             continue
         line = order[other // LANES, :, other % LANES]
-        mixed = mixed or _is_mixed(line, columns[other], residuals)
+        mixed = mixed or is_mixed(line, columns[other], residuals)
         near, gain, at = exact_gain(line, residuals, total, limit)
         rivals += near
         if gain == highest and visits.shape[0] == 0:
@@ -236,7 +260,7 @@ def _choose(order, columns, residuals, total, best, unsure, seed):
 
 
 @kernel
-def _is_mixed(line, values, residuals):
+def is_mixed(line, values, residuals):
     """Whether rows of equal value but different residuals leave the order of a sorted feature's sums open."""
     for p in range(1, line.shape[0]):
         row, before = line[p] & ROW, line[p - 1] & ROW

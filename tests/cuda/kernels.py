@@ -15,10 +15,14 @@ from numba import cuda, types
 from dataperf_fast.kernels.arithmetic.cuda import teach_cuda
 from dataperf_fast.kernels.logistic import cuda as logistic_cuda
 from dataperf_fast.kernels.neighbours import shapley_cuda
+from dataperf_fast.kernels.neighbours import vote_cuda as vote_of_neighbours
 from dataperf_fast.kernels.net import cuda as net_cuda
 from dataperf_fast.kernels.svm import cuda as svc_cuda
+from dataperf_fast.kernels.svm import optimum_cuda
+from dataperf_fast.kernels.trees import cuda as stumps_cuda
 from dataperf_fast.kernels.votes import cuda as vote_cuda
 from tests.cuda.conftest import SIMULATED
+from tests.ptx_machine.texts import ptx_of
 
 # What compiles a kernel is here: not the simulator, and no card need be.
 NEEDS_A_COMPILER = [
@@ -96,6 +100,28 @@ KERNELS: dict[str, Launched] = {
     "logistic regression, decisions": Launched(
         lambda: logistic_cuda.decide.py_func, (_table, _table, _table), logistic_cuda._THREADS
     ),
+    "votes of neighbours": Launched(
+        lambda: vote_of_neighbours.vote_rows.py_func,
+        (_table, _vector, _vector, _whole[::1], _whole, _whole, _whole[:, ::1]), vote_of_neighbours._THREADS,
+    ),
+    "stumps, residuals": Launched(lambda: stumps_cuda.set_residuals.py_func, (_vector,) * 3, stumps_cuda._THREADS),
+    "stumps, sums": Launched(lambda: stumps_cuda.add_up_fits.py_func, (_whole[::1], _byte[::1], _vector, _table), 1),
+    "stumps, gains": Launched(
+        lambda: stumps_cuda.best_gains.py_func,
+        (_whole[::1], _byte[::1], types.int32[:, :, ::1], _vector, _table, _table), stumps_cuda._THREADS,
+    ),
+    "stumps, a split": Launched(
+        lambda: stumps_cuda.split.py_func,
+        (
+            _whole[::1], _byte[::1], types.float32[:, ::1], types.int32[::1], types.int32[:, :, ::1], _vector, _vector,
+            _table, _table, _whole, _vector, _table, types.float32[::1], _whole[:, ::1], _stack,
+        ),
+        1,
+    ),
+    "support vectors' optimum": Launched(
+        lambda: optimum_cuda.solve_states.py_func, (_table, _table, _real, _table, _table, _whole[::1]),
+        optimum_cuda.THREADS,
+    ),
     "counts of answers": Launched(
         lambda: vote_cuda.count_answers.py_func,
         (_byte[:, :, ::1], _byte[:, ::1], _byte[::1], _byte[:, ::1], types.int32[:, :, :, ::1]), vote_cuda._THREADS,
@@ -111,8 +137,7 @@ KERNELS: dict[str, Launched] = {
 def text_of(name: str) -> str:
     """A kernel's PTX for compute capability 9.0."""
     teach_cuda()
-    text, _ = cuda.compile_ptx(KERNELS[name].body(), KERNELS[name].kinds, cc=(9, 0))
-    return str(text)
+    return ptx_of(KERNELS[name].body(), KERNELS[name].kinds, (9, 0))
 
 
 @cache

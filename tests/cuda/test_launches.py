@@ -10,8 +10,16 @@ from tests.cuda import kernels
 pytestmark = kernels.NEEDS_A_COMPILER
 
 
-@pytest.mark.parametrize("capability", kernels.CAPABILITIES)
-@pytest.mark.parametrize("name", kernels.KERNELS)
+# Those take a minute to compile for another card.
+SLOW = {"logistic regression, a step"}
+CASES = [
+    pytest.param(name, card, marks=[pytest.mark.long] if name in SLOW and card != "9.0" else [])
+    for name in kernels.KERNELS
+    for card in kernels.CAPABILITIES
+]
+
+
+@pytest.mark.parametrize(("name", "capability"), CASES)
 def test_a_kernel_can_be_launched(name, capability):
     of = kernels.resources(name, capability)
     assert of.registers > 0

@@ -48,7 +48,7 @@ def test_what_has_no_cuda_path_runs_on_the_cpu(monkeypatch):
         backends.choose("cuda", without_cuda="vision")
     assert boards.load("debugging").without_cuda(None) == boards.load("debugging").without_cuda("knn") == ""
     assert boards.load("speech").without_cuda(None) == ""
-    assert boards.load("debugging").without_cuda("svc") == "debugging by svc"
+    assert boards.load("debugging").without_cuda("xgb") == "debugging by xgb"
     assert boards.load("vision").without_cuda(None) == boards.load("acquisition").without_cuda("lr") == ""
     assert boards.load("nibbler").without_cuda(None) == "nibbler"
 

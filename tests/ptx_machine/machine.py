@@ -13,7 +13,6 @@ import importlib
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ import numpy as np
 from numba import cuda, types
 from numpy.lib.array_utils import byte_bounds
 
+from . import texts
 from .translate import Kernel, translate
 
 CAPABILITY = (9, 0)
@@ -98,8 +98,7 @@ class Machine:
         self.check, self.workers, self.contract = check, workers, contract
         self.poison = poison if poison is not None else 0xA5 if check else 0xFF
         self.order = ORDERS[order] if isinstance(order, str) else order + 2
-        self.folder = Path(folder or os.environ.get("PTX_MACHINE_CACHE") or Path(tempfile.gettempdir()) / "ptx-machine")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(folder or texts.folder())
         self.launches: list[tuple[str, float]] = []  # names and seconds
         self._built: dict[Any, Built] = {}
 
@@ -123,7 +122,7 @@ class Machine:
         if key not in self._built:
             asked = dispatcher.targetoptions
             options = {name: asked[name] for name in ("fastmath", "opt") if name in asked}
-            text, _ = cuda.compile_ptx(dispatcher.py_func, kinds, cc=CAPABILITY, **options)
+            text = texts.ptx_of(dispatcher.py_func, kinds, CAPABILITY, **options)
             self._built[key] = self.build(text, dispatcher.py_func.__name__)
         return self._built[key]
 

@@ -83,7 +83,7 @@ def _kernel(kind: type, width: int) -> Any:
 
 def body(kind: type, width: int) -> Any:
     """The kernel's Python function, for at most ``WIDEST`` columns of float64."""
-    room = max(width, HIDDEN * _LANES)
+    room, period = max(width, HIDDEN * _LANES), REBASE  # what it encloses tells kept code apart
 
     def train_nets(
         features, evaluation, every_row, rows, labels, offsets, hidden, weights, initial_u, coefficients, rebase,
@@ -110,7 +110,7 @@ def body(kind: type, width: int) -> Any:
             _transposed_product(features, batch, g, s)
             _row_products(state[:, 0], every_row[:HIDDEN], s, u, dots)
             _step_small(coefficients[step], gradient_sum, dots, small, factors)
-            _step_layer(coefficients[step], rebase, (step + 1) % REBASE == 0, s, factors, state, small, u, c)
+            _step_layer(coefficients[step], rebase, (step + 1) % period == 0, s, factors, state, small, u, c)
         _write_logits(features, own_rows, u, c, s, train_out[begin : begin + count])
         _write_logits(evaluation, every_row[: evaluation.shape[0]], u, c, s, evaluation_out[net])
 

@@ -45,8 +45,10 @@ def solve_states(gram, signs, stop, alpha, gradient, pairs):
     """Set ``alpha`` and ``gradient (S, n)``, and how many pairs each state took, ``pairs (S,)``."""
     state, thread = cuda.blockIdx.x, cuda.threadIdx.x
     rows, y = signs.shape[1], signs[state]
-    a, g = cuda.shared.array(LARGEST, np.float64), cuda.shared.array(LARGEST, np.float64)
-    best, place = cuda.shared.array(THREADS, np.float64), cuda.shared.array(THREADS, np.int64)
+    a = cuda.shared.array(LARGEST, np.float64)  # a line each: by it the simulator tells them apart
+    g = cuda.shared.array(LARGEST, np.float64)
+    best = cuda.shared.array(THREADS, np.float64)
+    place = cuda.shared.array(THREADS, np.int64)
     moved = cuda.shared.array(2, np.float64)
     for t in range(thread, rows, THREADS):
         a[t], g[t] = 0.0, -1.0

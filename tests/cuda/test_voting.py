@@ -73,9 +73,7 @@ def test_a_pair_too_large_for_a_thread_is_solved_on_the_cpu(monkeypatch):
     pool, rows, labels, seeds = several(CASES[:2], evaluation=30)
     expected = Voting().bind(pool, CPU).predict(rows, labels, seeds)
     monkeypatch.setattr(svc_cuda, "LARGEST", 12)
-    svc_cuda._kernel.cache_clear()
     np.testing.assert_array_equal(Voting().bind(pool, CUDA).predict(rows, labels, seeds), expected)
-    svc_cuda._kernel.cache_clear()
 
 
 def test_rows_trained_on_do_not_count_where_they_are_held_out():

@@ -137,7 +137,7 @@ def shapley(operations_a_second: float) -> dict[str, Any]:
 def speech(operations_a_second: float) -> dict[str, Any]:
     """A tenth of a thousand submissions of 60 clips to the English board at the paper's scale, scaled up.
 
-    Seconds of the whole, of the kernels (``solve``, ``vote``, with copies to and from the device), and what the
+    Seconds of the whole, of the kernels (``fit``, ``vote``, with copies to and from the device), and what the
     products would take at the measured ceiling.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -150,7 +150,7 @@ def speech(operations_a_second: float) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     kernels: dict[str, float] = {}
     trainer = Voting().bind(made.pool, engine.backend)
-    for module, name in ((svc_cuda, "solve"), (vote_cuda, "vote")):
+    for module, name in ((svc_cuda, "fit"), (vote_cuda, "vote")):
         setattr(module, name, _timed(getattr(module, name), name, kernels))
     rows = [part for part, _ in made.sets.values() for _ in board.SEEDS]
     labels = [part for _, part in made.sets.values() for _ in board.SEEDS]

@@ -1,8 +1,7 @@
-"""``voting`` on a GPU: solves and votes there, what hangs on libsvm's and BLAS's own rounding on the CPU.
+"""``voting`` on a GPU: support vectors and votes there, logistic regression on the CPU.
 
-The Gram matrices and the logistic regression must be scikit-learn's to the last bit, which its BLAS decides; they take
-some 5 ms a fit of one CPU thread. The device solves (``kernels/svm/cuda.py``), votes (``kernels/votes/cuda.py``)
-and counts for the F1; the few rows in doubt are settled as on the CPU.
+The device fits (``kernels/svm/cuda.py``) to the CPU's last bit, votes (``kernels/votes/cuda.py``) and counts for the
+F1; the few rows in doubt are settled as on the CPU. Logistic regression in float32 takes a CPU thread some 3 ms a fit.
 """
 
 from __future__ import annotations
@@ -57,22 +56,21 @@ class CudaVotingTrainer(VotingTrainer):
         return end
 
     def _solve(self, fits: list[Fit], problems: list[Problem]) -> None:
-        """Solve on the device what fits there, like with like, and the rest here."""
+        """Fit on the device what fits there, like with like, and the rest here."""
         from dataperf_fast.kernels import threads
         from dataperf_fast.kernels.svm import cuda as svc_cuda
         from dataperf_fast.kernels.svm import svc
 
-        def finish(at: int, solved: svc.Solved) -> None:
-            fits[at].svc = svc.finish(problems[at], solved)
+        def fit_here(at: int) -> None:
+            fits[at].svc = svc.finish(problems[at], svc.solve(problems[at]))
 
-        tasks = []
+        here = []
         for group in self._alike(fits):
             small = [at for at in group if svc_cuda.covers(problems[at])]
-            if small:
-                solved = svc_cuda.solve([problems[at] for at in small])
-                tasks += [partial(finish, at, of) for at, of in zip(small, solved, strict=True)]
-            tasks += [partial(finish, at, svc.solve(problems[at])) for at in group if at not in small]
-        threads.run(self._threads, lambda task: task(), tasks)
+            here += [at for at in group if at not in small]
+            for at, of in zip(small, svc_cuda.fit([problems[at] for at in small]) if small else [], strict=True):
+                fits[at].svc = of
+        threads.run(self._threads, fit_here, here)
 
     def _ready(self, fits: list[Fit]) -> None:
         """Nothing: products are the device's own, and take it milliseconds."""

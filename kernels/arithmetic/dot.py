@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from dataperf_fast.kernels.arithmetic.lanes import lane, load, multiply_add, spread
+from dataperf_fast.kernels.arithmetic.lanes import lane, load, multiply_add, spread, subtract
 from dataperf_fast.kernels.compiled import inner, kernel
 
 
@@ -53,6 +53,24 @@ def dot64(left, right):
     total = first + second
     for k in range(whole, count):
         total += left[k] * right[k]
+    return total
+
+
+@kernel(error_model="numpy")
+def squared_distance(left, right):
+    """``dot`` of the difference of two float64 vectors with itself."""
+    count = left.shape[0]
+    whole = count - count % 16
+    a = b = c = d = spread(0.0)
+    for k in range(0, whole, 16):
+        p, q = subtract(load(left, k), load(right, k)), subtract(load(left, k + 4), load(right, k + 4))
+        r, s = subtract(load(left, k + 8), load(right, k + 8)), subtract(load(left, k + 12), load(right, k + 12))
+        a, b, c, d = multiply_add(p, p, a), multiply_add(q, q, b), multiply_add(r, r, c), multiply_add(s, s, d)
+    first = (_half(a, 0) + _half(b, 0)) + (_half(c, 0) + _half(d, 0))
+    second = (_half(a, 1) + _half(b, 1)) + (_half(c, 1) + _half(d, 1))
+    total = first + second
+    for k in range(whole, count):
+        total += (left[k] - right[k]) * (left[k] - right[k])
     return total
 
 

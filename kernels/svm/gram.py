@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataperf_fast.kernels.arithmetic.dot import dot64
+from dataperf_fast.kernels.arithmetic.dot import dot64, squared_distance
 from dataperf_fast.kernels.arithmetic.exponential import exp
 from dataperf_fast.kernels.arithmetic.sums import variance
 from dataperf_fast.kernels.compiled import kernel
@@ -25,37 +25,37 @@ def scale_gamma(features: np.ndarray) -> float:
 @kernel
 def gram(features, gamma):
     """Both kernels between rows of ``features (n, d)`` float64, C-contiguous: ``(n, n)`` to train and to predict."""
-    rows, width = features.shape
+    rows = features.shape[0]
     training = np.empty((rows, rows))
     predicting = np.empty((rows, rows))
     squares = np.empty(rows)
-    difference = np.empty(width)
     for i in range(rows):
         squares[i] = dot64(features[i], features[i])
         for j in range(i + 1):
-            product = dot64(features[i], features[j])
-            training[i, j] = exp(-gamma * (squares[i] + squares[j] - 2 * product))
-            for k in range(width):
-                difference[k] = features[i, k] - features[j, k]
-            predicting[i, j] = exp(-gamma * dot64(difference, difference))
-            training[j, i] = training[i, j]
-            predicting[j, i] = predicting[i, j]
+            training[i, j], predicting[i, j] = both(features[i], features[j], squares[i], squares[j], gamma)
+            training[j, i], predicting[j, i] = training[i, j], predicting[i, j]
     return training, predicting
 
 
 @kernel
-def cross(vector, features, gamma, difference, out):
+def both(left, right, left_square, right_square, gamma):
+    """Both kernels of two vectors ``(d,)``, with their squares."""
+    product = dot64(left, right)
+    to_train = exp(-gamma * (left_square + right_square - 2 * product))
+    return to_train, exp(-gamma * squared_distance(left, right))
+
+
+@kernel
+def cross(vector, features, gamma, out):
     """Set ``out (n,)`` to the predicting kernel of ``vector (d,)`` and each row of ``features (n, d)``, all float64."""
     for i in range(features.shape[0]):
-        for k in range(features.shape[1]):
-            difference[k] = vector[k] - features[i, k]
-        out[i] = exp(-gamma * dot64(difference, difference))
+        out[i] = exp(-gamma * squared_distance(vector, features[i]))
 
 
 @kernel
 def cross_all(vectors, features, gamma):
     """``cross`` of every row of ``vectors (m, d)``: ``(m, n)``."""
-    out, difference = np.empty((vectors.shape[0], features.shape[0])), np.empty(vectors.shape[1])
+    out = np.empty((vectors.shape[0], features.shape[0]))
     for row in range(vectors.shape[0]):
-        cross(vectors[row], features, gamma, difference, out[row])
+        cross(vectors[row], features, gamma, out[row])
     return out

@@ -37,17 +37,16 @@ class Svc(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What a fit is made of: rows sorted by class, both kernels between them, each seed's shuffle of each pair's rows.
+    """What a fit is made of: its rows, and each seed's shuffle of each pair's.
 
-    ``training`` and ``predicting (n, n)`` float64; ``shuffles (S, sizes, largest)`` int64, for each size that a pair
-    has; ``size_of (P,)``: which of them is a pair's.
+    ``features (n, d)`` float64, sorted by class; ``shuffles (S, sizes, largest)`` int64, for each size that a pair has;
+    ``size_of (P,)``: which of them is a pair's.
     """
 
     gamma: float
     order: np.ndarray
     starts: np.ndarray
-    training: np.ndarray
-    predicting: np.ndarray
+    features: np.ndarray
     shuffles: np.ndarray
     size_of: np.ndarray
 
@@ -82,7 +81,8 @@ def fit(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Svc:
 
 def solve(problem: Problem) -> Solved:
     """Solve every pair, and hold every fold out."""
-    return Solved(*_solve(*problem[2:]))
+    kernels = gram.gram(problem.features, problem.gamma)
+    return Solved(*_solve(problem.starts, *kernels, problem.shuffles, problem.size_of))
 
 
 def prepare(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Problem:
@@ -93,7 +93,7 @@ def prepare(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Prob
     order = np.argsort(labels, kind="stable")
     starts = np.concatenate([[0], np.cumsum(counts)])
     gamma = gram.scale_gamma(features)
-    training, predicting = gram.gram(np.ascontiguousarray(features[order], dtype=np.float64), gamma)
+    ordered = np.ascontiguousarray(features[order], dtype=np.float64)
     sizes, size_of = np.unique(
         [counts[i] + counts[j] for i, j in combinations(range(len(counts)), 2)], return_inverse=True
     )
@@ -101,7 +101,7 @@ def prepare(features: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> Prob
     for number, seed in enumerate(seeds):
         for which, size in enumerate(sizes):
             shuffles[number, which, :size] = platt.shuffled(int(seed), int(size))
-    return Problem(gamma, order, starts, training, predicting, shuffles, size_of)
+    return Problem(gamma, order, starts, ordered, shuffles, size_of)
 
 
 def finish(problem: Problem, solved: Solved) -> Svc:
@@ -153,7 +153,7 @@ def _sigmoids(starts, decisions):
     pair = 0
     for i in range(classes):
         for j in range(i + 1, classes):
-            size = _gather(starts, i, j, members, y)
+            size = gather(starts, i, j, members, y)
             for seed in range(seeds):
                 a[seed, pair], b[seed, pair] = platt.sigmoid_train(decisions[seed, pair, :size], y[:size])
             pair += 1
@@ -164,7 +164,7 @@ def _sigmoids(starts, decisions):
 
 
 @kernel
-def _gather(starts, i, j, members, y):
+def gather(starts, i, j, members, y):
     """List the rows of classes i and j, +1 and -1; returns how many there are."""
     first = starts[i + 1] - starts[i]
     size = first + starts[j + 1] - starts[j]
@@ -177,7 +177,7 @@ def _gather(starts, i, j, members, y):
 @kernel
 def solve_pair(training, starts, i, j, work, coefficients):
     """Write the pair's ``coefficients (n,)``; returns rho and the number of iterations."""
-    size = _gather(starts, i, j, work.members, work.y)
+    size = gather(starts, i, j, work.members, work.y)
     rho, iterations = svm_train_one(training, work.members[:size], work.y[:size], work)
     for k in range(size):
         coefficients[work.members[k]] = work.alpha[k] * work.y[k]
@@ -198,7 +198,7 @@ def svm_train_one(training, members, y, work):
 def svm_binary_svc_probability(training, predicting, starts, i, j, shuffle, fold, work, decisions):
     """Set ``decisions (n,)`` of a fold of the pair's rows to their decision values by a machine trained on the rest."""
     members, y, inner, signs = work.members, work.y, work.inner, work.signs
-    size = _gather(starts, i, j, members, y)
+    size = gather(starts, i, j, members, y)
     begin, end = fold * size // platt.FOLDS, (fold + 1) * size // platt.FOLDS
     if begin == end:
         return
@@ -229,13 +229,12 @@ def svm_predict_probability(features, gamma, starts, coefficients, rho, a, b, ro
     ``features (n, d)`` are the training rows sorted by class (``Svc.order``), float64 like ``rows``.
     """
     classes = starts.shape[0] - 1
-    difference = np.empty(features.shape[1])
     values = np.empty(features.shape[0])
     decisions = np.empty(rho.shape[0])
     pairwise, q = np.empty((classes, classes)), np.empty((classes, classes))
     qp = np.empty(classes)
     for row in range(rows.shape[0]):
-        gram.cross(rows[row], features, gamma, difference, values)
+        gram.cross(rows[row], features, gamma, values)
         pair = 0
         for i in range(classes):
             for j in range(i + 1, classes):

@@ -66,7 +66,7 @@ _net = (
     _vector, _real[:, :, :, ::1], _vector, _table,
 )  # fmt: skip
 _solve = (
-    _stack, _stack, _whole[:, ::1], _whole[:, :, :, ::1], _whole[:, ::1], types.int32[:, ::1], _stack, _table,
+    _real[:, :, :, ::1], _whole[:, ::1], _whole[:, :, :, ::1], _whole[:, ::1], types.int32[:, ::1], _stack, _table,
     _whole[:, ::1], _real[:, :, :, ::1],
 )  # fmt: skip
 _vote = (
@@ -83,6 +83,13 @@ KERNELS: dict[str, Launched] = {
         partial(net_cuda.body, np.float64, net_cuda.WIDEST), _net, net_cuda.THREADS,
     ),
     "support vectors": Launched(lambda: svc_cuda.solve_tasks.py_func, _solve, svc_cuda._THREADS),
+    "Gram matrices": Launched(
+        lambda: svc_cuda.set_kernels.py_func, (_stack, _whole[:, ::1], _vector, _real[:, :, :, ::1]), svc_cuda._ELEMENTS
+    ),
+    "sigmoids": Launched(
+        lambda: svc_cuda.fit_sigmoids.py_func,
+        (_whole[:, ::1], _whole[:, ::1], _real[:, :, :, ::1], _real[:, :, :, ::1]), svc_cuda._THREADS,
+    ),
     "vote of 2 classes": Launched(partial(vote_cuda.body, 2), _vote, vote_cuda._THREADS),
     "vote of 6 classes": Launched(partial(vote_cuda.body, 6), _vote, vote_cuda._THREADS),
     "vote of 15 classes": Launched(partial(vote_cuda.body, 15), _vote, vote_cuda._THREADS),

@@ -9,11 +9,6 @@ from tests.problems import board, small_problem
 pytestmark = pytest.mark.usefixtures("device")
 
 
-def fits(problems):
-    solved = cuda.solve(problems)
-    return [svc.finish(problem, of) for problem, of in zip(problems, solved, strict=True)]
-
-
 def equal(ours, theirs):
     for name in svc.Svc._fields:
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
@@ -29,7 +24,7 @@ def test_random_problems_have_the_cpus_bits(part):
         problem = svc.prepare(features, labels, np.array([seed]))
         if cuda.covers(problem):
             seen += 1
-            equal(*fits([problem]), svc.fit(features, labels, np.array([seed])))
+            equal(*cuda.fit([problem]), svc.fit(features, labels, np.array([seed])))
     assert seen > 6
 
 
@@ -40,7 +35,7 @@ def test_fits_of_several_sizes_and_seeds_are_solved_together():
         features, labels, _, _ = board(3, training=training, evaluation=1, width=20)
         given.append((features, np.unique(labels, return_inverse=True)[1]))
     problems = [svc.prepare(*of, seeds) for of in given]
-    for ours, of in zip(fits(problems), given, strict=True):
+    for ours, of in zip(cuda.fit(problems), given, strict=True):
         equal(ours, svc.fit(*of, seeds))
         assert ours.iterations.sum() > 15
 

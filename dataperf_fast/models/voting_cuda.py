@@ -79,6 +79,8 @@ class CudaVotingTrainer(VotingTrainer):
         from dataperf_fast.kernels.votes import cuda as vote_cuda
 
         for group in self._alike(fits):
+            if len(fits[group[0]].classes) > vote_cuda.MOST:
+                continue  # all its rows are left in doubt, for the CPU to settle
             ballots = [self._ballot(fits[at]) for at in group]
             answers, doubts = vote_cuda.vote(ballots, self._on_device, self._squares, self._xp)
             for line, (at, doubted) in enumerate(zip(group, on_host(doubts), strict=True)):

@@ -25,6 +25,7 @@ from dataperf_fast.kernels.votes import soft_vote
 
 PANEL = 256  # rows of a product at a time, always: its rounding does not depend on the batch
 CLASSES = 256  # a class is a byte
+MOST = 15  # classes of a fit: a thread of 16 has 7 KB of its own, one of 64 has 84
 _THREADS = 128
 _ROUNDING = 2.0**-53
 _LEAST = 1e-10  # of what a coupled probability is taken to be off by

@@ -76,6 +76,15 @@ def test_a_pair_too_large_for_a_thread_is_solved_on_the_cpu(monkeypatch):
     np.testing.assert_array_equal(Voting().bind(pool, CUDA).predict(rows, labels, seeds), expected)
 
 
+def test_more_classes_than_a_thread_has_room_for_are_voted_on_by_the_cpu(monkeypatch):
+    pool, rows, labels, seeds = several(CASES[1:3], evaluation=30)  # of six classes, and of five
+    expected = Voting().bind(pool, CPU).train(rows, labels, seeds, exact=True)[0]
+    monkeypatch.setattr(vote_cuda, "MOST", 5)
+    found = Voting().bind(pool, CUDA).train(rows, labels, seeds, exact=False)[0]
+    assert found["f1"].tobytes() == expected["f1"].tobytes()
+    assert (found["settled"] == 30).tolist() == [True, True, False, False]
+
+
 def test_rows_trained_on_do_not_count_where_they_are_held_out():
     features, labels, _, _ = board(11, training=60, evaluation=1)
     pool = Pool(features, features, labels)

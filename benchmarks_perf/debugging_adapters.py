@@ -60,7 +60,7 @@ def _answer(accuracies: list[float], seconds: timing.Seconds | None = None) -> A
     return Answer((crossing - 1) / len(curve), curve, seconds=seconds)
 
 
-def batched_pytorch(task: Task, order: np.ndarray, threads: int) -> Answer:
+def batched_pytorch(task: Task, order: np.ndarray, threads: int, device: str = "cpu") -> Answer:
     """What batching alone gives: every different training set a net of one ``torch.func`` batch, AdamW written out."""
     import torch
 
@@ -68,8 +68,8 @@ def batched_pytorch(task: Task, order: np.ndarray, threads: int) -> Answer:
 
     torch.set_num_threads(threads)
     states, state_of = board.label_states(task, order)
-    features, labels = torch.tensor(task.train.features), torch.tensor(states).float()
-    seed = pipeline.LogisticClassifier().model
+    features, labels = torch.tensor(task.train.features, device=device), torch.tensor(states, device=device).float()
+    seed = pipeline.LogisticClassifier().model.to(device)
     parameters = {name: value.detach().expand(len(states), *value.shape).clone() for name, value in
                   seed.named_parameters()}  # fmt: skip
     moments = {name: (torch.zeros_like(value), torch.zeros_like(value)) for name, value in parameters.items()}
@@ -94,8 +94,9 @@ def batched_pytorch(task: Task, order: np.ndarray, threads: int) -> Answer:
                 value.mul_(1 - 0.01 * 0.9).addcdiv_(first, spread, value=-0.01 / (1 - 0.9**step))
     answer = torch.func.vmap(logits_of, in_dims=(0, None))
     scores = decisions.score(
-        answer(parameters, features).numpy(), states,
-        answer(parameters, torch.tensor(task.test.features)).numpy(), task.test.labels, np.zeros(len(states)),
+        answer(parameters, features).cpu().numpy(), states,
+        answer(parameters, torch.tensor(task.test.features, device=device)).cpu().numpy(), task.test.labels,
+        np.zeros(len(states)),
     )  # fmt: skip
     curve = scores.accuracy[state_of[1:]]
     crossing = int(np.flatnonzero(curve >= board.TARGET_SHARE * scores.accuracy[-1])[0]) + 1

@@ -8,20 +8,24 @@ A section that fails says so, and the rest is still measured; the result is writ
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks_perf import speech_adapters, timing
+from benchmarks_perf import debugging_adapters, speech_adapters, timing
 from benchmarks_perf.gpu_parity import parity
 from benchmarks_perf.valuation import problem
+from dataperf_fast.boards.debugging import board as debugging_board
 from dataperf_fast.boards.debugging import synth
+from dataperf_fast.boards.debugging.files import OrderFile
 from dataperf_fast.boards.speech import board
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
@@ -29,7 +33,10 @@ from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.kernels.net.steps import HIDDEN
 from dataperf_fast.kernels.svm import cuda as svc_cuda
 from dataperf_fast.kernels.votes import cuda as vote_cuda
+from dataperf_fast.models.boosted_stumps import BoostedStumps
 from dataperf_fast.models.linear_net import LinearNet
+from dataperf_fast.models.logistic_regression import LogisticRegression
+from dataperf_fast.models.nearest_neighbours import NearestNeighbours
 from dataperf_fast.models.voting import Voting
 from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
 
@@ -93,6 +100,52 @@ def curve(copy_bytes_a_second: float) -> dict[str, Any]:
         "state_bytes": moved,
         "share_of_copy": moved / middle["cuda"] / copy_bytes_a_second,
     }
+
+
+def fits() -> dict[str, Any]:
+    """50 acquisition fits of 2,516 x 768, scored on 2,000 rows, model by model: seconds of either backend."""
+    generator = np.random.default_rng(2)
+    features = generator.standard_normal((22_000, 768), dtype=np.float32)
+    labels = (features[:, 0] + generator.standard_normal(22_000) > 0).astype(np.int64)
+    pool = Pool(features[:20_000], features[20_000:], labels[20_000:])
+    rows = [generator.choice(20_000, 2_516, replace=False).astype(np.int32) for _ in range(50)]
+    given = rows, [labels[of] for of in rows], np.zeros(50, np.int64), False
+    found: dict[str, Any] = {}
+    for model in (LogisticRegression(), NearestNeighbours(), BoostedStumps()):
+        trainers = {name: model.bind(pool, backends.choose(name)) for name in ("cpu", "cuda")}
+        cases = {name: lambda trainer=trainer: trainer.train(*given) for name, trainer in trainers.items()}
+        outcomes = [case() for case in cases.values()]
+        both = outcomes[0][1] & outcomes[1][1]  # certain on either
+        found[model.name] = {
+            "median": timing.medians(timing.interleave(cases, 3)),
+            "same": outcomes[0][0][both].tobytes() == outcomes[1][0][both].tobytes(),
+        }
+    return found
+
+
+def peers() -> dict[str, Any]:
+    """What a good engineer would write for a card, where its library is there: a curve's nets in one PyTorch batch."""
+    found: dict[str, Any] = {}
+    if find_spec("torch") is not None and (torch := importlib.import_module("torch")).cuda.is_available():
+        with tempfile.TemporaryDirectory() as folder:
+            task = next(synth.write(Path(folder), synth.DebuggingScale(1, 300, 500, 1), 0))
+        order = np.random.default_rng(0).permutation(300)
+        engine = Engine(backends.choose("cuda"))
+        file = OrderFile(task.data_id, "timed", Path("timed.txt"))
+
+        def ours() -> Any:
+            return debugging_board.score_task(task, {file: order}, Engine(engine.backend), True)
+
+        def batched() -> Any:
+            answer = debugging_adapters.batched_pytorch(task, order, engine.backend.threads, "cuda")
+            torch.cuda.synchronize()
+            return answer
+
+        cases = {"ours, a curve": ours, "PyTorch in one batch": batched}
+        for case in cases.values():
+            case()
+        found["curve"] = {"median": timing.medians(timing.interleave(cases, 3)), "torch": torch.__version__}
+    return found
 
 
 def many_tasks() -> dict[str, float]:
@@ -192,8 +245,10 @@ def sections(shared: Path | None) -> Sections:
         "ceilings": lambda _: ceilings(),
         "curve": lambda found: curve(limit(found, "copy_bytes_a_second")),
         "many_tasks": lambda _: many_tasks(),
+        "fits": lambda _: fits(),
         "speech": lambda found: speech(limit(found, "float64_operations_a_second")),
         "shapley": lambda found: shapley(limit(found, "float64_operations_a_second")),
+        "peers": lambda _: peers(),
         "more parity": lambda _: parity(None),
     }
 
@@ -225,6 +280,11 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
         yield f"{'share of the copy bandwidth':30} {of_curve['share_of_copy']:10.0%}"
     if tasks := result.get("many_tasks"):
         yield f"{TASKS} tasks of 300 retrains       {tasks['seconds']:10.1f} s"
+    for model, of_fits in result.get("fits", {}).items():
+        seconds, same = of_fits["median"], "the same" if of_fits["same"] else "NOT the same"
+        yield f"50 fits, {model:20} {seconds['cpu']:9.2f} s on the CPU, {seconds['cuda']:.2f} s on the GPU, {same}"
+    for name, seconds in result.get("peers", {}).get("curve", {}).get("median", {}).items():
+        yield f"{name:30} {1e3 * seconds:10.1f} ms"
     if of_speech := result.get("speech"):
         kernels = of_speech["kernel_seconds"]
         yield f"{SUBMISSIONS} speech submissions      {of_speech['seconds']:10.1f} s, kernels {kernels}"

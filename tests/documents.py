@@ -51,7 +51,7 @@ NOT_RUN = {
     "python -m benchmarks_perf.gpu_report --shared DIR": _A_GPU,
     "python3 -m venv .venv-cuml": _CUML,
     ".venv-cuml/bin/python -m pip install cuml-cu13 .": _CUML,
-    ".venv-cuml/bin/dataperf-fast evaluate speech data --backend reference-cuml": _CUML,
+    ".venv-cuml/bin/dataperf-fast evaluate vision data --backend reference-cuml": _CUML,
     "dataperf-fast demo": "tests/test_package.py runs it",
     "dataperf-fast demo --out demo": "tests/test_package.py runs it",
     "dataperf-fast synth debugging made/ --scale paper": "writes gigabytes",

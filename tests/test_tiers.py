@@ -21,13 +21,16 @@ FAST = {
     "kernels/neighbours/shapley.py": (),  # values of training rows, no score
     "kernels/neighbours/shapley_cuda.py": (),
     "kernels/neighbours/cuda.py": (),
+    "kernels/neighbours/vote_cuda.py": (),
+    "kernels/logistic/dual_cuda.py": (),
+    "kernels/svm/optimum_cuda.py": (),
     "kernels/net/tangents.py": (),  # an estimate of the float32 tier's error
     "kernels/neighbours/knn.py": ("prepare", "distances"),
     "kernels/neighbours/vote.py": ("vote",),
     "dataperf_fast/models/voting.py": ("logit_error",),
     "dataperf_fast/models/voting_cpu.py": ("_ready", "_vote", "_voter", "_square"),
-    "dataperf_fast/models/support_vectors.py": ("share",),
-    "dataperf_fast/models/logistic_optimum.py": ("share",),
+    "dataperf_fast/models/support_vectors.py": ("share", "share_on_device", "fit_on_device"),
+    "dataperf_fast/models/logistic_optimum.py": ("share", "share_on_device", "fit_on_device"),
     "dataperf_fast/models/boosted_trees.py": (),  # XGBoost's own arithmetic, and its version in the key
 }
 # Functions that add up whole numbers, or what verify shows and no score hangs on.
@@ -38,9 +41,11 @@ WHOLE_NUMBERS = {
     "kernels/scores/f1.py": ("from_counts",),
     "kernels/net/cuda.py": ("train",),
     "kernels/neighbours/kept_votes.py": ("voters",),
-    "kernels/neighbours/vote.py": ("settle", "_winner", "_vote"),
+    "kernels/neighbours/vote.py": ("settle",),
     "kernels/scores/average_precision.py": ("average_precision",),
-    "kernels/trees/stumps.py": ("_start",),
+    "kernels/trees/stumps.py": ("first_guess",),
+    "kernels/trees/cuda.py": ("fit",),
+    "kernels/logistic/cuda.py": ("decisions",),
     "kernels/svm/svc.py": ("prepare",),
     "dataperf_fast/models/classifier.py": ("score",),
     "dataperf_fast/models/neighbour_votes.py": ("train_group",),

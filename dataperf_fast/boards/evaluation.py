@@ -37,8 +37,14 @@ def open_engine(
     cache: bool = True,
     progress: Progress | None = None,
 ) -> Iterator[Engine]:
-    """An engine where ``backend_of`` says, with the user's finished retrains unless ``cache`` is False."""
-    chosen = backend_of(board, model, backend, jobs)
+    """An engine where ``backend_of`` says, with the user's finished retrains unless ``cache`` is False.
+
+    Under ``auto`` it begins on the CPU, and goes on there once a GPU pays.
+    """
+    if backend == "auto":
+        chosen = known_answers.until_it_pays(jobs, board.without_cuda(model))
+    else:
+        chosen = backend_of(board, model, backend, jobs)
     store = ResultCache() if cache else None
     try:
         yield Engine(chosen, store, progress)

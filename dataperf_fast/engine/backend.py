@@ -6,7 +6,8 @@ import ctypes
 import importlib
 import os
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +29,8 @@ class Backend:
 
     The reference runs in as many processes of one thread.
 
-    ``multiprocessors`` is the GPU's number of them, 0 on a CPU.
+    ``multiprocessors`` is the GPU's number of them, 0 on a CPU. ``longer`` finds where an engine goes on once its
+    retrains have taken, or will take, so long that starting a GPU pays.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Backend:
     threads: int
     memory: int
     multiprocessors: int = 0
+    longer: Callable[[], Backend] | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_reference(self) -> bool:

@@ -2,7 +2,8 @@
 
 dedupe (equal retrains once, finished ones not at all) -> share (what a pool's retrains have in common) -> batch (cut
 to the memory budget and to about half a second, so that progress shows and a stopped run loses little) -> certify
-(a retrain whose outcome rounding could have changed, where that matters, is run again on the exact path).
+(a retrain whose outcome rounding could have changed, where that matters, is run again on the exact path). The backend
+may change on the way, and no outcome with it: from the CPU to a GPU that pays, and back where it fails.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from dataperf_fast.engine.plan import Answers, Plan, Pool, Trainer
 from dataperf_fast.files.errors import told
 
 _SECONDS_PER_BATCH = 0.5
+# What starting CUDA and loading kernels takes, counted and not measured: so much is done on the CPU before.
+_WORTH_A_GPU = 5.0
 Read = TypeVar("Read")
 
 
@@ -111,6 +114,7 @@ class Engine:
         self._bound: tuple[Pool, tuple[str, str], Trainer] | None = None
         self._most = sys.maxsize  # retrains a batch, once a GPU has had too little memory
         self._pace: dict[bool, float] = {}  # seconds a retrain, as last measured, exact or not
+        self._spent = 0.0  # seconds of training
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -184,6 +188,11 @@ class Engine:
                 self._cache.put(finished)
             self.progress.done(len(batch))
             position += len(batch)
+            self._spent += seconds
+            left = (len(keys) - position) * seconds / len(batch)
+            if self.backend.longer is not None and self._spent + left > _WORTH_A_GPU:
+                self.backend = self.backend.longer()
+                trainer = self._bind_again(plan)
 
     def _survive(self, error: Exception, plan: Plan, size: int) -> Trainer:
         """What goes on where a GPU failed: half a batch while memory is short, else the CPU, for the same scores."""
@@ -193,6 +202,10 @@ class Engine:
             return self._bind(plan)
         warnings.warn(f"the GPU failed ({told(error)}): the rest is scored on the CPU", stacklevel=2)
         self.backend = choose("cpu", self.backend.threads)
+        return self._bind_again(plan)
+
+    def _bind_again(self, plan: Plan) -> Trainer:
+        """The plan's trainer on another backend than before."""
         self._bound, self._pace = None, {}
         return self._bind(plan)
 

@@ -10,6 +10,7 @@ import json
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,13 @@ def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") 
     warnings.warn(f"the GPU is not used: {problem}", stacklevel=2)
     on_cpu = backends.choose("cpu", jobs)
     return Backend("cpu", f"auto: {problem}", on_cpu.threads, on_cpu.memory)
+
+
+def until_it_pays(jobs: int | None = None, without_cuda: str = "") -> Backend:
+    """The CPU, from which an engine goes on to the GPU that ``choose`` finds once there is enough to do for it."""
+    on_cpu = backends.choose("cpu", jobs)
+    longer = None if without_cuda else partial(choose, "auto", jobs)
+    return Backend("cpu", "auto: until a GPU pays", on_cpu.threads, on_cpu.memory, longer=longer)
 
 
 def _distrusted(backend: Backend) -> str:

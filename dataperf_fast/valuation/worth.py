@@ -31,7 +31,7 @@ class Worth:
             raise ValueError(f"train_y: {untrainable(model, self._labels)}")
         self._pool = Pool(features, evaluation, self._truth)
         self._model = model
-        self._engine = engine or Engine(known_answers.choose())
+        self._engine = engine or Engine(known_answers.until_it_pays())
 
     @property
     def rows(self) -> int:

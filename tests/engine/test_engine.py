@@ -174,3 +174,46 @@ def test_only_doubt_that_matters_is_settled_and_the_rest_stays_doubtful(tmp_path
     again = Engine(backend(), cache).run(Plan(pool(), model, LABELS))  # another run wants certainty
     assert again.values["value"].tolist() == VALUES
     assert (again.trained, model.exact) == (0, 3)
+
+
+class Places(Sums):
+    """Says where it is bound to; a retrain on the CPU takes two seconds."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.times, self.where = times, []
+
+    def bind(self, pool, backend):
+        self.where.append(backend.name)
+        self.on_cpu = backend.name == "cpu"
+        return self
+
+    def train(self, rows, labels, seeds, exact):
+        self.times.work(2.0 * len(rows) * self.on_cpu)
+        return super().train(rows, labels, seeds, exact)
+
+
+@pytest.mark.parametrize(("plans", "places", "batches"), [
+    ([2], ["cpu"], [1, 1]),  # four seconds: a GPU would not pay
+    ([6], ["cpu", "cuda"], [1, 5]),  # twelve: seen after the first
+    ([2, 2, 2], ["cpu", "cpu", "cuda", "cuda"], [1, 1, 1, 1, 1, 1]),  # what was before counts
+])  # fmt: skip
+def test_a_gpu_is_taken_once_it_pays(plans, places, batches, times):
+    model, asked = Places(times), []
+
+    def longer():
+        asked.append(1)
+        return Backend("cuda", "test", 1, 10**9, 5)
+
+    engine = Engine(Backend("cpu", "test", 1, 10**9, longer=longer), batch_size=None if plans == [6] else 1)
+    labels = [np.array(bits, np.uint8) for bits in np.ndindex(2, 2, 2, 2)][1:]
+    if plans == [6]:
+        engine._pace[False] = 1.0  # one retrain a batch
+    for at, count in enumerate(plans):
+        got = engine.run(Plan(pool(), model, labels[2 * at : 2 * at + count]))
+        expected = [int(np.arange(4) @ of) for of in labels[2 * at : 2 * at + count]]
+        assert got.values["value"].tolist() == expected
+    assert model.where == places
+    assert model.batches == batches
+    assert len(asked) == ("cuda" in places)
+    assert engine.backend.name == places[-1]

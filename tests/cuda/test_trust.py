@@ -11,6 +11,7 @@ import dataperf_fast as dpf
 from dataperf_fast import cli, parity
 from dataperf_fast.boards.debugging import baselines, synth
 from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import engine as engines
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
@@ -91,6 +92,7 @@ def test_a_broken_note_is_no_trust(content, monkeypatch):
 def test_a_wrong_bit_is_seen_and_auto_goes_on(data, monkeypatch, capsys):
     expected = dpf.evaluate("debugging", data, backend="cpu", cache=False)
     wrong(monkeypatch)
+    monkeypatch.setattr(engines, "_WORTH_A_GPU", 0.0)
     line = "the GPU is not used: its linear net gave other answers than the CPU's"
     with pytest.warns(UserWarning, match=line):
         found = dpf.evaluate("debugging", data, backend="auto", cache=False)
@@ -101,6 +103,14 @@ def test_a_wrong_bit_is_seen_and_auto_goes_on(data, monkeypatch, capsys):
         "dataperf-fast: failed: RuntimeError: the GPU is not to be trusted: its linear net gave other answers than the "
         "CPU's (--debug shows where)"
     ]
+
+
+def test_auto_goes_on_on_the_gpu_with_the_same_scores(data, monkeypatch):
+    expected = dpf.evaluate("debugging", data, backend="cpu", curve=True, cache=False)
+    monkeypatch.setattr(engines, "_WORTH_A_GPU", 0.0)
+    found = dpf.evaluate("debugging", data, backend="auto", curve=True, cache=False)
+    assert {of.backend for of in found} == {"cuda"}
+    assert [(of.score, of.details) for of in found] == [(of.score, of.details) for of in expected]
 
 
 def test_a_kernel_that_raises_is_seen(monkeypatch):

@@ -12,7 +12,7 @@ from dataperf_fast.boards.debugging import board
 from dataperf_fast.boards.debugging.files import OrderFile, Task
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.kernels.net import decisions
+from dataperf_fast.kernels.net import decisions, training
 
 
 class Answer(NamedTuple):
@@ -93,14 +93,62 @@ def batched_pytorch(task: Task, order: np.ndarray, threads: int, device: str = "
                 spread = second.sqrt().div_((1 - 0.999**step) ** 0.5).add_(1e-8)
                 value.mul_(1 - 0.01 * 0.9).addcdiv_(first, spread, value=-0.01 / (1 - 0.9**step))
     answer = torch.func.vmap(logits_of, in_dims=(0, None))
-    scores = decisions.score(
-        answer(parameters, features).cpu().numpy(), states,
-        answer(parameters, torch.tensor(task.test.features, device=device)).cpu().numpy(), task.test.labels,
-        np.zeros(len(states)),
-    )  # fmt: skip
+    of_test = answer(parameters, torch.tensor(task.test.features, device=device)).cpu().numpy()
+    return _of_logits(task, order, states, state_of, answer(parameters, features).cpu().numpy(), of_test)
+
+
+def _of_logits(
+    task: Task, order: np.ndarray, states: np.ndarray, state_of: np.ndarray, of_rows: np.ndarray, of_test: np.ndarray
+) -> Answer:
+    """The curve by the logits of each state's net."""
+    scores = decisions.score(of_rows, states, of_test, task.test.labels, np.zeros(len(states)))
     curve = scores.accuracy[state_of[1:]]
     crossing = int(np.flatnonzero(curve >= board.TARGET_SHARE * scores.accuracy[-1])[0]) + 1
     return Answer((crossing - 1) / len(order), curve.tolist(), len(states))
+
+
+def batched_jax(task: Task, order: np.ndarray, threads: int) -> Answer:
+    """The same batch by JAX, on its default device: all steps one compiled loop."""
+    import jax
+    from jax import numpy as jnp
+
+    states, state_of = board.label_states(task, order)
+    begun = training.initial_weights(task.train.features.shape[1])
+    rows = len(task.train.features)
+    starts = [(start, min(start + 64, rows)) for _ in range(20) for start in range(0, rows, 64)]
+    features, labels = jnp.asarray(task.train.features), jnp.asarray(states, jnp.float32)
+
+    def logits_of(weights, given):
+        hidden, hidden_bias, output, output_bias = weights
+        return (given @ hidden.T + hidden_bias) @ output + output_bias[0]
+
+    def loss_of(weights, given, y):
+        z = logits_of(weights, given)
+        return (jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z)))).mean()
+
+    slopes_of = jax.vmap(jax.grad(loss_of), in_axes=(0, None, 0))
+
+    @jax.jit
+    def take(weights, first, second, step, given, y):
+        slopes = slopes_of(weights, given, y)
+        first = [m + 0.1 * (g - m) for m, g in zip(first, slopes, strict=True)]
+        second = [0.999 * v + 0.001 * g * g for v, g in zip(second, slopes, strict=True)]
+        scale = jnp.sqrt(1 - 0.999**step)
+        weights = [
+            w * (1 - 0.01 * 0.9) - 0.01 / (1 - 0.9**step) * m / (jnp.sqrt(v) / scale + 1e-8)
+            for w, m, v in zip(weights, first, second, strict=True)
+        ]
+        return weights, first, second
+
+    weights = [jnp.broadcast_to(jnp.asarray(of), (len(states), *of.shape)) for of in begun]
+    first = second = [jnp.zeros_like(of) for of in weights]
+    for step, (start, stop) in enumerate(starts, 1):
+        weights, first, second = take(
+            weights, first, second, jnp.float32(step), features[start:stop], labels[:, start:stop]
+        )
+    answer = jax.jit(jax.vmap(logits_of, in_axes=(0, None)))
+    of_rows, of_test = (np.asarray(answer(weights, jnp.asarray(of.features))) for of in (task.train, task.test))
+    return _of_logits(task, order, states, state_of, of_rows, of_test)
 
 
 def fast_curve(task: Task, order: np.ndarray, threads: int) -> Answer:

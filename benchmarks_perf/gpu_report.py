@@ -104,12 +104,8 @@ def curve(copy_bytes_a_second: float) -> dict[str, Any]:
 
 def fits() -> dict[str, Any]:
     """50 acquisition fits of 2,516 x 768, scored on 2,000 rows, model by model: seconds of either backend."""
-    generator = np.random.default_rng(2)
-    features = generator.standard_normal((22_000, 768), dtype=np.float32)
-    labels = (features[:, 0] + generator.standard_normal(22_000) > 0).astype(np.int64)
-    pool = Pool(features[:20_000], features[20_000:], labels[20_000:])
-    rows = [generator.choice(20_000, 2_516, replace=False).astype(np.int32) for _ in range(50)]
-    given = rows, [labels[of] for of in rows], np.zeros(50, np.int64), False
+    pool, rows, labels = _draws()
+    given = rows, labels, np.zeros(len(rows), np.int64), False
     found: dict[str, Any] = {}
     for model in (LogisticRegression(), NearestNeighbours(), BoostedStumps()):
         trainers = {name: model.bind(pool, backends.choose(name)) for name in ("cpu", "cuda")}
@@ -123,29 +119,54 @@ def fits() -> dict[str, Any]:
     return found
 
 
+def _draws() -> tuple[Pool, list[np.ndarray], list[np.ndarray]]:
+    """A pool, and rows and labels of the 50 draws."""
+    generator = np.random.default_rng(2)
+    features = generator.standard_normal((22_000, 768), dtype=np.float32)
+    labels = (features[:, 0] + generator.standard_normal(22_000) > 0).astype(np.int64)
+    pool = Pool(features[:20_000], features[20_000:], labels[20_000:])
+    rows = [generator.choice(20_000, 2_516, replace=False).astype(np.int32) for _ in range(50)]
+    return pool, rows, [labels[of] for of in rows]
+
+
 def peers() -> dict[str, Any]:
-    """What a good engineer would write for a card, where its library is there: a curve's nets in one PyTorch batch."""
-    found: dict[str, Any] = {}
-    if find_spec("torch") is not None and (torch := importlib.import_module("torch")).cuda.is_available():
-        with tempfile.TemporaryDirectory() as folder:
-            task = next(synth.write(Path(folder), synth.DebuggingScale(1, 300, 500, 1), 0))
-        order = np.random.default_rng(0).permutation(300)
-        engine = Engine(backends.choose("cuda"))
-        file = OrderFile(task.data_id, "timed", Path("timed.txt"))
-
-        def ours() -> Any:
-            return debugging_board.score_task(task, {file: order}, Engine(engine.backend), True)
-
-        def batched() -> Any:
-            answer = debugging_adapters.batched_pytorch(task, order, engine.backend.threads, "cuda")
-            torch.cuda.synchronize()
-            return answer
-
-        cases = {"ours, a curve": ours, "PyTorch in one batch": batched}
-        for case in cases.values():
-            case()
-        found["curve"] = {"median": timing.medians(timing.interleave(cases, 3)), "torch": torch.__version__}
+    """What a good engineer would write for a card, where its library is there: all nets of a curve in one batch."""
+    with tempfile.TemporaryDirectory() as folder:
+        task = next(synth.write(Path(folder), synth.DebuggingScale(1, 300, 500, 1), 0))
+    order = np.random.default_rng(0).permutation(300)
+    backend = backends.choose("cuda")
+    file = OrderFile(task.data_id, "timed", Path("timed.txt"))
+    cases: dict[str, Callable[[], Any]] = {
+        "ours, a curve": lambda: debugging_board.score_task(task, {file: order}, Engine(backend), True)
+    }
+    if _sees_a_card("torch", lambda torch: torch.cuda.is_available()):
+        cases["PyTorch in one batch"] = lambda: debugging_adapters.batched_pytorch(task, order, backend.threads, "cuda")
+    if _sees_a_card("jax", lambda jax: jax.default_backend() == "gpu"):
+        cases["JAX in one batch"] = lambda: debugging_adapters.batched_jax(task, order, backend.threads)
+    for case in cases.values():
+        case()
+    found = {"curve": timing.medians(timing.interleave(cases, 3))}
+    if find_spec("cuml") is not None:
+        found["50 fits"] = {"cuML's LogisticRegression": _cuml_fits()}
     return found
+
+
+def _sees_a_card(library: str, sees: Callable[[Any], bool]) -> bool:
+    return find_spec(library) is not None and sees(importlib.import_module(library))
+
+
+def _cuml_fits() -> float:
+    """Seconds of the 50 fits of ``fits`` by cuML, whose rows are on the card, one after the other; the second time."""
+    pool, rows, labels = _draws()
+    model, xp = importlib.import_module("cuml").LogisticRegression, importlib.import_module("cupy")
+    features, evaluation = xp.asarray(pool.features), xp.asarray(pool.evaluation_features)
+    seconds = 0.0
+    for _ in range(2):
+        started = time.perf_counter()
+        for of_rows, of_labels in zip(rows, labels, strict=True):
+            model().fit(features[of_rows], xp.asarray(of_labels)).predict(evaluation).get()
+        seconds = time.perf_counter() - started
+    return seconds
 
 
 def many_tasks() -> dict[str, float]:
@@ -283,8 +304,9 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
     for model, of_fits in result.get("fits", {}).items():
         seconds, same = of_fits["median"], "the same" if of_fits["same"] else "NOT the same"
         yield f"50 fits, {model:20} {seconds['cpu']:9.2f} s on the CPU, {seconds['cuda']:.2f} s on the GPU, {same}"
-    for name, seconds in result.get("peers", {}).get("curve", {}).get("median", {}).items():
-        yield f"{name:30} {1e3 * seconds:10.1f} ms"
+    for of_peers in result.get("peers", {}).values():
+        for name, seconds in of_peers.items():
+            yield f"{name:30} {1e3 * seconds:10.1f} ms"
     if of_speech := result.get("speech"):
         kernels = of_speech["kernel_seconds"]
         yield f"{SUBMISSIONS} speech submissions      {of_speech['seconds']:10.1f} s, kernels {kernels}"

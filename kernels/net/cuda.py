@@ -24,7 +24,7 @@ from dataperf_fast.kernels.launch import array_library, gpu_kernel, launch
 from dataperf_fast.kernels.net.steps import BATCH, HIDDEN, REBASE, loss_slope, step_two_weights, step_weight
 from dataperf_fast.kernels.net.training import EPOCHS, Start
 
-THREADS = 256  # a block; the kernel has 136 registers a thread, and a block 65,536
+THREADS = 512  # a block; the kernel has 98 registers a thread, and a block 65,536
 _LANES = 16  # threads that share a row's dot product; 128 rows' parts fit where u is
 _SMALL = 2 * HIDDEN + 1
 WIDEST = 2398  # columns: what a block shares on the chip is then 48 KiB, and no card has more without being asked
@@ -229,12 +229,18 @@ def _step_layer(coefficients, rebase, rebases, s, factors, state, small, u, c):
     size, epsilon, decay = coefficients[2], coefficients[3], coefficients[5]
     for k in range(cuda.threadIdx.x, width, cuda.blockDim.x):
         total, eight = 0.0, 0.0
+        w0, m0, v0 = state[0, 0, k], state[0, 1, k], state[0, 2, k]
+        w1, m1, v1 = state[1, 0, k], state[1, 1, k], state[1, 2, k]
         for j in range(0, HIDDEN, 2):
             weight0, first0, second0, weight1, first1, second1 = step_two_weights(
-                state[j, 0, k], state[j, 1, k], state[j, 2, k],
-                state[j + 1, 0, k], state[j + 1, 1, k], state[j + 1, 2, k], s[k],
+                w0, m0, v0, w1, m1, v1, s[k],
                 factors[0, j], factors[0, j + 1], factors[1, j], factors[1, j + 1], size, epsilon,
             )  # fmt: skip
+            # The next pair is on its way before this one is written: no load is moved over a store, and each pair of
+            # rows would wait for memory twice. After the last one the first is read again, for nothing.
+            after = j + 2 if j + 2 < HIDDEN else 0
+            w0, m0, v0 = state[after, 0, k], state[after, 1, k], state[after, 2, k]
+            w1, m1, v1 = state[after + 1, 0, k], state[after + 1, 1, k], state[after + 1, 2, k]
             eight = _fused(factors[2, j + 1], weight1, _fused(factors[2, j], weight0, eight))
             state[j, 0, k], state[j, 1, k], state[j, 2, k] = weight0, first0, second0
             state[j + 1, 0, k], state[j + 1, 1, k], state[j + 1, 2, k] = weight1, first1, second1

@@ -39,20 +39,20 @@ def fit(problems: Sequence[svc.Problem]) -> list[svc.Svc]:
     gamma, starts_there = cuda.to_device(np.array([problem.gamma for problem in problems])), cuda.to_device(starts)
     by_element = -(-rows * rows // _ELEMENTS), fits
     launch(set_kernels, by_element, _ELEMENTS, cuda.to_device(features), starts_there, gamma, kernels)
-    tasks = np.array([
-        (fit, i, j, pair, seed, fold)
-        for fit in range(fits)
-        for pair, (i, j) in enumerate(pairs)
-        for seed, fold in [(0, _SOLVE), *((seed, fold) for seed in range(seeds) for fold in range(platt.FOLDS))]
-    ], np.int32)  # fmt: skip
+    of_pair = [(0, _SOLVE), *((seed, fold) for seed in range(seeds) for fold in range(platt.FOLDS))]
+    of_fit = [(i, j, pair, seed, fold) for pair, (i, j) in enumerate(pairs) for seed, fold in of_pair]
+    tasks = np.empty(
+        (fits, len(of_fit), 6), np.int32
+    )  # of a thousand submissions a million lines: no tuples of Python's
+    tasks[:, :, 0], tasks[:, :, 1:] = np.arange(fits)[:, None], of_fit
     coefficients = cuda.to_device(np.zeros((fits, len(pairs), rows)))
     rho, iterations = cuda.device_array((fits, len(pairs))), cuda.device_array((fits, len(pairs)), np.int64)
     decisions = cuda.to_device(np.zeros((fits, seeds, len(pairs), LARGEST)))
     shuffles = _stack([problem.shuffles for problem in problems], (seeds, len(pairs), LARGEST))
     size_of = np.stack([problem.size_of for problem in problems]).astype(np.int64)
     launch(
-        solve_tasks, -(-len(tasks) // _THREADS), _THREADS, kernels, starts_there,
-        *map(cuda.to_device, (shuffles, size_of, tasks)), coefficients, rho, iterations, decisions,
+        solve_tasks, -(-fits * len(of_fit) // _THREADS), _THREADS, kernels, starts_there,
+        *map(cuda.to_device, (shuffles, size_of, tasks.reshape(-1, 6))), coefficients, rho, iterations, decisions,
     )  # fmt: skip
     sigmoids = cuda.device_array((2, fits, seeds, len(pairs)))
     classes_of = cuda.to_device(np.array(pairs, np.int64))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import StrPath, listed
 from dataperf_fast.files.records import Record
 from dataperf_fast.models import known_answers
+from dataperf_fast.report.pictures import drawn
 
 
 @dataclass
@@ -82,7 +84,7 @@ def results(
         if out is not None:
             with engine.stage("write"):
                 written += result.write(Path(out))
-                written += board.draw(Path(out), result) if pictures else []
+                written += drawn(partial(board.draw, Path(out), result)) if pictures else []
         yield Evaluated(result.records, written)
 
 

@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from dataperf_fast import profiling
     from dataperf_fast.files.paths import write_text
     from dataperf_fast.profiling import report
+    from dataperf_fast.report.pictures import drawn
     from dataperf_fast.report.progress import Bar
 
     arguments.require_model(options)
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         report.print_profile(found, sys.stdout)
     if options.out is not None:
         write_text(options.out / "profile.json", json.dumps(found.as_dict(), indent=1, allow_nan=False) + "\n")
-        report.draw(options.out / "profile.png", found)
+        drawn(lambda: report.draw(options.out / "profile.png", found))
     for line in found.invalid:
         complain(line)
     return BAD_INPUT if found.invalid else OK

@@ -43,7 +43,7 @@ def print_profile(profile: Profile, stream: IO[str]) -> None:
     console.print(f"one thread here at best: {limits}")
 
 
-def draw(path: Path, profile: Profile) -> None:
+def draw(path: Path, profile: Profile) -> list[Path]:
     """Draw one bar of the stages' seconds, the training's divided as its kernels' threads spent it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -75,3 +75,4 @@ def draw(path: Path, profile: Profile) -> None:
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     with whole_file(path) as aside:
         figure.savefig(aside, dpi=120, format="png")
+    return [path]

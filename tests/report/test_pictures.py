@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
 from matplotlib import image
 
+from dataperf_fast import cli
 from dataperf_fast.boards.acquisition import picture as acquisition_picture
 from dataperf_fast.boards.debugging import picture as debugging_picture
 from dataperf_fast.boards.debugging.board import DebuggingResult
@@ -84,3 +88,34 @@ def test_what_methods_cost_against_what_they_give(tmp_path, model, name):
     assert debugging_picture.draw(tmp_path, scored) == [tmp_path / name]
     assert image.imread(tmp_path / name).shape[:2] == (550, 880)
     assert debugging_picture.draw(tmp_path / "none", DebuggingResult("mean", [], model, over_tasks=untimed)) == []
+
+
+def test_a_notebooks_back_end_costs_no_picture(suite, tmp_path):
+    """matplotlib refuses to be imported where it cannot import what its environment names."""
+    command = [sys.executable, "-m", "dataperf_fast.cli", "evaluate", "debugging", str(suite), "--out", str(tmp_path)]
+    environment = os.environ | {"MPLBACKEND": "not a back end of this environment"}
+    refused = subprocess.run(
+        [sys.executable, "-c", "import matplotlib"], env=environment, capture_output=True, check=False
+    )
+    assert refused.returncode  # or this test could not fail
+    done = subprocess.run([*command, "--model", "knn"], env=environment, capture_output=True, text=True, check=True)
+    assert "left out" not in done.stderr
+    assert len(list(tmp_path.glob("*.png"))) == 3  # a task each, and both
+    assert (tmp_path / "scores.csv").is_file()
+
+
+@pytest.mark.filterwarnings("always:pictures are left out")
+def test_a_picture_that_fails_costs_no_score(suite, tmp_path, monkeypatch, capsys):
+    def fail(folder, result):
+        raise RuntimeError("no font\nat all")
+
+    monkeypatch.setattr(debugging_picture, "draw", fail)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    command = ["evaluate", "debugging", str(suite), "--model", "knn", "--out", str(tmp_path)]
+    assert cli.main(command) == 0
+    assert os.environ["MPLBACKEND"] == "agg"
+    shown = capsys.readouterr()
+    assert "pictures are left out (RuntimeError: no font)" in shown.err
+    rows = (tmp_path / "scores.csv").read_text().splitlines()
+    assert len(rows) > 2
+    assert not list(tmp_path.glob("*.png"))

@@ -28,6 +28,7 @@ from dataperf_fast.boards.debugging import synth
 from dataperf_fast.boards.debugging.files import OrderFile
 from dataperf_fast.boards.speech import board
 from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import limits
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.kernels.net.steps import HIDDEN
@@ -215,7 +216,7 @@ def speech(operations_a_second: float) -> dict[str, Any]:
     products would take at the measured ceiling.
     """
     with tempfile.TemporaryDirectory() as folder:
-        made = speech_adapters.make(Path(folder), "paper", SUBMISSIONS // 10, backends.usable_cores())
+        made = speech_adapters.make(Path(folder), "paper", SUBMISSIONS // 10, limits.usable_cores())
     engine = Engine(backends.choose("cuda"))
     few = dict(list(made.sets.items())[:2])
     board.score_submissions(made.pool, few, engine)  # compile

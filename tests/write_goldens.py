@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from dataperf_fast.boards.debugging import baselines, demo
 from dataperf_fast.boards.debugging.synth import DebuggingScale
 from dataperf_fast.engine import backend as backends
-from dataperf_fast.engine import definition
+from dataperf_fast.engine import definition, limits
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.processes import open_processes
 from tests.oracle import Oracle
@@ -76,7 +76,7 @@ def _made_with() -> dict:
 
 def write_debugging() -> None:
     """Write the example's files and the curves of the PyTorch pipeline."""
-    processes = open_processes("dataperf_fast.boards.debugging.reference", backends.usable_cores())
+    processes = open_processes("dataperf_fast.boards.debugging.reference", limits.usable_cores())
     example = demo.write(DATA / "debugging", EXAMPLE)
     submissions = DATA / "debugging" / "submissions"
     baselines.write(DATA / "debugging", submissions, ["consecutive", "random"], 0, Engine(backends.choose("cpu")))

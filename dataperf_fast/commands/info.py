@@ -20,6 +20,7 @@ def run(options: argparse.Namespace) -> int:
     """Print them."""
     from dataperf_fast.boards import evaluation
     from dataperf_fast.engine import backend as backends
+    from dataperf_fast.engine import limits
     from dataperf_fast.engine.finished import default_cache_path
     from dataperf_fast.files import csv_tables
 
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         "backend": f"{chosen.name} ({chosen.reason})",
         "gpu": device,
         "threads": str(chosen.threads),
-        "memory": f"{backends.available_memory() / 2**30:.1f} GiB free, batches use up to {chosen.memory / 2**30:.1f}",
+        "memory": f"{limits.available_memory() / 2**30:.1f} GiB free, batches use up to {chosen.memory / 2**30:.1f}",
         "finished retrains": str(default_cache_path()),
         "parsed tables": f"{tables}, {sum(path.stat().st_size for path in tables.glob('*')) / 2**30:.1f} GiB",
     }

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dataperf_fast.engine import machine
+from dataperf_fast.engine import limits, machine
 from dataperf_fast.files.errors import InputError, install, told
 from dataperf_fast.kernels import arithmetic
 
@@ -83,10 +83,10 @@ def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") 
         >>> backends.choose("cpu", 2).threads
         2
     """
-    threads = usable_cores() if jobs is None else jobs
+    threads = limits.usable_cores() if jobs is None else jobs
     if threads < 1:
         raise InputError("--jobs", "is", value=jobs, expected="a whole number from 1")
-    memory = int(available_memory() * _SHARE_OF_MEMORY)
+    memory = int(limits.available_memory() * _SHARE_OF_MEMORY)
     if name == "reference-cuml":
         _require_cuml()
     if name in ("cpu", "reference", "reference-cuml"):
@@ -169,19 +169,6 @@ def reference_made_with(module: str, backend: Backend, model: str = "") -> str:
 @cache
 def _warn_once(line: str) -> None:
     warnings.warn(line, stacklevel=3)
-
-
-def usable_cores() -> int:
-    """The number of cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def available_memory() -> int:
-    """Free memory in bytes; where the system does not say, 2 GiB."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return 2 << 30
 
 
 def versions() -> dict[str, str]:

@@ -32,6 +32,11 @@ def launch(kernel: Any, blocks: int | tuple[int, int], threads: int, *arguments:
     configured(*arguments)
 
 
+def lent(*arrays: Any) -> list[Any]:
+    """CuPy's arrays as Numba's own, for loops: each launch would ask every array anew, and wait for its stream."""
+    return [cuda.as_cuda_array(of) if hasattr(of, "__cuda_array_interface__") else of for of in arrays]
+
+
 def array_library() -> Any:
     """CuPy; on the simulator NumPy, which has the same functions."""
     return np if _SIMULATED else importlib.import_module("cupy")

@@ -15,6 +15,7 @@ KERNELS = ROOT / "kernels"  # which rglob does not reach through its link
 
 # Room -> rooms of the package that it may import, top to bottom: none runs up.
 MAY_IMPORT = {
+    "__main__": {"cli"},
     "cli": {"", "boards", "commands", "engine", "files", "report"},
     "commands": {"", "boards", "contest", "engine", "files", "parity", "profiling", "report"},
     "": {"boards", "boards.acquisition", "files"},  # what the public names are; below, its version

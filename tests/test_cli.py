@@ -92,6 +92,24 @@ def test_info_names_what_is_there(capsys):
     assert "backend            cpu (auto: " in printed
 
 
+def test_info_as_one_object(capsys):
+    assert cli.main(["info", "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["dataperf-fast"] == dataperf_fast.__version__
+    assert said["finished_retrains"].endswith("retrains.sqlite")
+    assert said["backend"].startswith("cpu (auto: ")
+
+
+def test_the_package_is_the_command(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "dataperf_fast", "evaluate", "vision", str(tmp_path)], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("dataperf-fast: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_backends_that_cannot_be_used(suite, capsys):
     assert cli.main(["evaluate", "debugging", str(suite), "--backend", "cuda"]) == 2
     assert "--backend: cuda cannot be used: " in capsys.readouterr().err

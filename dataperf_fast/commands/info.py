@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 
 import dataperf_fast
+from dataperf_fast.commands import arguments
 from dataperf_fast.report.terminal import OK
 
 EXAMPLE = "info"
 
 
 def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
-    """It takes none."""
+    """How to print."""
+    arguments.add_format(command, "one object")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,6 +47,9 @@ def run(options: argparse.Namespace) -> int:
         "finished retrains": str(default_cache_path()),
         "parsed tables": f"{tables}, {sum(path.stat().st_size for path in tables.glob('*')) / 2**30:.1f} GiB",
     }
+    if options.format == "json":
+        print(json.dumps({name.replace(" ", "_"): value for name, value in lines.items()}))
+        return OK
     for name, value in lines.items():
         print(f"{name:18} {value}")
     return OK

@@ -18,7 +18,7 @@ from dataperf_fast.kernels.arithmetic.dot import dot64
 from dataperf_fast.kernels.arithmetic.matrix_vector import column_times, row_times
 from dataperf_fast.kernels.arithmetic.sums import DEPTH, pairwise_sum_in
 from dataperf_fast.kernels.compiled import kernel
-from dataperf_fast.kernels.launch import gpu_kernel, launch, on_host
+from dataperf_fast.kernels.launch import gpu_kernel, launch, lent, on_host
 from dataperf_fast.kernels.lbfgs import dcsrch
 from dataperf_fast.kernels.lbfgs.history import MEMORY, History
 from dataperf_fast.kernels.lbfgs.mainlb import Minimizer, mainlb
@@ -56,23 +56,15 @@ def decisions(
     losses, slopes = xp.zeros(len(places)), xp.zeros(len(places))
     ended, searches = xp.zeros(fits, np.uint8), _new_searches(fits, width + 1, xp)
     x, gradient = searches[len(History._fields)], searches[len(History._fields) + 1]
-    by_row = _blocks(max(lengths)), fits
+    given = lent(features, places, offsets)
+    for_rows, for_columns = lent(truth, ended, x, losses, slopes), lent(slopes, ended, x, gradient)
+    for_searches = lent(offsets, losses, slopes, ended, *searches)
+    by_row, by_column = (_blocks(max(lengths)), fits), (_blocks(width), fits)
     while not on_host(ended).all():
         for _ in range(_ROUNDS):
-            launch(evaluate_rows, by_row, _THREADS, features, places, offsets, truth, ended, x, losses, slopes)
-            launch(
-                evaluate_columns,
-                (_blocks(width), fits),
-                _THREADS,
-                features,
-                places,
-                offsets,
-                slopes,
-                ended,
-                x,
-                gradient,
-            )
-            launch(take_step, fits, 1, offsets, losses, slopes, ended, *searches)
+            launch(evaluate_rows, by_row, _THREADS, *given, *for_rows)
+            launch(evaluate_columns, by_column, _THREADS, *given, *for_columns)
+            launch(take_step, fits, 1, *for_searches)
     found = xp.empty((fits, len(evaluation)))
     launch(decide, (_blocks(len(evaluation)), fits), _THREADS, evaluation, x, found)
     return on_host(found)

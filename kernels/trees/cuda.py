@@ -16,7 +16,7 @@ from numba import cuda
 
 from dataperf_fast.kernels.arithmetic.sums import DEPTH
 from dataperf_fast.kernels.compiled import kernel
-from dataperf_fast.kernels.launch import gpu_kernel, launch, on_host
+from dataperf_fast.kernels.launch import gpu_kernel, launch, lent, on_host
 from dataperf_fast.kernels.trees import stumps
 from dataperf_fast.kernels.trees.chance_splits import NO_SPLIT, ROW, SAME_VALUE, between, exact_gain
 
@@ -46,16 +46,17 @@ def fit(features: Any, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray],
     left, totals, best = xp.zeros(fits, np.uint8), xp.zeros((fits, 2)), xp.zeros((fits, features.shape[1]))
     raw, residuals = xp.asarray(np.repeat(np.concatenate(starts), lengths)), xp.zeros(len(places))
     room, values = xp.zeros((2, len(places))), xp.zeros(len(places), np.float32)
-    by_fit = xp.asarray(offsets), left
     places, truth = xp.asarray(places), xp.asarray(truth)
+    by_fit, for_rows = lent(xp.asarray(offsets), left), lent(raw, truth, residuals)
+    for_sums, for_gains = lent(residuals, totals), lent(order, residuals, totals, best)
+    for_splits = lent(features, places, order, truth, residuals, totals, best)
+    changed = lent(raw, room, values, chosen, found)
+    by_feature = -(-features.shape[1] // _THREADS), fits
     for stage in range(stumps.STAGES):
-        launch(set_residuals, -(-len(places) // _THREADS), _THREADS, raw, truth, residuals)
-        launch(add_up_fits, fits, 1, *by_fit, residuals, totals)
-        launch(best_gains, (-(-features.shape[1] // _THREADS), fits), _THREADS, *by_fit, order, residuals, totals, best)
-        launch(
-            split, fits, 1, *by_fit, features, places, order, truth, residuals, totals, best, stage, raw, room, values,
-            chosen, found,
-        )  # fmt: skip
+        launch(set_residuals, -(-len(places) // _THREADS), _THREADS, *for_rows)
+        launch(add_up_fits, fits, 1, *by_fit, *for_sums)
+        launch(best_gains, by_feature, _THREADS, *by_fit, *for_gains)
+        launch(split, fits, 1, *by_fit, *for_splits, stage, *changed)
     kept, chosen, found = on_host(left) == 0, on_host(chosen), on_host(found)
     return [
         stumps.Stumps(start, chosen[at][:, None], *(of[:, None] for of in found[at])) if kept[at] else None

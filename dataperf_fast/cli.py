@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import warnings
 from collections.abc import Sequence
@@ -83,6 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 all scored, 1 a failure of ours, 2 usage or bad input."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     warnings.showwarning = show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that its encoding has not is no reason to lose the scores
+            stream.reconfigure(errors="backslashreplace")
     try:
         options = _parsed(given)
     except Exception as error:  # whatever loading a board of another package does

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -90,6 +92,32 @@ def test_info_names_what_is_there(capsys):
     printed = capsys.readouterr().out
     assert f"dataperf-fast      {dataperf_fast.__version__}" in printed
     assert "backend            cpu (auto: " in printed
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file names are UTF-8")
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_names_that_no_encoding_has_are_escaped(suite, tmp_path, encoding, output):
+    """A team's folder in Latin-1, and one in another script, printed to a pipe of another encoding."""
+    names = [os.fsdecode("caf\u00e9".encode("latin-1")), "\u00e9quipe", "\u7d44"]
+    for name in names:
+        team = tmp_path / "teams" / name
+        team.mkdir(parents=True)
+        for file in (suite / "submissions").glob("*_random.txt"):
+            shutil.copy(file, team / file.name.replace("random", name))
+    command = ["evaluate", "debugging", str(suite), "--model", "knn", "--out", str(tmp_path / "out")]
+    folders = [str(tmp_path / "teams" / name) for name in names]
+    done = subprocess.run(
+        [sys.executable, "-m", "dataperf_fast", *command, "--format", output, "--submissions", *folders],
+        env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout.decode(encoding)
+    if output == "json":
+        assert {json.loads(line)["submission"] for line in shown.splitlines()} >= {names[0], names[2]}
+    else:
+        assert "\\udce9" in shown
+    assert "caf\\udce9" in (tmp_path / "out" / "scores.csv").read_text("utf-8")
 
 
 def test_info_as_one_object(capsys):

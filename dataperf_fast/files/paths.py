@@ -39,7 +39,7 @@ def whole_file(path: StrPath) -> Iterator[Path]:
 
 
 def write_text(path: StrPath, text: str) -> None:
-    """Write a UTF-8 file, whole or not at all; folders above it are made.
+    """Write a UTF-8 file, whole or not at all; folders above it are made. File names that are not UTF-8 are escaped.
 
     Args:
         path: the file, replaced where there is one.
@@ -56,7 +56,7 @@ def write_text(path: StrPath, text: str) -> None:
         '{}'
     """
     with whole_file(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read_text(path: Path, what: str) -> str:

@@ -108,7 +108,7 @@ def _of_logits(
 
 
 def batched_jax(task: Task, order: np.ndarray, threads: int) -> Answer:
-    """The same batch by JAX, on its default device: all steps one compiled loop."""
+    """The same batch by JAX, on its default device, a compiled function a step."""
     import jax
     from jax import numpy as jnp
 

@@ -29,8 +29,8 @@ FAST = {
     "kernels/neighbours/vote.py": ("vote",),
     "dataperf_fast/models/voting.py": ("logit_error",),
     "dataperf_fast/models/voting_cpu.py": ("_ready", "_vote", "_voter", "_square"),
-    "dataperf_fast/models/support_vectors.py": ("share", "share_on_device", "fit_on_device"),
-    "dataperf_fast/models/logistic_optimum.py": ("share", "share_on_device", "fit_on_device"),
+    "dataperf_fast/models/support_vectors.py": ("share", "fit_on_device"),
+    "dataperf_fast/models/logistic_optimum.py": ("share", "fit_on_device"),
     "dataperf_fast/models/boosted_trees.py": (),  # XGBoost's own arithmetic, and its version in the key
 }
 # Functions that add up whole numbers, or what verify shows and no score hangs on.

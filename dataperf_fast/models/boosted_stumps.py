@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from dataperf_fast.engine import checks
 from dataperf_fast.engine.plan import Answers, Pool
-from dataperf_fast.models.classifier import Classifier, OnDevice
+from dataperf_fast.models.classifier import Classifier, OnDevice, answer_two_classes
 
 
 class BoostedStumps(Classifier):
@@ -40,19 +40,12 @@ class BoostedStumps(Classifier):
         self, device: OnDevice, rows: Sequence[np.ndarray], labels: Sequence[np.ndarray]
     ) -> list[Answers | None]:
         """Train and classify those of two classes whose splits are not chance (``classifier.Classifier``)."""
-        from dataperf_fast.kernels.launch import on_host
         from dataperf_fast.kernels.trees import cuda, stumps
 
-        found: list[Answers | None] = [None] * len(rows)
-        classes = [checks.distinct(of) for of in labels]
-        two = [at for at, of in enumerate(classes) if len(of) == 2]
-        if not two:
-            return found
-        second = [labels[at] == classes[at][1] for at in two]
-        fits = cuda.fit(device.features.astype(np.float32), [rows[at] for at in two], second, device.xp)
-        evaluation = on_host(device.evaluation).astype(np.float32)
-        for at, fitted in zip(two, fits, strict=True):
-            if fitted is not None:
-                decisions = stumps.decisions(fitted, evaluation)[:, 0]
-                found[at] = Answers(classes[at][(decisions >= 0).astype(np.int64)], decisions)
-        return found
+        evaluation = device.pool.evaluation_features.astype(np.float32)
+
+        def decide(of_two: list[np.ndarray], second: list[np.ndarray]) -> Iterator[np.ndarray | None]:
+            for fitted in cuda.fit(device.features.astype(np.float32, copy=False), of_two, second, device.xp):
+                yield None if fitted is None else stumps.decisions(fitted, evaluation)[:, 0]
+
+        return answer_two_classes(rows, labels, decide, operator.ge)

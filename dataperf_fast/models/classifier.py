@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +20,9 @@ _BYTES_PER_RETRAIN = 1 << 20  # a retrain's own matrix is there only while a thr
 
 
 class OnDevice(NamedTuple):
-    """A pool on a GPU: features ``(n, d)`` float32 or float64, evaluation ``(m, d)`` float64; room in bytes; CuPy."""
+    """A pool, and it on a GPU: features ``(n, d)`` float32 or float64, evaluation ``(m, d)`` float64; bytes; CuPy."""
 
+    pool: Pool
     features: Any
     evaluation: Any
     memory: int
@@ -102,7 +103,7 @@ class CudaClassifierTrainer(ClassifierTrainer):
         super().__init__(model, pool, backend)
         xp = array_library()
         features, evaluation = (np.ascontiguousarray(of) for of in (pool.features, self._evaluation))
-        self._on_device = OnDevice(xp.asarray(features), xp.asarray(evaluation), backend.memory, xp)
+        self._on_device = OnDevice(pool, xp.asarray(features), xp.asarray(evaluation), backend.memory, xp)
         self.bytes_per_retrain = model.bytes_on_device(pool)
 
     def train(
@@ -122,6 +123,28 @@ class CudaClassifierTrainer(ClassifierTrainer):
             of_left = [rows[at] for at in left], [labels[at] for at in left], seeds[left]
             outcomes[left], certain[left] = super().train(*of_left, exact)
         return outcomes, certain
+
+
+def answer_two_classes(
+    rows: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    decide: Callable[[list[np.ndarray], list[np.ndarray]], Iterable[np.ndarray | None]],
+    beats: Callable[[np.ndarray, float], np.ndarray],
+) -> list[Answers | None]:
+    """Answer the retrains on two classes together; None for the others.
+
+    ``decide`` takes their rows, and which of these are of the second class, and gives decision values ``(m,)`` or None
+    for each; the second class is where they are above 0, or at it, as ``beats`` says.
+    """
+    found: list[Answers | None] = [None] * len(rows)
+    classes = [checks.distinct(of) for of in labels]
+    two = [at for at, of in enumerate(classes) if len(of) == 2]
+    if two:
+        decided = decide([rows[at] for at in two], [labels[at] == classes[at][1] for at in two])
+        for at, decisions in zip(two, decided, strict=True):
+            if decisions is not None:
+                found[at] = Answers(classes[at][beats(decisions, 0).astype(np.int64)], decisions)
+    return found
 
 
 def score(answers: Answers, truth: np.ndarray) -> tuple[int, int, int, int, float]:

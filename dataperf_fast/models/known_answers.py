@@ -10,6 +10,7 @@ import json
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -49,15 +50,15 @@ def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") 
     if name == "cuda":
         raise RuntimeError(f"the GPU is not to be trusted: {problem}")
     warnings.warn(f"the GPU is not used: {problem}", stacklevel=2)
-    on_cpu = backends.choose("cpu", jobs)
-    return Backend("cpu", f"auto: {problem}", on_cpu.threads, on_cpu.memory)
+    return replace(backends.choose("cpu", jobs), reason=f"auto: {problem}")
 
 
 def until_it_pays(jobs: int | None = None, without_cuda: str = "") -> Backend:
     """The CPU, from which an engine goes on to the GPU that ``choose`` finds once there is enough to do for it."""
+    if without_cuda:
+        return choose("auto", jobs, without_cuda)
     on_cpu = backends.choose("cpu", jobs)
-    longer = None if without_cuda else partial(choose, "auto", jobs)
-    return Backend("cpu", "auto: until a GPU pays", on_cpu.threads, on_cpu.memory, longer=longer)
+    return replace(on_cpu, reason="auto: until a GPU pays", longer=partial(choose, "auto", jobs))
 
 
 def _distrusted(backend: Backend) -> str:

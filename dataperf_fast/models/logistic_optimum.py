@@ -30,15 +30,14 @@ class LogisticOptimum(WarmModel):
     on_cuda = True
     unsure = 1e-6
 
-    def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Products:
+    def share(self, pool: Pool, rows: np.ndarray, exact: bool, xp: Any = np) -> Products:
         """Compute the products."""
         from dataperf_fast.kernels.arithmetic.matrix_product import product
 
-        multiply = product if exact else np.matmul
-        features = pool.features[rows].astype(np.float64)
-        return Products(
-            multiply(features, features.T), multiply(pool.evaluation_features.astype(np.float64), features.T)
-        )
+        multiply = product if exact else xp.matmul
+        features = xp.asarray(pool.features[rows], np.float64)
+        evaluation = xp.asarray(pool.evaluation_features, np.float64)
+        return Products(multiply(features, features.T), multiply(evaluation, features.T))
 
     def fit(
         self, shared: Products, labels: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None
@@ -81,11 +80,6 @@ class LogisticOptimum(WarmModel):
         from dataperf_fast.kernels.logistic import dual_cuda
 
         return dual_cuda.bytes_per_state(rows)
-
-    def share_on_device(self, pool: Pool, rows: np.ndarray, xp: Any) -> Products:
-        """Compute the products (``relabelled.WarmModel``)."""
-        features = xp.asarray(pool.features[rows], np.float64)
-        return Products(features @ features.T, xp.asarray(pool.evaluation_features, np.float64) @ features.T)
 
     def fit_on_device(self, shared: Products, labels: np.ndarray, xp: Any) -> tuple[Any, np.ndarray]:
         """Solve all states (``relabelled.WarmModel``)."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from dataperf_fast.engine import checks
 from dataperf_fast.engine.plan import Answers, Pool
-from dataperf_fast.models.classifier import Classifier, OnDevice
+from dataperf_fast.models.classifier import Classifier, OnDevice, answer_two_classes
 
 
 class LogisticRegression(Classifier):
@@ -42,12 +43,7 @@ class LogisticRegression(Classifier):
         """Train and classify those of two classes (``classifier.Classifier``)."""
         from dataperf_fast.kernels.logistic import cuda
 
-        found: list[Answers | None] = [None] * len(rows)
-        classes = [checks.distinct(of) for of in labels]
-        two = [at for at, of in enumerate(classes) if len(of) == 2]
-        if two and cuda.covers(device.features, device.evaluation):
-            second = [labels[at] == classes[at][1] for at in two]
-            decided = cuda.decisions(device.features, device.evaluation, [rows[at] for at in two], second, device.xp)
-            for at, decisions in zip(two, decided, strict=True):
-                found[at] = Answers(classes[at][(decisions > 0).astype(np.int64)], decisions)
-        return found
+        if not cuda.covers(device.features, device.evaluation):
+            return [None] * len(rows)
+        decide = partial(cuda.decisions, device.features, device.evaluation, xp=device.xp)
+        return answer_two_classes(rows, labels, decide, operator.gt)

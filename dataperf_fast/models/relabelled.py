@@ -81,8 +81,11 @@ class WarmModel(Relabelled):
         return (CudaWarmTrainer if backend.name == "cuda" else WarmTrainer)(self, pool, backend)
 
     @abstractmethod
-    def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Any:
-        """Compute what all retrains on ``rows`` have in common; if ``exact`` in the deciding arithmetic."""
+    def share(self, pool: Pool, rows: np.ndarray, exact: bool, xp: Any = np) -> Any:
+        """Compute what all retrains on ``rows`` have in common; if ``exact`` in the deciding arithmetic.
+
+        Otherwise in arrays of ``xp``, which may be CuPy.
+        """
 
     @abstractmethod
     def fit(
@@ -105,10 +108,6 @@ class WarmModel(Relabelled):
     @abstractmethod
     def bytes_on_device(self, rows: int) -> int:
         """What a label state of so many rows takes of a GPU's memory."""
-
-    @abstractmethod
-    def share_on_device(self, pool: Pool, rows: np.ndarray, xp: Any) -> Any:
-        """As ``share``, not exact, on a GPU by ``xp``, its array library."""
 
     @abstractmethod
     def fit_on_device(self, shared: Any, labels: np.ndarray, xp: Any) -> tuple[Any, np.ndarray]:
@@ -192,7 +191,7 @@ class CudaWarmTrainer(WarmTrainer):
             super().train_group(rows, labels, exact, outcomes)
             return
         if self._on_device[0] is not rows:
-            self._on_device = rows, self._model.share_on_device(self.pool, rows, self._xp)
+            self._on_device = rows, self._model.share(self.pool, rows, False, self._xp)
         decisions, solved = self._model.fit_on_device(self._on_device[1], labels, self._xp)
         truth = self._xp.asarray(self.pool.evaluation_labels)
         outcomes["correct"] = on_host(((decisions > 0) == truth).sum(axis=1))

@@ -33,26 +33,26 @@ class SupportVectors(WarmModel):
     on_cuda = True
     unsure = 1e-7
 
-    def share(self, pool: Pool, rows: np.ndarray, exact: bool) -> Kernels:
+    def share(self, pool: Pool, rows: np.ndarray, exact: bool, xp: Any = np) -> Kernels:
         """Compute the kernels."""
         from dataperf_fast.kernels.neighbours import knn
         from dataperf_fast.kernels.svm import gram
 
         features = pool.features[rows]
         gamma = gram.scale_gamma(features)
+        evaluation = xp.asarray(pool.evaluation_features, np.float64)
         if exact:
-            wide, evaluation = features.astype(np.float64), pool.evaluation_features.astype(np.float64)
+            wide = features.astype(np.float64)
             return Kernels(gram.gram(wide, gamma)[1], gram.cross_all(evaluation, wide, gamma))
-        table = knn.prepare(features)
+        table = knn.prepare(features, xp)
 
-        def gaussian(queries: np.ndarray) -> np.ndarray:
+        def gaussian(queries: Any) -> Any:
             squared, _ = knn.distances(table, queries)
-            values: np.ndarray = np.exp(-gamma * np.maximum(squared, 0.0))
-            return values
+            return xp.exp(-gamma * xp.maximum(squared, 0.0))
 
         own = gaussian(table.features)
-        np.fill_diagonal(own, 1.0)
-        return Kernels(own, gaussian(pool.evaluation_features.astype(np.float64)))
+        xp.fill_diagonal(own, 1.0)
+        return Kernels(own, gaussian(evaluation))
 
     def fit(
         self, shared: Kernels, labels: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None
@@ -89,23 +89,6 @@ class SupportVectors(WarmModel):
     def bytes_on_device(self, rows: int) -> int:
         """Its variables (``relabelled.WarmModel``); a block keeps the rest."""
         return 64 * rows
-
-    def share_on_device(self, pool: Pool, rows: np.ndarray, xp: Any) -> Kernels:
-        """Compute the kernels (``relabelled.WarmModel``)."""
-        from dataperf_fast.kernels.svm import gram
-
-        gamma = gram.scale_gamma(pool.features[rows])
-        features = xp.asarray(pool.features[rows], np.float64)
-        evaluation = xp.asarray(pool.evaluation_features, np.float64)
-        squares = (features**2).sum(axis=1)
-
-        def gaussian(queries: Any) -> Any:
-            squared = (queries**2).sum(axis=1)[:, None] + squares - 2.0 * (queries @ features.T)
-            return xp.exp(-gamma * xp.maximum(squared, 0.0))
-
-        own = gaussian(features)
-        own[xp.arange(len(rows)), xp.arange(len(rows))] = 1.0
-        return Kernels(own, gaussian(evaluation))
 
     def fit_on_device(self, shared: Kernels, labels: np.ndarray, xp: Any) -> tuple[Any, np.ndarray]:
         """Solve all states, but for more rows than a block has room for (``relabelled.WarmModel``)."""

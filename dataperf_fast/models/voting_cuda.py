@@ -67,7 +67,7 @@ class CudaVotingTrainer(VotingTrainer):
         here = []
         for group in self._alike(fits):
             small = [at for at in group if svc_cuda.covers(problems[at])]
-            here += [at for at in group if at not in small]
+            here += sorted(set(group) - set(small))
             for at, of in zip(small, svc_cuda.fit([problems[at] for at in small]) if small else [], strict=True):
                 fits[at].svc = of
         threads.run(self._threads, fit_here, here)

@@ -48,9 +48,7 @@ def dot64(left, right):
         b = multiply_add(load(left, k + 4), load(right, k + 4), b)
         c = multiply_add(load(left, k + 8), load(right, k + 8), c)
         d = multiply_add(load(left, k + 12), load(right, k + 12), d)
-    first = (_half(a, 0) + _half(b, 0)) + (_half(c, 0) + _half(d, 0))
-    second = (_half(a, 1) + _half(b, 1)) + (_half(c, 1) + _half(d, 1))
-    total = first + second
+    total = _sum(a, b, c, d)
     for k in range(whole, count):
         total += left[k] * right[k]
     return total
@@ -66,12 +64,17 @@ def squared_distance(left, right):
         p, q = subtract(load(left, k), load(right, k)), subtract(load(left, k + 4), load(right, k + 4))
         r, s = subtract(load(left, k + 8), load(right, k + 8)), subtract(load(left, k + 12), load(right, k + 12))
         a, b, c, d = multiply_add(p, p, a), multiply_add(q, q, b), multiply_add(r, r, c), multiply_add(s, s, d)
-    first = (_half(a, 0) + _half(b, 0)) + (_half(c, 0) + _half(d, 0))
-    second = (_half(a, 1) + _half(b, 1)) + (_half(c, 1) + _half(d, 1))
-    total = first + second
+    total = _sum(a, b, c, d)
     for k in range(whole, count):
         total += (left[k] - right[k]) * (left[k] - right[k])
     return total
+
+
+@inner
+def _sum(a, b, c, d):
+    """The sum of four registers: upper halves onto lower ones, and then in pairs."""
+    first = (_half(a, 0) + _half(b, 0)) + (_half(c, 0) + _half(d, 0))
+    return first + ((_half(a, 1) + _half(b, 1)) + (_half(c, 1) + _half(d, 1)))
 
 
 @inner

@@ -19,9 +19,8 @@ from dataperf_fast.kernels.arithmetic.matrix_vector import column_times, row_tim
 from dataperf_fast.kernels.arithmetic.sums import DEPTH, pairwise_sum_in
 from dataperf_fast.kernels.compiled import kernel
 from dataperf_fast.kernels.launch import gpu_kernel, launch, lent, on_host
-from dataperf_fast.kernels.lbfgs import dcsrch
 from dataperf_fast.kernels.lbfgs.history import MEMORY, History
-from dataperf_fast.kernels.lbfgs.mainlb import Minimizer, mainlb
+from dataperf_fast.kernels.lbfgs.mainlb import Minimizer, mainlb, new_minimizer
 from dataperf_fast.kernels.logistic.binary import pointwise
 from dataperf_fast.kernels.logistic.multinomial import C
 
@@ -75,16 +74,9 @@ def _blocks(threads: int) -> int:
 
 
 def _new_searches(fits: int, variables: int, xp: Any) -> list[Any]:
-    """What ``new_minimizer`` has, for each fit: the history's arrays, and then the search's."""
-    square, line = (MEMORY, MEMORY), (fits, variables)
-    history = [
-        xp.zeros((fits, 3), np.int64), xp.ones((fits, 1)), *(xp.zeros((fits, MEMORY, variables)) for _ in "sy"),
-        xp.zeros((fits, 2, variables, MEMORY)), *(xp.zeros((fits, *square)) for _ in range(4)),
-        xp.zeros((fits, 2 * MEMORY, 2 * MEMORY)), xp.zeros((fits, 2, MEMORY)), xp.zeros((fits, 2 * MEMORY)),
-        xp.zeros((fits, *square)),
-    ]  # fmt: skip
-    vectors = [xp.zeros(line) for _ in range(6)]
-    return [*history, *vectors, xp.zeros((fits, dcsrch.SIZE)), xp.zeros((fits, 3)), xp.zeros((fits, 3), np.int64)]
+    """``new_minimizer``'s arrays, a line for each fit: the history's, and then the search's."""
+    history, *of_search = new_minimizer(variables)
+    return [xp.repeat(xp.asarray(of)[None], fits, axis=0) for of in (*history, *of_search)]
 
 
 @gpu_kernel

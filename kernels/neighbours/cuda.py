@@ -15,8 +15,7 @@ _BYTES = 40  # of device memory for each pair of rows: distances, sorted ones, o
 def nearest(features: np.ndarray, queries: np.ndarray, neighbours: int, memory: int, xp: Any) -> np.ndarray:
     """As ``knn.nearest``; ``xp`` is CuPy, and may take ``memory`` bytes of the device's."""
     wide = np.ascontiguousarray(features, np.float64)
-    on_device = xp.asarray(wide)
-    rows = knn.Rows(on_device, xp.einsum("ij,ij->i", on_device, on_device))
+    rows = knn.prepare(wide, xp)
     found = np.empty((len(queries), neighbours), np.int32)
     at_once = max(1, memory // _BYTES // len(features) // knn.TILE) * knn.TILE
     for start in range(0, len(queries), at_once):

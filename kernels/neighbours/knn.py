@@ -11,7 +11,7 @@ features, is many times the gap between neighbours in a pool of 5,000, and nearl
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,10 +30,10 @@ class Rows(NamedTuple):
     squares: np.ndarray
 
 
-def prepare(features: np.ndarray) -> Rows:
-    """Make ``features (n, d)`` ready to be searched."""
-    widened = np.ascontiguousarray(features, np.float64)
-    return Rows(widened, np.einsum("ij,ij->i", widened, widened))
+def prepare(features: np.ndarray, xp: Any = np) -> Rows:
+    """Make ``features (n, d)`` ready to be searched, in the memory of ``xp``'s arrays."""
+    widened = xp.ascontiguousarray(xp.asarray(features), np.float64)  # to a GPU in their own dtype
+    return Rows(widened, xp.einsum("ij,ij->i", widened, widened))
 
 
 def distances(rows: Rows, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -33,8 +33,7 @@ def values(
     done: Callable[[int], None] | None = None,
 ) -> np.ndarray:
     """As ``shapley.values``; ``xp`` is CuPy, and may take ``memory`` bytes of the device's."""
-    rows_on_device = xp.asarray(features).astype(np.float64)  # up in its own dtype
-    rows = knn.Rows(rows_on_device, xp.einsum("ij,ij->i", rows_on_device, rows_on_device))
+    rows = knn.prepare(features, xp)
     labels, evaluation_labels = labels.astype(np.int64), evaluation_labels.astype(np.int64)
     weights, farthest = weights_of(len(features), neighbours)
     weights_on_device, labels_on_device = xp.asarray(weights), xp.asarray(labels)

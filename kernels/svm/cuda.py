@@ -41,9 +41,8 @@ def fit(problems: Sequence[svc.Problem]) -> list[svc.Svc]:
     launch(set_kernels, by_element, _ELEMENTS, cuda.to_device(features), starts_there, gamma, kernels)
     of_pair = [(0, _SOLVE), *((seed, fold) for seed in range(seeds) for fold in range(platt.FOLDS))]
     of_fit = [(i, j, pair, seed, fold) for pair, (i, j) in enumerate(pairs) for seed, fold in of_pair]
-    tasks = np.empty(
-        (fits, len(of_fit), 6), np.int32
-    )  # of a thousand submissions a million lines: no tuples of Python's
+    # Of a thousand submissions a million lines: no tuples of Python's.
+    tasks = np.empty((fits, len(of_fit), 6), np.int32)
     tasks[:, :, 0], tasks[:, :, 1:] = np.arange(fits)[:, None], of_fit
     coefficients = cuda.to_device(np.zeros((fits, len(pairs), rows)))
     rho, iterations = cuda.device_array((fits, len(pairs))), cuda.device_array((fits, len(pairs)), np.int64)
@@ -85,8 +84,7 @@ def set_kernels(features, starts, gamma, kernels):
     if j > i or i >= starts[fit, starts.shape[1] - 1]:
         return
     left, right = features[fit, i], features[fit, j]
-    squares = dot64(left, left), dot64(right, right)
-    to_train, to_predict = gram.both(left, right, squares[0], squares[1], gamma[fit])
+    to_train, to_predict = gram.both(left, right, dot64(left, left), dot64(right, right), gamma[fit])
     kernels[0, fit, i, j] = kernels[0, fit, j, i] = to_train
     kernels[1, fit, i, j] = kernels[1, fit, j, i] = to_predict
 

@@ -58,6 +58,7 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Stumps:
     columns, order = np.ascontiguousarray(features.T), _sort(features)
     model = Stumps(start, np.empty(seeds.shape, np.int64), *(np.empty(seeds.shape) for _ in range(3)))
     raw, residuals = np.repeat(start[:, None], len(labels), axis=1), np.empty(truth.shape)
+    room, halves = np.empty((2, len(labels))), np.empty(DEPTH)
     share = (classes - 1) / classes if classes > 2 else 1.0  # of a step, as Friedman has it for several classes
     for stage, of_stage in enumerate(seeds):
         (_set_residuals if classes == 2 else _set_residuals_of_classes)(raw, truth, residuals)
@@ -66,8 +67,8 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Stumps:
             if feature < 0:
                 feature, threshold = chance_splits.split_as_scikit_learn(columns, residuals[k], seed)
             model.features[stage, k], model.thresholds[stage, k] = feature, threshold
-            model.below[stage, k], model.above[stage, k] = _step(
-                columns[feature], threshold, truth[k], residuals[k], share, raw[k]
+            model.below[stage, k], model.above[stage, k] = step(
+                columns[feature], threshold, truth[k], residuals[k], share, raw[k], room, halves
             )
     return model
 
@@ -176,12 +177,6 @@ def add_up(residuals):
     if squares / count - (total / count) * (total / count) <= _LEAST:
         return total, -1.0
     return total, 8 * count * _UNIT * longest * size
-
-
-@kernel(error_model="numpy")
-def _step(values, threshold, labels, residuals, share, raw):
-    count = labels.shape[0]
-    return step(values, threshold, labels, residuals, share, raw, np.empty((2, count)), np.empty(DEPTH))
 
 
 @kernel(error_model="numpy")

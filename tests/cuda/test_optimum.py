@@ -71,5 +71,5 @@ def test_a_board_of_two_and_of_three_classes(device, model):
 
 def test_too_many_rows_are_left_to_the_cpu():
     labels = np.resize(np.array([0, 1], np.uint8), (1, optimum_cuda.LARGEST + 1))
-    shared = SupportVectors().share_on_device(Pool(np.ones((2, 3)), np.ones((2, 3)), labels[0, :2]), np.arange(2), np)
+    shared = SupportVectors().share(Pool(np.ones((2, 3)), np.ones((2, 3)), labels[0, :2]), np.arange(2), False)
     assert not SupportVectors().fit_on_device(shared, labels, np)[1].any()

@@ -99,6 +99,7 @@ class Machine:
         self.poison = poison if poison is not None else 0xA5 if check else 0xFF
         self.order = ORDERS[order] if isinstance(order, str) else order + 2
         self.folder = Path(folder or texts.folder())
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.launches: list[tuple[str, float]] = []  # names and seconds
         self._built: dict[Any, Built] = {}
 

@@ -41,7 +41,7 @@ from dataperf_fast.boards.vision import synth as vision_synth
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.files import csv_tables
+from dataperf_fast.files import csv_tables, handed_in
 
 THREADS = 2
 AT_ONCE = 10
@@ -101,7 +101,9 @@ def debugging_board(folder: Path) -> Board:
     work, fits = [], []
     tasks = list(debugging_synth.write(folder, debugging_synth.SCALES["paper"], 0))
     debugging_baselines.write(folder, folder / "orders", ["consecutive", "random", "datascope"], 0, engine())
-    submitted = debugging_files.find_submissions([folder / "orders"])
+    recognize = debugging_files.recognizer([task.data_id for task in tasks], by_folder=False)
+    found, _ = handed_in.find([folder / "orders"], recognize, "orders")
+    submitted = [debugging_files.OrderFile(task, one.name, path) for one in found for task, path in one.files.items()]
     for task in tasks:
         orders = {
             file: debugging_files.read_submission(file.path, len(task.true_labels))

@@ -19,11 +19,12 @@ import numpy as np
 
 from benchmarks_perf import defined, timing
 from dataperf_fast.boards.options import Options
-from dataperf_fast.boards.vision import board, files, synth
+from dataperf_fast.boards.vision import board, files, synth, training_sets
 from dataperf_fast.boards.vision.embeddings import read_embeddings
 from dataperf_fast.engine import backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Pool
+from dataperf_fast.files import handed_in
 from dataperf_fast.files.records import Record
 
 THREADS = 2
@@ -51,7 +52,7 @@ def submissions(data: Path, folder: Path, count: int) -> None:
 def in_memory(data: Path, teams: Path) -> dict[str, tuple[Pool, Sets]]:
     """Each concept's pool and all submissions to it."""
     root, setup = files.open_setup(data)
-    found = files.find_submissions([teams], list(setup.tasks))
+    found, _ = handed_in.find([teams], training_sets.recognizer(list(setup.tasks)), "csv files")
     sets = {(of.name, task): files.read_training_set(path) for of in found for task, path in of.files.items()}
     wanted = dict.fromkeys(name for chosen in sets.values() for name in chosen.ids)
     row_of, features = read_embeddings(root / setup.emb_file, wanted, setup.dim)

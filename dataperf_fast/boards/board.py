@@ -11,7 +11,7 @@ from fractions import Fraction
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 from dataperf_fast.boards.options import Option, Options
 from dataperf_fast.engine import backend as backends
@@ -19,28 +19,11 @@ from dataperf_fast.engine import machine
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import FrozenModel
+from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError, install
+from dataperf_fast.files.handed_in import HandedIn, Recognize
 from dataperf_fast.files.records import OURS, Record, decimal
 from dataperf_fast.models import table
-
-
-class SubmissionFolder(Protocol):
-    """A submission that is a folder, a file a task: vision's and acquisition's."""
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        ...
-
-    @property
-    def path(self) -> Path:
-        """The folder."""
-        ...
-
-    @property
-    def files(self) -> dict[Any, Path]:
-        """Its files by task."""
-        ...
 
 
 class Scored(Protocol):
@@ -55,10 +38,6 @@ class Scored(Protocol):
     def details(self) -> Mapping[str, Any]:
         """What else the board says."""
         ...
-
-
-Found = TypeVar("Found")
-Folder = TypeVar("Folder", bound=SubmissionFolder)
 
 
 class Result(Protocol):
@@ -331,6 +310,19 @@ class Benchmark(ABC):
             return ratios
         return [None if score is None else decimal(score) for score in known]
 
+    def find_submissions(
+        self,
+        paths: Sequence[Path],
+        recognize: Recognize,
+        expected: str,
+        options: Options,
+        engine: Engine,
+        but: Callable[[str], object] = lambda name: False,
+    ) -> tuple[list[HandedIn], list[Record]]:
+        """``handed_in.find``, with a record for each of those that are refused."""
+        found, refused = handed_in.find(paths, recognize, expected, options.by_folder, but)
+        return found, [self.invalid("", name, error, engine) for name, error in refused]
+
     def record(
         self, task: str, submission: str, score: float, engine: Engine, model: str | None = None, **values: Any
     ) -> Record:
@@ -373,36 +365,3 @@ class Benchmark(ABC):
         mean.retrains, mean.distinct = sum(r.retrains for r in records), sum(r.distinct for r in records)
         mean.rechecked, mean.seconds = sum(r.rechecked for r in records), sum(r.seconds for r in records)
         return mean
-
-
-def find_each(
-    paths: Sequence[Path], find: Callable[[Sequence[Path]], list[Found]]
-) -> tuple[list[Found], list[tuple[Path, InputError]]]:
-    """Find submissions path by path, so that a path without any costs only itself, unless none of them holds any."""
-    found: list[Found] = []
-    errors: list[tuple[Path, InputError]] = []
-    for path in paths:
-        try:
-            found += find([path])
-        except InputError as error:
-            errors.append((path, error))
-    if not found:
-        raise errors[0][1] if errors else InputError("--submissions", "names nothing")
-    return found, errors
-
-
-def find_folders(
-    paths: Sequence[Path], find: Callable[[Sequence[Path]], list[Folder]], board: Benchmark, engine: Engine
-) -> tuple[list[Folder], list[Record]]:
-    """Find submissions that are folders, each name once, and the records of what is none."""
-    found, errors = find_each(paths, find)
-    refused = [board.invalid("", path.name, error, engine) for path, error in errors]
-    by_name: dict[str, Folder] = {}
-    for submission in found:
-        first = by_name.setdefault(submission.name, submission)
-        if first.path.resolve() == submission.path.resolve():
-            first.files.update(submission.files)
-        else:
-            error = InputError(submission.path, f"has the same folder name as {first.path}")
-            refused.append(board.invalid("", submission.name, error, engine))
-    return list(by_name.values()), refused

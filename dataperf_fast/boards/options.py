@@ -64,7 +64,7 @@ class Options:
         model: one of the board's ``models``; None for its own.
         own: the board's own options that were given, by key.
         whole: whether all is wanted that files and pictures show, not the scores alone.
-        by_folder: whether submissions are named after their folders on boards that else name them after their files.
+        by_folder: whether each path is one submission and named so, as in a contest, whatever lies in it.
         variant: one of the board's ``reference_variants``.
         train: every board heeds it: without it all is read and checked as for a score, and what could have one becomes
             a pending record.

@@ -18,6 +18,7 @@ from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.boards.options import Options
 from dataperf_fast.contest.submissions import text
 from dataperf_fast.engine.engine import Engine
+from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError, failure
 from dataperf_fast.files.records import Record, Status
 
@@ -75,7 +76,8 @@ def refusals(board: Benchmark, data: Path, name: str, status: Status, error: str
 def _score(board: Benchmark, batch: Batch, folders: Sequence[Path], engine: Engine) -> dict[Path, list[Record]]:
     """Score folders together; where one stops them all, halves by themselves, down to the one that does."""
     options = Options(batch.model, whole=batch.curves, by_folder=True, train=batch.train)
-    by_name: dict[str, list[Record]] = {folder.name: [] for folder in folders}
+    names = {folder: handed_in.name_of(folder) for folder in folders}
+    by_name: dict[str, list[Record]] = {name: [] for name in names.values()}
     try:
         for evaluated in evaluation.results(board, batch.data, folders, engine, options):
             for record in evaluated.records:
@@ -88,14 +90,14 @@ def _score(board: Benchmark, batch: Batch, folders: Sequence[Path], engine: Engi
             half = len(folders) // 2
             return _score(board, batch, folders[:half], engine) | _score(board, batch, folders[half:], engine)
         return {folders[0]: [_stopped(board, folders[0], error, engine)]}
-    return {folder: by_name[folder.name] for folder in folders}
+    return {folder: by_name[name] for folder, name in names.items()}
 
 
 def _stopped(board: Benchmark, folder: Path, error: Exception, engine: Engine) -> Record:
     """Invalid if what is wrong is in the folder; what is wrong elsewhere is ours to mend, and then it is scored."""
     if isinstance(error, InputError) and folder in (error.file, *error.file.parents) and folder.exists():
-        return board.invalid("", folder.name, error, engine)
-    record = board.invalid("", folder.name, failure(folder, error), engine)
+        return board.invalid("", handed_in.name_of(folder), error, engine)
+    record = board.invalid("", handed_in.name_of(folder), failure(folder, error), engine)
     record.status = "failed"
     return record
 
@@ -116,12 +118,14 @@ def _complete(
         same = by_task.get(record.task)
         if record not in whole and (same is None or same.status == "ok"):  # two files for a task are none
             by_task[record.task] = record
+    name = handed_in.name_of(folder)
     if not by_task and not whole:
-        whole = [board.invalid("", folder.name, InputError(folder, "holds no submission to the board"), engine)]
+        whole = [board.invalid("", name, InputError(folder, "holds no submission to the board"), engine)]
     for task in expected:
         if task not in by_task:
-            missing = InputError(folder, "holds no file for", value=task, expected="a file a task")
-            by_task[task] = board.invalid(task, folder.name, missing, engine)
+            lies_there = handed_in.what_lies_in(folder)
+            missing = InputError(folder, f"holds no file for {task}{lies_there}", expected="a file a task")
+            by_task[task] = board.invalid(task, name, missing, engine)
             if whole:
                 by_task[task].status, by_task[task].error = whole[0].status, whole[0].error
     return list(by_task.values()) or whole

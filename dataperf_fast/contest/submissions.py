@@ -1,15 +1,18 @@
-"""Participants' folders: found, checked for what no board should open, and told apart by their contents."""
+"""What participants hand in: found, checked for what no board should open, and told apart by its contents."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataperf_fast.files.archives import is_archive, unpacked
+from dataperf_fast.files.debris import is_about, is_debris, is_litter
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.handed_in import name_of
 
 _MOST_FILES = 10_000
 _LONGEST = 160  # characters of a name
@@ -18,7 +21,7 @@ _DEEPEST = 20  # levels of folders
 
 @dataclass(frozen=True)
 class Submission:
-    """A participant's folder: its name as text, a digest of its contents, and why it cannot be scored, if so.
+    """A participant's folder, zip or file: its name as text, a digest of its contents, and why it has no score, if so.
 
     ``is_algorithm``: it holds something to run, not files to score.
     """
@@ -31,17 +34,18 @@ class Submission:
 
 
 def find(folders: Sequence[Path], largest: int, algorithms: bool = False) -> list[Submission]:
-    """List the participants in ``folders``, one a folder, sorted by name; ``largest`` bytes in all may each have.
+    """List the participants in ``folders``, sorted by name; ``largest`` bytes in all may each have.
 
-    Nothing but plain files is let through, those of ``algorithms`` in folders as well: a link could show a hidden file,
-    a pipe or a device never ends. Whoever brings such has a ``problem``.
+    A participant is a folder, a zip of it, or a file; ``algorithms`` are folders. Nothing but plain files and folders
+    is let through: a link could show a hidden file, a pipe or a device never ends. Whoever brings such has a
+    ``problem``. What systems leave, and what is there to be read, is passed over, and changes no digest.
     """
     found: dict[str, Submission] = {}
     for folder in folders:
         for path in _entries(folder):
-            if path.name.startswith("."):
+            if is_debris(path.name) or (is_about(path.name) and not path.is_dir()):
                 continue
-            name = _short(text(path.name))
+            name = _short(text(name_of(path)))
             try:
                 if name in found:
                     raise InputError(path, f"has the same folder name as {found[name].path}")
@@ -91,28 +95,33 @@ def digest(paths: Sequence[Path]) -> str:
     return whole.hexdigest()
 
 
-def _digests(folder: Path, largest: int, nested: bool) -> Iterator[bytes]:
+def _digests(folder: Path, largest: int, algorithms: bool) -> Iterator[bytes]:
     """A digest a file, of its name and contents."""
-    if not stat.S_ISDIR(folder.lstat().st_mode):
+    mode = folder.lstat().st_mode
+    if not stat.S_ISDIR(mode) and (algorithms or not stat.S_ISREG(mode)):
         raise InputError(folder, f"is {_kind(folder)}", expected="a folder, one a submission")
+    folder = unpacked(folder, largest) if is_archive(folder) else folder
     left = largest
-    for number, path in enumerate(_files(folder, nested, _DEEPEST)):
+    skipped = is_litter if algorithms else is_debris  # an algorithm may have use for what is hidden
+    for number, path in enumerate(_files(folder, skipped, _DEEPEST) if folder.is_dir() else [folder]):
         left -= path.lstat().st_size
         if left < 0 or number >= _MOST_FILES:
             raise InputError(folder, "holds more than is allowed", expected=f"{largest >> 20} MiB, {_MOST_FILES} files")
         with path.open("rb") as opened:
             content = hashlib.file_digest(opened, "sha256").digest()
-        runs = b"x" if nested and path.lstat().st_mode & 0o111 else b""  # what can be run matters to algorithms
+        runs = b"x" if algorithms and path.lstat().st_mode & 0o111 else b""  # what can be run matters to algorithms
         yield hashlib.sha256(os.fsencode(path.relative_to(folder)) + b"\0" + runs + content).digest()
 
 
-def _files(folder: Path, nested: bool, deepest: int) -> Iterator[Path]:
+def _files(folder: Path, skipped: Callable[[str], bool], deepest: int) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
+        if skipped(path.name):
+            continue
         mode = path.lstat().st_mode
         if stat.S_ISREG(mode):
             yield path
-        elif stat.S_ISDIR(mode) and nested and deepest:
-            yield from _files(path, nested, deepest - 1)
+        elif stat.S_ISDIR(mode) and deepest:
+            yield from _files(path, skipped, deepest - 1)
         else:
             raise InputError(path, f"is {_kind(path)}", expected="plain files")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 _LONGEST_VALUE = 80
 _LIKENESS = 0.7  # of a mistyped name and the one that was meant; 1 is the same
+_SHOWN: dict[Path, Path] = {}
 
 
 class InputError(ValueError):
@@ -38,10 +39,11 @@ class InputError(ValueError):
         return _again, (type(self), str(self.file), self.line)
 
     def __init__(self, file: Path | str, problem: str, place: str = "", value: object = None, expected: str = ""):
-        self.file = Path(file)
-        shown = "" if value is None else f" {shorten(value)}"
+        named = shown(file) if isinstance(file, Path) else file
+        self.file = Path(named)
+        found = "" if value is None else f" {shorten(value)}"
         wanted = f"; expected {expected}" if expected else ""
-        self.line = f"{file}{': ' + place if place else ''}: {problem}{shown}{wanted}"
+        self.line = f"{named}{': ' + place if place else ''}: {problem}{found}{wanted}"
         super().__init__(self.line)
 
 
@@ -49,6 +51,19 @@ def _again(kind: type[InputError], file: str, line: str) -> InputError:
     error = kind.__new__(kind, line)
     error.file, error.line = Path(file), line
     return error
+
+
+def show_as(folder: Path, name: Path) -> None:
+    """From now on errors about what lies in a folder say that it lies in ``name``, as users know it."""
+    _SHOWN[folder] = name
+
+
+def shown(path: Path) -> Path:
+    """A path as users know it."""
+    for folder in (path, *path.parents) if _SHOWN else ():
+        if folder in _SHOWN:
+            return _SHOWN[folder] / path.relative_to(folder)
+    return path
 
 
 def not_json(path: Path, error: ValueError | RecursionError, expected: str) -> InputError:

@@ -20,7 +20,7 @@ import numpy as np
 
 from dataperf_fast.boards.acquisition import files, trading
 from dataperf_fast.boards.acquisition.published import PUBLISHED
-from dataperf_fast.boards.board import Benchmark, Challenge, find_folders
+from dataperf_fast.boards.board import Benchmark, Challenge
 from dataperf_fast.boards.options import Options, sizes
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
@@ -28,6 +28,7 @@ from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files import csv_tables
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.handed_in import HandedIn
 from dataperf_fast.files.records import Record
 from dataperf_fast.models import table
 from dataperf_fast.models.nearest_neighbours import NEIGHBOURS
@@ -54,7 +55,7 @@ class AcquisitionResult:
 
 def _evaluate_market(
     of_market: files.MarketFiles,
-    found: Sequence[files.PlansFolder],
+    found: Sequence[HandedIn],
     generators: dict[str, np.random.RandomState],
     model: str,
     engine: Engine,
@@ -87,13 +88,11 @@ def _open(of_market: files.MarketFiles, engine: Engine) -> trading.FullMarket:
 
 
 def _read_plan(
-    submission: files.PlansFolder, of_market: files.MarketFiles, market: trading.FullMarket, model: str
+    submission: HandedIn, of_market: files.MarketFiles, market: trading.FullMarket, model: str
 ) -> tuple[np.ndarray, float]:
     """A submission's counts ``(sellers,)`` and cost, if they are legal."""
     number = of_market.number
-    if number not in submission.files:
-        raise InputError(submission.path, f"holds no plan for market {number}", expected=f"{number}.csv")
-    path = submission.files[number]
+    path = submission.file(number, f"{number}.csv")
     counts = files.read_plan(path, len(market.sellers))
     cost = files.check_plan(path, counts, market.sizes, market.prices, market.budget)
     if model == "nearest-neighbours" and counts.sum() < NEIGHBOURS:
@@ -104,7 +103,7 @@ def _read_plan(
 
 def score_plan(
     task: str,
-    submission: files.PlansFolder,
+    submission: HandedIn,
     market: trading.FullMarket,
     counts: np.ndarray,
     generator: np.random.RandomState,
@@ -189,7 +188,7 @@ class Acquisition(Benchmark):
         model = self.model_named(options.model)
         markets = files.find_markets(data)
         paths = [data / "submission"] if submissions is None else submissions
-        found, refused = find_folders(paths, files.find_submissions, BOARD, engine)
+        found, refused = self.find_submissions(paths, files.recognize, files.NAMED, options, engine)
         if refused:
             yield AcquisitionResult("", refused)
         generators = {submission.name: np.random.RandomState(SEED) for submission in found}

@@ -7,7 +7,6 @@ Source: facebookresearch/Data_Acquisition_for_ML_Benchmark, ``src/helper.py`` an
 from __future__ import annotations
 
 import json
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 
 from dataperf_fast.files.csv_tables import Table, read_table
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.handed_in import Named
 from dataperf_fast.files.paths import read_text, write_text
 
 # Bounded, or the exact fraction of 1e999999999 would take all memory.
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _PLAN_NAME = re.compile(rf"({_NUMBER.pattern})\.(?:csv|txt)")
 _MOST_ROWS = 10**12
 _LONGEST_COUNT = 32  # bytes, with spaces
-_NAMED = "files named {market}.csv or {market}.txt"
+NAMED = "files named {market}.csv or {market}.txt"
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,6 @@ class Budget:
 
     amount: float
     exact: Fraction
-
-
-@dataclass(frozen=True)
-class PlansFolder:
-    """A folder of plans, one a market, by the market's number."""
-
-    name: str
-    path: Path
-    files: dict[int, Path]
 
 
 def market_files(data: Path, number: int) -> MarketFiles:
@@ -207,38 +198,10 @@ def _read_labelled(path: Path, what: str, kept: Path | None, dimension: int | No
     return table
 
 
-def find_submissions(paths: Sequence[Path]) -> list[PlansFolder]:
-    """List the submissions: each path is one, or a folder of some, which are sorted; what is hidden is passed over.
-
-    A submission is a folder that holds a plan ``{market}.csv`` or ``{market}.txt``. Raises ``InputError`` for a path
-    that is missing, no folder or without a submission, and for two plans for one market.
-    """
-    found: dict[str, PlansFolder] = {}
-    for path in paths:
-        if not path.is_dir():
-            problem = "is not a folder" if path.exists() else "no such folder"
-            raise InputError(path, problem, expected=f"a submission: a folder of {_NAMED}")
-        folders = [path, *sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))]
-        plans = {folder: _plans(folder) for folder in folders}
-        if plans[path]:
-            folders = [path]  # a submission's own folders are its own business
-        some = [PlansFolder(folder.resolve().name, folder, plans[folder]) for folder in folders if plans[folder]]
-        if not some:
-            raise InputError(path, "holds no submission", expected=f"{_NAMED}, or folders of them")
-        for submission in some:
-            found.setdefault(os.path.abspath(submission.path), submission)
-    return list(found.values())
-
-
-def _plans(folder: Path) -> dict[int, Path]:
-    plans: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
-        match = _PLAN_NAME.fullmatch(path.name)
-        if match and path.is_file():
-            other = plans.setdefault(int(match[1]), path)
-            if other != path:
-                raise InputError(path, f"is a second plan beside {other.name}", expected="one plan a market")
-    return dict(sorted(plans.items()))
+def recognize(path: Path) -> Named | None:
+    """What ``handed_in.find`` asks: the market that a plan is for, by its name."""
+    match = _PLAN_NAME.fullmatch(path.name.lower())
+    return Named(int(match[1]), rank=int(path.name != path.name.lower())) if match else None
 
 
 def read_plan(path: Path, sellers: int) -> np.ndarray:

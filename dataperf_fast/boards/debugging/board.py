@@ -65,29 +65,16 @@ class DebuggingResult:
         return [files.write_result(folder, self.name, self.before, self.curves, fractions)]
 
 
-def _sort_out(
-    found: list[files.OrderFile], data_ids: list[str], engine: Engine, by_folder: bool
+def _find(
+    paths: Sequence[Path], data_ids: Sequence[str], engine: Engine, options: Options
 ) -> tuple[list[files.OrderFile], list[Record]]:
-    """Set aside files whose name holds no task, and a second file for the same task and method.
-
-    In a folder that is one submission, files of tasks in other data are passed over.
-    """
-    usable: dict[tuple[str, str], files.OrderFile] = {}
-    refused = []
-    for file in found:
-        if by_folder and file.data_id not in data_ids:
-            continue
-        if file.data_id not in data_ids or not file.method:
-            expected = f"{{data_id}}_{{method}}.txt with data_id {', '.join(data_ids)}"
-            refused.append(
-                _invalid(file, InputError(file.path, "is named after no task of the set-up", expected=expected), engine)
-            )
-        elif (file.data_id, file.method) in usable:
-            first = usable[file.data_id, file.method].path
-            refused.append(_invalid(file, InputError(file.path, f"has the same task and method as {first}"), engine))
-        else:
-            usable[file.data_id, file.method] = file
-    return list(usable.values()), refused
+    """The orders, and the records of what is none, two files for one task and method among them."""
+    recognize = files.recognizer(data_ids, options.by_folder)
+    found, refused = BOARD.find_submissions(paths, recognize, f"files named {files.NAMED}", options, engine)
+    orders = [files.OrderFile(task, one.name, path) for one in found for task, path in one.files.items()]
+    doubtful = {(task, one.name): error for one in found for task, error in one.doubtful.items()}
+    refused += [BOARD.invalid(task, name, error, engine) for (task, name), error in doubtful.items()]
+    return [order for order in orders if (order.data_id, order.method) not in doubtful], refused
 
 
 def _evaluate_task(
@@ -309,14 +296,13 @@ class Debugging(Benchmark):
         model = self.make_model(options.model).name  # or say at once why not
         folder, setup = engine.read(files.open_setup, data)
         paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
-        found = files.find_submissions(paths, options.by_folder)
         tasks = {task.data_id: task for task in setup.tasks}
-        usable, refused = _sort_out(found, list(tasks), engine, options.by_folder)
+        orders, refused = _find(paths, list(tasks), engine, options)
         if refused:
             yield DebuggingResult("", refused)
         scores: dict[str, list[Record]] = {}
         for data_id, task_setup in tasks.items():
-            of_task = [file for file in usable if file.data_id == data_id]
+            of_task = [file for file in orders if file.data_id == data_id]
             if not of_task:
                 continue
             engine.progress.begin(data_id)

@@ -21,7 +21,9 @@ import yaml
 from pyarrow import parquet
 from pydantic import BaseModel, Field
 
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.debris import is_about
+from dataperf_fast.files.errors import InputError, meant
+from dataperf_fast.files.handed_in import Named, Recognize
 from dataperf_fast.files.paths import read_text, whole_file, write_text
 from dataperf_fast.files.setup_file import read_setup
 from dataperf_fast.files.vectors import (
@@ -35,6 +37,8 @@ from dataperf_fast.files.vectors import (
 
 DataId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")]
 Size = Annotated[int, Field(gt=0)]
+
+NAMED = "{data_id}_{method}.txt"
 
 _ROW = re.compile(r"-?[0-9]{1,18}")
 _LONGEST_LINE = 24
@@ -168,28 +172,42 @@ def _true_labels(path: Path, names: list[str]) -> np.ndarray:
     return binary_labels([int(truth[name]) for name in names], path, "hv_label", lambda row: f"ImageID {names[row]}")
 
 
-def find_submissions(paths: Sequence[Path], by_folder: bool = False) -> list[OrderFile]:
-    """List the submissions in files and folders, sorted; ``time_*.txt`` files and other endings are passed over.
+def recognizer(data_ids: Sequence[str], by_folder: bool) -> Recognize:
+    """What ``handed_in.find`` asks: a name's data id and method; ``time_*.txt`` and other endings are passed over.
 
-    With ``by_folder`` a file's method is its folder's name, whatever its own name holds after the data id.
+    ``by_folder``: the folder is the submission, whatever a name holds after the data id, and files of tasks in other
+    data are passed over too.
     """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found += sorted(p for p in path.iterdir() if p.suffix == ".txt" and not p.name.startswith(("time_", ".")))
-        elif path.exists():
-            found.append(path)
-        else:
-            raise InputError(path, "no such file or folder", expected="submissions named {data_id}_{method}.txt")
-    if not found:
-        raise InputError(
-            ", ".join(map(str, paths)), "holds no submission", expected="files named {data_id}_{method}.txt"
-        )
-    files = []
-    for path in dict.fromkeys(found):
+    known = {data_id.casefold(): data_id for data_id in data_ids}
+
+    def recognize(path: Path) -> Named | None:
+        if path.suffix.lower() != ".txt" or path.name.startswith("time_") or is_about(path.name):
+            return None
         data_id, _, method = path.stem.partition("_")
-        files.append(OrderFile(data_id, path.parent.name if by_folder else method, path))
-    return files
+        task = known.get(data_id.casefold())
+        if task and (method or by_folder):
+            return Named(task, "" if by_folder else method, int(task != data_id))
+        if by_folder:
+            return None
+        expected = f"{nearest_name(path.stem, data_ids) or NAMED} with data_id {', '.join(data_ids)}"
+        raise InputError(path, "is named after no task of the set-up", expected=expected)
+
+    return recognize
+
+
+def nearest_name(stem: str, data_ids: Sequence[str]) -> str:
+    """The official name that a file was probably meant to have; nothing where none is near."""
+    words = _joined(stem)
+    for data_id in sorted(data_ids, key=len, reverse=True):
+        if f"{words}-".startswith(f"{_joined(data_id)}-"):
+            return f"{data_id}_{stem[len(data_id) + 1 :] or '{method}'}.txt"
+    data_id, _, method = stem.partition("_")
+    near = meant(data_id, data_ids)
+    return f"{near}_{method or '{method}'}.txt" if near else ""
+
+
+def _joined(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "-", name).casefold()
 
 
 def read_submission(path: Path, rows: int) -> np.ndarray:

@@ -32,6 +32,7 @@ from dataperf_fast.boards.options import Option, Options, sizes
 from dataperf_fast.engine import clock, machine
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
+from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import OURS, Record
@@ -109,7 +110,11 @@ class Nibbler(Benchmark):
         if isinstance(embedding, str):
             embedding = similarity.function(embedding)
         engine.progress.begin("reading")
-        brought = engine.read(_round, data) if submissions is None else engine.read(_brought, data, submissions)
+        brought = (
+            engine.read(_round, data)
+            if submissions is None
+            else engine.read(_brought, data, submissions, options.by_folder)
+        )
         if brought.problems:
             yield NibblerResult("", [self.invalid("", name, problem, engine) for name, problem in brought.problems])
         broken = rules.violations(brought.whole.submitted, brought.whole.attempted)
@@ -259,7 +264,7 @@ def _round(data: Path) -> _Brought:
     return _Brought(whole, entrants, scores.ratings_of(pairs), pairs["prompt"].to_pylist(), problems)
 
 
-def _brought(data: Path, paths: Sequence[Path]) -> _Brought:
+def _brought(data: Path, paths: Sequence[Path], by_path: bool) -> _Brought:
     """Submissions from outside a round, rated by what lies in its ``ratings/``, and compared with its prompts."""
     given, wrong = files.read_given(data)
     problems = [("", problem) for problem in wrong]
@@ -273,13 +278,20 @@ def _brought(data: Path, paths: Sequence[Path]) -> _Brought:
             rated[files.key(row["pair"], content(row))] = row["ratings"]
     entrants: dict[str, pa.Table] = {}
     for path in paths:
-        try:
-            one = files.read_submission(path, given)
-            if one.name in entrants:
-                raise InputError(path, "has the same name as another submission")
-            entrants[one.name] = one.submitted
+        try:  # a file by itself is named after itself and not its folder: it is a participant's
+            found, refused = handed_in.find([path], files.recognize, files.NAMED, by_path or not path.is_dir())
+            problems += refused
         except InputError as error:
-            problems.append((path.name, error))
+            problems.append((handed_in.name_of(path), error))
+            continue
+        for submission in found:
+            try:
+                one = files.read_submission(submission, given)
+                if one.name in entrants:
+                    raise InputError(submission.path, "has the same name as another submission")
+                entrants[one.name] = one.submitted
+            except InputError as error:
+                problems.append((submission.name, error))
     for pairs in entrants.values():
         rated |= scores.ratings_of(pairs)
     together = pa.concat_tables([SUBMITTED.empty_table(), *entrants.values()])

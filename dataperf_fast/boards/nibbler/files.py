@@ -41,6 +41,7 @@ from dataperf_fast.boards.nibbler.records import (
     same_person,
 )
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.handed_in import HandedIn, Named
 from dataperf_fast.files.paths import whole_file
 
 LARGEST_FILE = 256 << 20  # bytes
@@ -48,6 +49,7 @@ LONGEST_LINE = 1 << 20  # bytes
 _LONGEST_INTEGER = 64  # digits
 _ROW = re.compile(r"[0-9]{1,18}")
 _SUFFIXES = (".csv", ".json", ".jsonl")
+NAMED = "JSON Lines of pairs (.jsonl)"
 _WHAT = "a round: a folder that holds submitted/, or a submitted .json, .csv or .jsonl file"
 
 
@@ -129,18 +131,25 @@ def key(pair: str, about: str) -> str:
     return f"{pair} {about}"
 
 
-def read_submission(path: Path, given: Given) -> Round:
-    """Read a participant's pairs, a .jsonl file or a folder of them, named as he is; pairs go by their ``key``.
+def recognize(path: Path) -> Named | None:
+    """What ``handed_in.find`` asks: every .jsonl file of a submission's is its own."""
+    return Named(path.name) if path.suffix == ".jsonl" else None
+
+
+def read_submission(submission: HandedIn, given: Given) -> Round:
+    """Read a participant's pairs, .jsonl files, whose submission is named as he is; pairs go by their ``key``.
 
     Only what others have ``given`` rates them. Raises ``InputError`` where a line is broken, or there is none.
     """
     problems: list[InputError] = []
-    name = plain(path.name if path.is_dir() else path.stem)
-    files = _files(path, problems, (".jsonl",)) if path.is_dir() else [path]
+    try:
+        name = plain(submission.name)
+    except ValueError as error:
+        raise InputError(submission.path, "is named", value=submission.name, expected=str(error)) from error
     pairs: dict[str, dict[str, Any]] = {}
     contents: dict[str, str] = {}
-    for file in files:
-        for place, line in _records(file, Submitted, Submitted, problems) if file.suffix == ".jsonl" else ():
+    for file in submission.files.values():
+        for place, line in _records(file, Submitted, Submitted, problems):
             row = line.model_dump()
             known = key(line.pair, content(row))
             if line.participant != name:
@@ -152,7 +161,7 @@ def read_submission(path: Path, given: Given) -> Round:
     if problems:
         raise problems[0]
     if not pairs:
-        raise InputError(path, "holds no pair", expected="JSON Lines of pairs (.jsonl)")
+        raise InputError(submission.path, "holds no pair", expected=NAMED)
     return Round(name, pa.Table.from_pylist(list(pairs.values()), SUBMITTED), ATTEMPTED.empty_table(), [])
 
 

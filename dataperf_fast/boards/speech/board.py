@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dataperf_fast.boards.board import Benchmark, Challenge, find_each
+from dataperf_fast.boards.board import Benchmark, Challenge
 from dataperf_fast.boards.options import Options
 from dataperf_fast.boards.speech import files
 from dataperf_fast.boards.speech.published import PUBLISHED
@@ -26,7 +26,7 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import InputError, shown
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import Record
 from dataperf_fast.models.voting import Voting
@@ -107,31 +107,30 @@ def training_set(selection: Selection, clips: files.Clips, class_of: dict[str, i
     return np.array(rows, np.int32), np.array(classes, np.uint8)
 
 
-def _sort_out(
-    found: list[files.SelectionFile], folders: dict[str, Path], engine: Engine
+def _find(
+    paths: Sequence[Path], folders: dict[str, Path], engine: Engine, options: Options
 ) -> tuple[list[files.SelectionFile], list[Record]]:
-    """Set aside submissions of a language that the data lacks, and a second one of the same name."""
-    usable: dict[tuple[str, str], files.SelectionFile] = {}
-    refused = []
-    for file in found:
-        if file.language not in folders:
-            error = InputError(
-                file.path, "is for language", "", file.language, f"{' or '.join(folders)}, which the data holds"
-            )
-            refused.append(_invalid(file, error, engine))
-        elif (file.task, file.name) in usable:
-            first = usable[file.task, file.name].path
-            refused.append(
-                _invalid(file, InputError(file.path, f"has the same board and folder name as {first}"), engine)
-            )
-        else:
-            usable[file.task, file.name] = file
-    for size in sorted({file.size for file in usable.values()} - set(files.BOARD_SIZES)):
+    """The selections, and the records of what is none, those of a language that the data lacks among them."""
+    found, refused = BOARD.find_submissions(
+        paths, files.recognize, files.NAMED, options, engine, files.LANGUAGE_FOLDER.fullmatch
+    )
+    usable: list[files.SelectionFile] = []
+    for one in found:
+        for (language, size), path in one.files.items():
+            file = files.SelectionFile(language, size, one.name, path)
+            if (error := one.doubtful.get((language, size))) is None and language not in folders:
+                expected = f"{' or '.join(folders)}, which the data holds"
+                error = InputError(path, "is for language", "", language, expected)
+            if error is None:
+                usable.append(file)
+            else:
+                refused.append(_invalid(file, error, engine))
+    for size in sorted({file.size for file in usable} - set(files.BOARD_SIZES)):
         larger = [board for board in files.BOARD_SIZES if board > size]
         fate = f"a picture compares it on that of {larger[0]}" if larger else "none takes so many"
-        first = next(file.path for file in usable.values() if file.size == size)
-        warnings.warn(f"{first}: there is no board of {size} clips: {fate}", stacklevel=2)
-    return list(usable.values()), refused
+        first = next(file.path for file in usable if file.size == size)
+        warnings.warn(f"{shown(first)}: there is no board of {size} clips: {fate}", stacklevel=2)
+    return usable, refused
 
 
 def _evaluate_language(
@@ -186,7 +185,9 @@ def _warn_of_missing_words(file: files.SelectionFile, selection: Selection, boar
     missing = [word for word in board.class_of if not selection.targets.get(word)]
     missing += [] if selection.nontargets else ["nontargets"]
     if missing:
-        warnings.warn(f"{file.path}: has no clip of {', '.join(missing)}, which is then never predicted", stacklevel=2)
+        warnings.warn(
+            f"{shown(file.path)}: has no clip of {', '.join(missing)}, which is then never predicted", stacklevel=2
+        )
 
 
 def score_submissions(
@@ -263,9 +264,7 @@ class Speech(Benchmark):
     ) -> Iterator[SpeechResult]:
         """Score submissions, all of a language's in one plan; without ``submissions`` those in ``data``."""
         folders = files.find_languages(data)
-        found, stray = find_each([data] if submissions is None else submissions, files.find_submissions)
-        usable, refused = _sort_out(found, folders, engine)
-        refused += [BOARD.invalid("", path.name, error, engine) for path, error in stray]
+        usable, refused = _find([data] if submissions is None else submissions, folders, engine, options)
         if refused:
             yield SpeechResult("", refused)
         for language, folder in folders.items():

@@ -5,9 +5,8 @@ Source: harvard-edge/dataperf-speech-example, ``eval.py`` and ``selection/``.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pyarrow import parquet
 
 from dataperf_fast.boards.speech.selection import Selection, read_selection, show_place, word_of
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.handed_in import Named
 from dataperf_fast.files.paths import whole_file
 from dataperf_fast.files.vectors import read_row_count, read_table, text_column, vector_column, vector_lists
 
@@ -25,9 +25,9 @@ _MOST_CLASSES = 255  # they are kept in a byte
 LANGUAGES = ("en", "id", "pt")
 BOARD_SIZES = (25, 60)
 
-_LANGUAGE_FOLDER = re.compile(r"dataperf_([a-z]{2,3})_data")
+LANGUAGE_FOLDER = re.compile(r"dataperf_([a-z]{2,3})_data")
 _SUBMISSION_NAME = re.compile(r"([a-z]{2,3})_([0-9]{1,6})_train\.json", re.ASCII)
-_NAMED = "files named {language}_{size}_train.json"
+NAMED = "files named {language}_{size}_train.json"
 _ID, _VECTOR = "clip_id", "mswc_embedding_vector"
 
 
@@ -67,53 +67,19 @@ def find_languages(data: Path) -> dict[str, Path]:
     what = "a folder that holds dataperf_{language}_data, or is one"
     if not data.is_dir():
         raise InputError(data, "is not a folder" if data.exists() else "no such folder", expected=what)
-    if own := _LANGUAGE_FOLDER.fullmatch(data.resolve().name):
+    if own := LANGUAGE_FOLDER.fullmatch(data.resolve().name):
         return {own[1]: data}
     folders = sorted(path for path in data.iterdir() if path.is_dir())
-    found = {match[1]: path for path in folders if (match := _LANGUAGE_FOLDER.fullmatch(path.name))}
+    found = {match[1]: path for path in folders if (match := LANGUAGE_FOLDER.fullmatch(path.name))}
     if not found:
         raise InputError(data, "holds no language's folder", expected=what)
     return found
 
 
-def find_submissions(paths: Sequence[Path]) -> list[SelectionFile]:
-    """List the submissions among files and in folders, which are searched to the bottom in sorted order.
-
-    Passed over in folders: other files, what starts with a dot, and the languages' data folders. A submission's name is
-    its folder's path below the folder given, or the name of the folder itself. Raises ``InputError`` for a path that is
-    missing, a file with another name and a folder that holds no submission.
-    """
-    found: dict[str, SelectionFile] = {}
-    for path in paths:
-        if path.is_dir():
-            files = list(_search(path))
-        elif path.exists():
-            files = [_submission_file(path, path.absolute().parent.resolve().name)]
-        else:
-            raise InputError(path, "no such file or folder", expected=f"submissions, {_NAMED}")
-        if not files:
-            raise InputError(path, "holds no submission", expected=_NAMED)
-        for file in files:
-            found.setdefault(os.path.abspath(file.path), file)
-    return list(found.values())
-
-
-def _search(folder: Path) -> Iterator[SelectionFile]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not _LANGUAGE_FOLDER.fullmatch(name)
-        )
-        below = Path(place).relative_to(folder).as_posix()
-        name = folder.resolve().name if below == "." else below
-        named = sorted(file for file in files if _SUBMISSION_NAME.fullmatch(file))
-        yield from (_submission_file(Path(place, file), name) for file in named)
-
-
-def _submission_file(path: Path, name: str) -> SelectionFile:
-    match = _SUBMISSION_NAME.fullmatch(path.name)
-    if not match:
-        raise InputError(path, "is not named as a submission", expected=_NAMED)
-    return SelectionFile(match[1], int(match[2]), name, path)
+def recognize(path: Path) -> Named | None:
+    """What ``handed_in.find`` asks: a name's language and size."""
+    match = _SUBMISSION_NAME.fullmatch(path.name.lower())
+    return Named((match[1], int(match[2])), rank=int(path.name != path.name.lower())) if match else None
 
 
 def allowed_ids(allowed: Selection) -> AllowedIds:

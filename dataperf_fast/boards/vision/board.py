@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dataperf_fast.boards.board import Benchmark, Challenge, find_folders
+from dataperf_fast.boards.board import Benchmark, Challenge
 from dataperf_fast.boards.options import Options, sizes
-from dataperf_fast.boards.vision import files
+from dataperf_fast.boards.vision import files, training_sets
 from dataperf_fast.boards.vision.embeddings import read_embeddings
 from dataperf_fast.boards.vision.published import PUBLISHED
 from dataperf_fast.engine import backend as backends
@@ -27,6 +27,7 @@ from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.handed_in import HandedIn
 from dataperf_fast.files.records import Record, decimal
 from dataperf_fast.models.logistic_regression import LogisticRegression
 
@@ -58,28 +59,27 @@ class Pooled:
 
 
 def _find(
-    root: Path, setup: files.VisionSetup, paths: Sequence[Path] | None, engine: Engine
-) -> tuple[list[files.TrainingSetsFolder], list[Record]]:
-    """List submissions, each name once, and the records of what is none."""
+    root: Path, setup: files.VisionSetup, paths: Sequence[Path] | None, engine: Engine, options: Options
+) -> tuple[list[HandedIn], list[Record]]:
+    """List submissions, and the records of what is none."""
     if paths is None:
         named = {task: root / of_task.train for task, of_task in setup.tasks.items()}
         folder = next(iter(named.values())).parent
-        return [files.TrainingSetsFolder(folder.resolve().name, folder, named)], []
-    return find_folders(paths, lambda some: files.find_submissions(some, list(setup.tasks)), BOARD, engine)
+        return [HandedIn(folder.resolve().name, folder, named)], []
+    tasks = list(setup.tasks)
+    expected = f"files named {{task}}.csv, tasks {', '.join(tasks)}"
+    return BOARD.find_submissions(paths, training_sets.recognizer(tasks), expected, options, engine)
 
 
 def _read_training_sets(
-    found: Sequence[files.TrainingSetsFolder], tasks: Sequence[str], engine: Engine
+    found: Sequence[HandedIn], tasks: Sequence[str], engine: Engine
 ) -> tuple[dict[_Key, tuple[Path, files.TrainingSet]], dict[_Key, Record]]:
     sets: dict[_Key, tuple[Path, files.TrainingSet]] = {}
     invalid: dict[_Key, Record] = {}
     for submission in found:
         for task in tasks:
             try:
-                if task not in submission.files:
-                    raise InputError(submission.path, f"holds no {task}.csv", expected="a training csv a task")
-                path = submission.files[task]
-                sets[submission.name, task] = path, engine.read(files.read_training_set, path)
+                sets[submission.name, task] = engine.read(training_sets.read, submission, task)
             except InputError as error:
                 invalid[submission.name, task] = BOARD.invalid(task, submission.name, error, engine)
     return sets, invalid
@@ -96,10 +96,10 @@ def _read_pool(
     wanted = dict.fromkeys(name for _, chosen in sets.values() for name in chosen.ids)
     path = root / setup.emb_file
     row_of, features = engine.read(read_embeddings, path, wanted, setup.dim, engine.backend.threads)
-    for (submission, task), (csv, chosen) in list(sets.items()):
-        for name, line in zip(chosen.ids, chosen.lines, strict=True):
+    for (submission, task), (file, chosen) in list(sets.items()):
+        for name, place in zip(chosen.ids, chosen.places, strict=True):
             if name not in row_of:
-                error = InputError(csv, "names an unknown image", f"line {line}", name, f"an ImageID of {path.name}")
+                error = InputError(file, "names an unknown image", place, name, f"an ImageID of {path.name}")
                 invalid[submission, task] = BOARD.invalid(task, submission, error, engine)
                 del sets[submission, task]
                 break
@@ -217,7 +217,7 @@ class Vision(Benchmark):
     ) -> Iterator[VisionResult]:
         """Score submissions concept by concept; without ``submissions`` the training sets that the set-up names."""
         root, setup = engine.read(files.open_setup, data)
-        found, refused = _find(root, setup, submissions, engine)
+        found, refused = _find(root, setup, submissions, engine, options)
         if refused:
             yield VisionResult("", refused)
         engine.progress.begin("reading images")

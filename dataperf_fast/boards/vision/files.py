@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,30 +59,12 @@ class VisionSetup(OfficialKeys):
 
 
 @dataclass(frozen=True)
-class TrainingSetFile:
-    """A training csv for ``task``, of the submission ``name``."""
-
-    name: str
-    task: str
-    path: Path
-
-
-@dataclass(frozen=True)
-class TrainingSetsFolder:
-    """A folder of training csvs, ``{task}.csv``; ``files`` holds those that there are."""
-
-    name: str
-    path: Path
-    files: dict[str, Path]
-
-
-@dataclass(frozen=True)
 class TrainingSet:
-    """A training csv's image ids, labels ``(n,)`` uint8 in 0, 1, and the line of each in the file."""
+    """A training set's image ids, labels ``(n,)`` uint8 in 0, 1, and the place of each in the file."""
 
     ids: list[str]
     labels: np.ndarray
-    lines: list[int]
+    places: list[str]
 
 
 @dataclass(frozen=True)
@@ -119,38 +100,6 @@ def open_setup(data: Path) -> tuple[Path, VisionSetup]:
     return data.parent / keys.data_dir, VisionSetup(**dict(keys), tasks=tasks)
 
 
-def find_submissions(paths: Sequence[Path], tasks: Sequence[str]) -> list[TrainingSetsFolder]:
-    """List submissions: folders with a ``{task}.csv``, folders of such folders (sorted), and single csv files.
-
-    A submission is named after its folder; files given singly are of one submission where they share the folder. Hidden
-    folders and those without a task's csv are passed over. Raises ``InputError`` for a path that is missing or holds no
-    submission, and for a file that is not named after a task.
-    """
-    found: dict[str, TrainingSetsFolder] = {}
-    for path in paths:
-        for file in _submission_files(path, tasks):
-            folder = file.path.parent
-            submission = found.setdefault(os.path.abspath(folder), TrainingSetsFolder(file.name, folder, {}))
-            submission.files.setdefault(file.task, file.path)
-    return list(found.values())
-
-
-def _submission_files(path: Path, tasks: Sequence[str]) -> list[TrainingSetFile]:
-    named = f"files named {{task}}.csv, tasks {', '.join(tasks)}"
-    if not path.exists():
-        raise InputError(path, "no such file or folder", expected=f"submissions: folders of {named}")
-    if not path.is_dir():
-        if path.suffix != ".csv" or path.stem not in tasks:
-            raise InputError(path, "is named after no task", expected=named)
-        return [TrainingSetFile(path.absolute().parent.name, path.stem, path)]
-    below = sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
-    for folders in ([path], below):
-        files = [(folder.resolve().name, task, folder / f"{task}.csv") for folder in folders for task in tasks]
-        if found := [TrainingSetFile(*file) for file in files if file[2].is_file()]:
-            return found
-    raise InputError(path, "holds no submission", expected=f"{named}, or folders of them")
-
-
 def read_training_set(path: Path) -> TrainingSet:
     """Read a training csv with the columns ImageID and Confidence, 0 or 1; other columns are passed over.
 
@@ -158,16 +107,19 @@ def read_training_set(path: Path) -> TrainingSet:
     many or too few fields, an id that is empty or there twice, another label, and a file of one label only.
     """
     what = f"a csv with the columns {IMAGE_ID} and {_LABEL}, 0 or 1"
-    ids, labels, lines = [], [], []
-    for line, row in _read_rows(path, (IMAGE_ID, _LABEL), what):
-        if row[_LABEL] not in _LABELS:
-            raise InputError(path, f"{_LABEL} holds", f"line {line}", row[_LABEL], "0 or 1")
-        ids.append(row[IMAGE_ID])
-        labels.append(_LABELS[row[_LABEL]])
-        lines.append(line)
-    if len(set(labels)) == 1:
-        raise InputError(path, "holds only the label", value=labels[0], expected="rows of both labels, 0 and 1")
-    return TrainingSet(ids, np.array(labels, dtype=np.uint8), lines)
+    rows = list(_read_rows(path, (IMAGE_ID, _LABEL), what))
+    ids, labels = [row[IMAGE_ID] for _, row in rows], [row[_LABEL] for _, row in rows]
+    return training_set(path, ids, labels, [f"line {line}" for line, _ in rows])
+
+
+def training_set(path: Path, ids: list[str], labels: Sequence[Any], places: list[str]) -> TrainingSet:
+    """A training set of a file's ids and labels, which must be 0 and 1, both; ``places`` say where each stands."""
+    found = binary_labels(
+        [_LABELS.get(v, v) if isinstance(v, str) else v for v in labels], path, _LABEL, places.__getitem__
+    )
+    if len(set(found.tolist())) == 1:
+        raise InputError(path, "holds only the label", value=int(found[0]), expected="rows of both labels, 0 and 1")
+    return TrainingSet(ids, found, places)
 
 
 def read_examples(folder: Path, task: str) -> list[str]:
@@ -186,12 +138,17 @@ def examples_path(folder: Path, task: str) -> Path:
     return folder / "examples" / f"alpha_example_set_{task}.csv"
 
 
-def _read_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each row with its line; values have no spaces around them, and no ImageID is empty or comes twice."""
+def read_bounded(path: Path, what: str) -> str:
+    """Read a text file that is no larger than any training set."""
     require_file(path, what)
     if path.stat().st_size > _LARGEST_TABLE:
         raise InputError(path, f"is too large ({path.stat().st_size} bytes)", expected=f"at most {_LARGEST_TABLE}")
-    text = read_text(path, what)
+    return read_text(path, what)
+
+
+def _read_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row with its line; values have no spaces around them, and no ImageID is empty or comes twice."""
+    text = read_bounded(path, what)
     if "\0" in text:
         raise InputError(path, "holds a NUL byte", f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}", None, what)
     line_of: dict[str, int] = {}

@@ -202,45 +202,6 @@ def test_a_broken_table_is_named(market):
     assert line == "line 2, column 3: holds 'x'; expected a finite number"
 
 
-def test_submissions(tmp_path):
-    put(tmp_path / "all" / "b" / "0.csv", "1")
-    put(tmp_path / "all" / "b" / "10.txt", "1")
-    put(tmp_path / "all" / "b" / "2.txt", "1")
-    put(tmp_path / "all" / "b" / "notes.txt", "passed over")
-    put(tmp_path / "all" / "b" / "inside" / "0.csv", "a submission's own folders are passed over")
-    put(tmp_path / "all" / "a" / "0.txt", "1")
-    put(tmp_path / "all" / "empty" / "readme.md", "")
-    put(tmp_path / "all" / ".hidden" / "0.csv", "1")
-    a, b = files.find_submissions([tmp_path / "all", tmp_path / "all" / "b"])
-    assert (a.name, a.path, a.files) == ("a", tmp_path / "all" / "a", {0: tmp_path / "all" / "a" / "0.txt"})
-    assert b.name == "b"
-    assert [(number, path.name) for number, path in b.files.items()] == [(0, "0.csv"), (2, "2.txt"), (10, "10.txt")]
-    assert [s.name for s in files.find_submissions([b.path, a.path])] == ["b", "a"]
-
-
-def test_the_submission_in_the_working_folder_is_named_after_it(tmp_path, monkeypatch):
-    put(tmp_path / "mine" / "0.csv", "1")
-    monkeypatch.chdir(tmp_path / "mine")
-    assert [s.name for s in files.find_submissions([Path()])] == ["mine"]
-
-
-def test_submissions_that_are_none(tmp_path):
-    named = "files named {market}.csv or {market}.txt"
-    path = tmp_path / "none"
-    line = line_of(path, lambda: files.find_submissions([path]))
-    assert line == f"no such folder; expected a submission: a folder of {named}"
-    put(path, "")
-    line = line_of(path, lambda: files.find_submissions([path]))
-    assert line == f"is not a folder; expected a submission: a folder of {named}"
-    (tmp_path / "empty").mkdir()
-    line = line_of(tmp_path / "empty", lambda: files.find_submissions([tmp_path / "empty"]))
-    assert line == f"holds no submission; expected {named}, or folders of them"
-    put(tmp_path / "two" / "1.csv", "")
-    both = put(tmp_path / "two" / "1.txt", "")
-    line = line_of(both, lambda: files.find_submissions([tmp_path / "two"]))
-    assert line == "is a second plan beside 1.csv; expected one plan a market"
-
-
 @pytest.mark.parametrize("text", ["32,0,7", "32, 0 ,\t7\n", "32,0,7\r\n", "\ufeff32,0,007\n"])
 def test_a_plan(text, tmp_path):
     path = tmp_path / "0.csv"
@@ -531,11 +492,10 @@ def test_the_real_market(shared_data, tmp_path, monkeypatch):
         assert np.array_equal(again.features, table.features)
     monkeypatch.undo()
     prices, limit = files.read_prices(market.prices, 10), files.read_budget(market.budget)
-    (submission,) = files.find_submissions([data / "submission"])
-    assert submission.name == "uniform"
-    plan = files.read_plan(submission.files[0], 10)
+    path = data / "submission" / "uniform" / "0.csv"
+    plan = files.read_plan(path, 10)
     assert plan.tolist() == [24] * 10
-    cost = files.check_plan(submission.files[0], plan, [120] * 10, prices, limit)
+    cost = files.check_plan(path, plan, [120] * 10, prices, limit)
     assert cost == sum([np.float64(100) * (24 / 120)] * 10)
     seen = open_market(data, 0)
     assert seen.budget == limit.amount

@@ -174,14 +174,35 @@ def test_a_file_named_after_no_task(suite, capsys):
     assert sum(r["status"] == "ok" for r in records) == 6
 
 
-def test_the_same_method_twice(suite, capsys, tmp_path):
-    twin = tmp_path / "synth01_random.txt"
+def test_the_same_method_twice_is_two_submissions(suite, capsys, tmp_path):
+    twin = tmp_path / "twin" / "synth01_random.txt"
+    twin.parent.mkdir()
     twin.write_text((suite / "submissions" / "synth01_random.txt").read_text())
     status, records, _ = run(capsys, str(suite), "--submissions", str(suite / "submissions"), str(twin))
+    assert status == 0
+    scores = {(r["submission"], r["task"]): r["score"] for r in records}
+    assert scores["twin/random", "synth01"] == scores["submissions/random", "synth01"]
+    assert {name for name, _ in scores} == {"consecutive", "submissions/random", "twin/random"}
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("synth00_flipped_ours", "synth00-flipped_ours.txt"),
+        ("Synth00 flipped ours", "synth00-flipped_ours.txt"),
+        ("synth1_ours", "synth01_ours.txt"),
+        ("synth01", "synth01_{method}.txt"),
+        ("order", "{data_id}_{method}.txt"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_nearest(suite, capsys, name, nearest):
+    path = suite / "submissions" / f"{name}.txt"
+    path.write_text("0\n")
+    status, records, _ = run(capsys, str(suite))
     assert status == 2
-    assert next(r["error"] for r in records if r["status"] == "invalid").startswith(
-        f"{twin}: has the same task and method"
-    )
+    assert [record["error"] for record in records if record["status"] == "invalid"] == [
+        f"{path}: is named after no task of the set-up; expected {nearest} with data_id synth00-flipped, synth01"
+    ]
 
 
 SETUP_FAULTS = {

@@ -33,7 +33,8 @@ def test_every_method_writes_valid_submissions_for_both_boards(data, tmp_path):
         f"{method}/en_{size}_train.json" for method in ("crossfold", "random") for size in (25, 60)
     ]
     allowed = read_selection(data / "dataperf_en_data" / "allowed_training_set.yaml", "")
-    for file in files.find_submissions([tmp_path / "out"]):
+    for path in written:
+        file = files.SelectionFile("en", int(path.name.split("_")[1]), path.parent.name, path)
         selection = files.read_submission(file, allowed, files.allowed_ids(allowed))
         targets = sum(map(len, selection.targets.values()))
         if file.name == "crossfold":

@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from dataperf_fast.boards.speech import files as speech
 from dataperf_fast.boards.speech.selection import Selection, read_selection
+from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError
 
 ALLOWED = Selection(
@@ -53,13 +54,16 @@ def test_no_languages(tmp_path):
     assert "is not a folder" in refusal(speech.find_languages, put(tmp_path / "file"))
 
 
-def test_submissions_are_found_in_order_and_named_by_their_folders(tmp_path, monkeypatch):
+def found(*paths: Path) -> list[speech.SelectionFile]:
+    submissions, _ = handed_in.find(paths, speech.recognize, speech.NAMED, but=speech.LANGUAGE_FOLDER.fullmatch)
+    return [speech.SelectionFile(*of, one.name, path) for one in submissions for of, path in one.files.items()]
+
+
+def test_submissions_are_named_by_language_and_size(tmp_path):
     top = tmp_path / "all"
     for name in (
-        "en_60_train.json",
-        "en_25_train.json",
         "b/xy_7_train.json",
-        "a/z/pt_25_train.json",
+        "a/pt_25_train.json",
         "a/en_25_train.json",
         "a/.en_25_train.json",
         ".git/en_25_train.json",
@@ -71,28 +75,14 @@ def test_submissions_are_found_in_order_and_named_by_their_folders(tmp_path, mon
     ):
         put(top / name)
     expected = [
-        ("en_25", "all", "en_25_train.json"),
-        ("en_60", "all", "en_60_train.json"),
         ("en_25", "a", "a/en_25_train.json"),
-        ("pt_25", "a/z", "a/z/pt_25_train.json"),
+        ("pt_25", "a", "a/pt_25_train.json"),
         ("xy_7", "b", "b/xy_7_train.json"),
     ]
-    found = speech.find_submissions([top])
-    assert [(f.task, f.name, f.path.relative_to(top).as_posix()) for f in found] == expected
-    assert (found[4].language, found[4].size) == ("xy", 7)
-    monkeypatch.chdir(top / "a")
-    here = speech.find_submissions([Path("en_25_train.json"), Path()])
-    assert [(f.task, f.name) for f in here] == [("en_25", "a"), ("pt_25", "z")]  # the first is not there twice
-    assert speech.find_submissions([top / "b/xy_7_train.json"])[0].name == "b"
-
-
-def test_no_submissions(tmp_path):
-    other = put(tmp_path / "folder" / "other.json")
-    assert "no such file or folder" in refusal(speech.find_submissions, [tmp_path / "none"])
-    assert "holds no submission" in refusal(speech.find_submissions, [tmp_path / "folder"])
-    line = refusal(speech.find_submissions, [other])
-    assert line.startswith(f"{other}: is not named as a submission")
-    assert "{language}_{size}_train.json" in line
+    files = found(top)
+    assert [(f.task, f.name, f.path.relative_to(top).as_posix()) for f in files] == expected
+    assert (files[2].language, files[2].size) == ("xy", 7)
+    assert "{language}_{size}_train.json" in refusal(found, top / "a/notes.json")
 
 
 # Submissions.
@@ -100,7 +90,7 @@ def test_no_submissions(tmp_path):
 
 def submission(folder: Path, targets: object, nontargets: object, size: int = 4) -> speech.SelectionFile:
     text = json.dumps({"targets": targets, "nontargets": nontargets})
-    return speech.find_submissions([put(folder / f"en_{size}_train.json", text)])[0]
+    return found(put(folder / f"en_{size}_train.json", text))[0]
 
 
 def read(file: speech.SelectionFile) -> Selection:
@@ -259,7 +249,7 @@ def test_the_real_files(shared_data):
     assert [len(ids) for ids in allowed.targets.values()] == [270] * 5
     assert (len(allowed.nontargets), len(heard.nontargets)) == (1350, 150)
     assert allowed == Selection(**yaml.safe_load((folder / "allowed_training_set.yaml").read_text()))
-    files = speech.find_submissions([data])
+    files = found(data)
     assert [(file.task, file.name) for file in files] == [("en_25", "speech"), ("en_60", "speech")]
     for file in files:
         chosen = speech.read_submission(file, allowed, speech.allowed_ids(allowed))

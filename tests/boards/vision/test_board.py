@@ -93,7 +93,9 @@ def test_bad_submissions_cost_only_themselves(made, tmp_path):
     )
     assert records["team01", "Hawk"].error.startswith(f"{hawk[1]}: line {end}: ")
     assert records["team02", "Hawk"].error == f"{hawk[2]}: line 5: Confidence holds '2'; expected 0 or 1"
-    assert records["team03", "Hawk"].error == f"{hawk[3].parent}: holds no Hawk.csv; expected a training csv a task"
+    assert records["team03", "Hawk"].error == (
+        f"{hawk[3].parent}: holds no Hawk.csv but Cupcake.csv, Sushi.csv; expected a file named Hawk.csv"
+    )
     for number in range(4):
         assert [records[f"team{number:02d}", task].status for task in ("Cupcake", "Sushi")] == ["ok", "ok"]
         assert records[f"team{number:02d}", "mean"].error == f"team{number:02d}: only 2 of 3 tasks were scored"

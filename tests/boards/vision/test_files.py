@@ -128,60 +128,6 @@ def test_other_names_are_tasks(name, tmp_path):
     assert list(files.open_setup(tmp_path)[1].tasks) == [name, "Zero"]
 
 
-# Submissions.
-
-
-def submission(folder: Path, *names: str) -> Path:
-    for name in names:
-        put(folder / name, "")
-    return folder
-
-
-def names_of(found: list[files.TrainingSetsFolder]) -> list[tuple[str, list[str]]]:
-    assert all(path == each.path / f"{task}.csv" for each in found for task, path in each.files.items())
-    return [(each.name, list(each.files)) for each in found]
-
-
-def test_folders_of_submissions(tmp_path):
-    submission(tmp_path / "b", "Zero.csv", "Big Cat.csv", "notes.csv")
-    submission(tmp_path / "a", "Zero.csv")
-    submission(tmp_path / ".hidden", "Zero.csv")
-    submission(tmp_path / "none", "zero.txt")
-    (tmp_path / "d" / "Zero.csv").mkdir(parents=True)
-    tasks = ["Big Cat", "Zero"]
-    both = [("a", ["Zero"]), ("b", ["Big Cat", "Zero"])]
-    assert names_of(files.find_submissions([tmp_path], tasks)) == both
-    assert names_of(files.find_submissions([tmp_path / "b"], tasks)) == both[1:]
-    assert names_of(files.find_submissions([tmp_path / "b", tmp_path, tmp_path / "a"], tasks)) == both[::-1]
-
-
-def test_files_of_one_folder_are_one_submission(tmp_path):
-    folder = submission(tmp_path / "mine", "Zero.csv", "Cat.csv")
-    [only] = files.find_submissions([folder / "Zero.csv"], ["Cat", "Zero"])
-    assert only == files.TrainingSetsFolder("mine", folder, {"Zero": folder / "Zero.csv"})
-    found = files.find_submissions([folder / "Zero.csv", folder / "Cat.csv", folder], ["Cat", "Zero"])
-    assert names_of(found) == [("mine", ["Zero", "Cat"])]
-
-
-def test_a_submission_in_the_working_folder_has_its_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(submission(tmp_path / "mine", "Zero.csv"))
-    assert [s.name for s in files.find_submissions([Path()], ["Zero"])] == ["mine"]
-    assert [s.name for s in files.find_submissions([Path("Zero.csv")], ["Zero"])] == ["mine"]
-
-
-def test_what_is_no_submission(tmp_path):
-    named = "files named {task}.csv, tasks Cat, Zero"
-    none, text, other = tmp_path / "none", put(tmp_path / "Zero.txt", ""), put(tmp_path / "x" / "One.csv", "")
-    cases = {
-        none: f"no such file or folder; expected submissions: folders of {named}",
-        text: f"is named after no task; expected {named}",
-        other: f"is named after no task; expected {named}",
-        tmp_path: f"holds no submission; expected {named}, or folders of them",
-    }
-    for path, line in cases.items():
-        assert error_of(files.find_submissions, [path], ["Cat", "Zero"]) == f"{path}: {line}"
-
-
 # Training sets and examples.
 
 
@@ -369,11 +315,9 @@ def test_the_real_recordings(shared_data):
     assert (list(setup.tasks), setup.dim) == (["Zero", "Three", "Seven"], 256)
     whole = parquet.read_table(root / setup.emb_file)
     vectors = dict(zip(whole["ImageID"].to_pylist(), whole["embedding"].to_pylist(), strict=True))
-    [given] = files.find_submissions([root / "train_sets"], list(setup.tasks))
-    assert (given.name, list(given.files)) == ("train_sets", ["Zero", "Three", "Seven"])
     for task, file in setup.tasks.items():
         train = files.read_training_set(root / file.train)
-        assert train.lines == list(range(2, 502))
+        assert train.places == [f"line {line}" for line in range(2, 502)]
         row_of, features = read_embeddings(root / setup.emb_file, train.ids, setup.dim)
         assert list(row_of) == train.ids
         assert np.array_equal(features, np.array([vectors[name] for name in train.ids], np.float32))

@@ -5,7 +5,7 @@ What it says is ours. A parser's reason may follow in brackets, for people: it c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from json import JSONDecodeError
 from pathlib import Path
@@ -98,5 +98,18 @@ def shorten(value: object) -> str:
 
 
 def meant(value: object, known: Iterable[str]) -> str:
-    """Which of the ``known`` names a mistyped one is most like; nothing where it is like none."""
-    return next(iter(get_close_matches(str(value), list(known), 1, _LIKENESS)), "")
+    """Which of the ``known`` names a mistyped one is most like, whatever its case; nothing where it is like none."""
+    folded = {name.strip().casefold(): name for name in known}
+    near = get_close_matches(str(value).strip().casefold(), folded, 1, _LIKENESS)
+    return folded[near[0]] if near else ""
+
+
+def require_columns(path: Path, found: Sequence[str], wanted: Sequence[str], expected: str, place: str = "") -> None:
+    """Raise an ``InputError`` for the first ``wanted`` column that a table has not once: twice, never, or misnamed."""
+    for column in wanted:
+        if (count := found.count(column)) > 1:
+            raise InputError(path, f"has {count} columns", place, column, expected)
+        if not count:
+            near = meant(column, (name for name in found if name not in wanted))
+            but = f", but {shorten(near)}" if near else ""
+            raise InputError(path, f"has no column {shorten(column)}{but}", place, expected=expected)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
@@ -22,18 +22,12 @@ from pyarrow import parquet
 from pydantic import BaseModel, Field
 
 from dataperf_fast.files.debris import is_about
-from dataperf_fast.files.errors import InputError, meant
+from dataperf_fast.files.errors import InputError, meant, require_columns
 from dataperf_fast.files.handed_in import Named, Recognize
+from dataperf_fast.files.labels import binary_labels
 from dataperf_fast.files.paths import read_text, whole_file, write_text
 from dataperf_fast.files.setup_file import read_setup
-from dataperf_fast.files.vectors import (
-    binary_labels,
-    label_column,
-    read_table,
-    text_column,
-    vector_column,
-    vector_lists,
-)
+from dataperf_fast.files.vectors import read_columns, vector_lists
 
 DataId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")]
 Size = Annotated[int, Field(gt=0)]
@@ -130,15 +124,11 @@ def true_labels_path(folder: Path, setup: DebuggingSetup, task: TaskSetup) -> Pa
 def read_vectors(folder: Path, setup: DebuggingSetup, task: TaskSetup, part: str, dimension: int | None) -> Vectors:
     """Read one embedding file and check it: columns, number of rows, vector lengths, finite values, 0/1 labels."""
     path = embedding_path(folder, setup, task, part)
-    table = read_table(path, ["filename", "encoding", "label"], f"the {part} embeddings of task {task.data_id}")
+    found = read_columns(path, ["filename", "encoding", "label"], f"the {part} embeddings of task {task.data_id}")
     size = {"train": task.train_size, "test": task.test_size, "val": task.val_size}[part]
-    if len(table) != size:
-        raise InputError(path, f"holds {len(table)} rows", expected=f"{size}, the {part}_size of task_setup")
-    return Vectors(
-        text_column(table, "filename", path),
-        vector_column(table, "encoding", path, dimension),
-        label_column(table, "label", path),
-    )
+    if len(found) != size:
+        raise InputError(path, f"holds {len(found)} rows", expected=f"{size}, the {part}_size of task_setup")
+    return Vectors(found.texts("filename"), found.vectors("encoding", dimension), found.labels("label"))
 
 
 def read_task(folder: Path, setup: DebuggingSetup, task: TaskSetup, dimension: int | None) -> Task:
@@ -150,26 +140,21 @@ def read_task(folder: Path, setup: DebuggingSetup, task: TaskSetup, dimension: i
 
 
 def _true_labels(path: Path, names: list[str]) -> np.ndarray:
-    """Look up each training row's true label by its file name; a name listed twice has its first label."""
+    """Look up each training row's true label by its file name, the first that it has; other names' are passed over."""
     what = "a csv with the columns ImageID and hv_label"
     reader = csv.DictReader(io.StringIO(read_text(path, what), newline=""))
-    truth: dict[str, Any] = {}
+    first: dict[str, tuple[str, int]] = {}
     try:
-        for column in ("ImageID", "hv_label"):
-            if column not in (reader.fieldnames or []):
-                raise InputError(path, "has no column", "line 1", column, what)
+        require_columns(path, list(reader.fieldnames or []), ("ImageID", "hv_label"), what, "line 1")
         for row in reader:
-            name, label = row["ImageID"], row["hv_label"]
-            if label not in ("0", "1"):
-                raise InputError(path, "hv_label holds", f"line {reader.line_num}", label, "0 or 1")
-            if truth.setdefault(name, label) != label:
-                raise InputError(path, "has two labels for", f"line {reader.line_num}", name, "one label an ImageID")
+            first.setdefault(row["ImageID"], (row["hv_label"], reader.line_num))
     except csv.Error as error:
         raise InputError(path, f"is not a csv file ({error})", f"line {reader.line_num}", expected=what) from error
     for row_index, name in enumerate(names):
-        if name not in truth:
+        if name not in first:
             raise InputError(path, "has no ImageID", value=name, expected=f"the file name of training row {row_index}")
-    return binary_labels([int(truth[name]) for name in names], path, "hv_label", lambda row: f"ImageID {names[row]}")
+    labels = (first[name][0] for name in names)
+    return binary_labels(labels, path, "hv_label", lambda row: f"line {first[names[row]][1]}")
 
 
 def recognizer(data_ids: Sequence[str], by_folder: bool) -> Recognize:

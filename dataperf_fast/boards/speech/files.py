@@ -19,7 +19,7 @@ from dataperf_fast.boards.speech.selection import Selection, read_selection, sho
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.handed_in import Named
 from dataperf_fast.files.paths import whole_file
-from dataperf_fast.files.vectors import read_row_count, read_table, text_column, vector_column, vector_lists
+from dataperf_fast.files.vectors import Columns, read_columns, read_row_count, repeated, vector_lists
 
 _MOST_CLASSES = 255  # they are kept in a byte
 LANGUAGES = ("en", "id", "pt")
@@ -201,8 +201,8 @@ def _row_count(path: Path) -> int:
     return read_row_count(path, _what(path))
 
 
-def _read_table(path: Path) -> pa.Table:
-    return read_table(path, [_ID, _VECTOR], _what(path))
+def _read_columns(path: Path) -> Columns:
+    return read_columns(path, [_ID, _VECTOR], _what(path))
 
 
 def _what(path: Path) -> str:
@@ -212,23 +212,23 @@ def _what(path: Path) -> str:
 def _dimension(folder: Path, words: Collection[str]) -> int:
     """The length of the first vector that there is."""
     for word in words:
-        path = _clip_path(folder, word)
-        table = _read_table(path)
-        if len(table):
-            return int(vector_column(table, _VECTOR, path, None).shape[1])
+        found = _read_columns(_clip_path(folder, word))
+        if len(found):
+            return int(found.vectors(_VECTOR, None).shape[1])
     return 0
 
 
 def _read_word(path: Path, keep: frozenset[str] | None, out: np.ndarray) -> list[str]:
     """Read a word's clips into ``out`` (rows kept, d), which is overwritten; returns their ids."""
-    table = _read_table(path)
-    ids = text_column(table, _ID, path)
+    found = _read_columns(path)
+    ids = found.texts(_ID)
     known = set(ids)
     if len(known) != len(ids):
         first: dict[str, int] = {}
         row = next(row for row, clip_id in enumerate(ids) if first.setdefault(clip_id, row) != row)
-        raise InputError(path, f"repeats row {first[ids[row]]}'s {_ID}", f"row {row}", ids[row], "each clip once")
-    features = vector_column(table, _VECTOR, path, out.shape[1])
+        places = found.place(first[ids[row]]), found.place(row)
+        raise repeated(_ID, ids[row], *places, "each clip once")
+    features = found.vectors(_VECTOR, out.shape[1])
     if keep is None or keep == known:
         if len(ids) != len(out):
             raise InputError(path, "changed while it was read")

@@ -21,16 +21,16 @@ from pyarrow import parquet
 from pydantic import BaseModel, Field, create_model
 
 from dataperf_fast.boards.vision.embeddings import IMAGE_ID, VECTOR
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import InputError, require_columns
+from dataperf_fast.files.labels import binary_labels
 from dataperf_fast.files.paths import read_text, require_file, whole_file, write_text
 from dataperf_fast.files.setup_file import read_setup
-from dataperf_fast.files.vectors import binary_labels, read_table, text_column, vector_column, vector_lists
+from dataperf_fast.files.vectors import read_columns, vector_lists
 
 # A file is named after each task: nothing that leaves a folder, hides a file or cannot be seen at a name's end.
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._+ -]*[A-Za-z0-9_+-])?$")]
 
 _LABEL = "Confidence"
-_LABELS = {"0": 0, "1": 1}
 _LARGEST_TABLE = 64 << 20  # bytes of a csv: some three million images
 
 
@@ -108,18 +108,15 @@ def read_training_set(path: Path) -> TrainingSet:
     """
     what = f"a csv with the columns {IMAGE_ID} and {_LABEL}, 0 or 1"
     rows = list(_read_rows(path, (IMAGE_ID, _LABEL), what))
-    ids, labels = [row[IMAGE_ID] for _, row in rows], [row[_LABEL] for _, row in rows]
-    return training_set(path, ids, labels, [f"line {line}" for line, _ in rows])
+    places = [f"line {line}" for line, _ in rows]
+    return training_set(path, [row[IMAGE_ID] for _, row in rows], _labels(path, rows), places)
 
 
-def training_set(path: Path, ids: list[str], labels: Sequence[Any], places: list[str]) -> TrainingSet:
-    """A training set of a file's ids and labels, which must be 0 and 1, both; ``places`` say where each stands."""
-    found = binary_labels(
-        [_LABELS.get(v, v) if isinstance(v, str) else v for v in labels], path, _LABEL, places.__getitem__
-    )
-    if len(set(found.tolist())) == 1:
-        raise InputError(path, "holds only the label", value=int(found[0]), expected="rows of both labels, 0 and 1")
-    return TrainingSet(ids, found, places)
+def training_set(path: Path, ids: list[str], labels: np.ndarray, places: list[str]) -> TrainingSet:
+    """A training set of a file's ids and labels, both of which must be there; ``places`` say where each stands."""
+    if labels.min() == labels.max():
+        raise InputError(path, "holds only the label", value=int(labels[0]), expected="rows of both labels, 0 and 1")
+    return TrainingSet(ids, labels, places)
 
 
 def read_examples(folder: Path, task: str) -> list[str]:
@@ -129,8 +126,14 @@ def read_examples(folder: Path, task: str) -> list[str]:
     ``read_training_set`` does.
     """
     path = examples_path(folder, task)
-    rows = [row for _, row in _read_rows(path, (IMAGE_ID,), f"a csv with the column {IMAGE_ID}: examples of {task}")]
-    return [row[IMAGE_ID] for row in rows if row.get(_LABEL) != "0"]
+    rows = list(_read_rows(path, (IMAGE_ID,), f"a csv with the column {IMAGE_ID}: examples of {task}"))
+    return [row[IMAGE_ID] for (_, row), label in zip(rows, _labels(path, rows), strict=True) if label]
+
+
+def _labels(path: Path, rows: Sequence[tuple[int, dict[str, str]]]) -> np.ndarray:
+    """The rows' labels, 1 where there is no column of them."""
+    texts = (row.get(_LABEL, "1") for _, row in rows)
+    return binary_labels(texts, path, _LABEL, lambda row: f"line {rows[row][0]}")
 
 
 def examples_path(folder: Path, task: str) -> Path:
@@ -172,9 +175,7 @@ def _parse_rows(path: Path, text: str, columns: Sequence[str], what: str) -> Ite
             row = [field.strip() for field in fields]
             if not header:
                 header = row or [""]
-                if wrong := next((column for column in columns if header.count(column) != 1), None):
-                    problem = "has more than one column" if wrong in header else "has no column"
-                    raise InputError(path, problem, "line 1", wrong, what)
+                require_columns(path, header, columns, what, "line 1")
             elif row and len(row) != len(header):
                 raise InputError(path, f"holds {len(row)} fields", f"line {line}", expected=f"{len(header)}, as line 1")
             elif row:  # blank lines are no rows
@@ -185,17 +186,15 @@ def _parse_rows(path: Path, text: str, columns: Sequence[str], what: str) -> Ite
 
 
 def read_test_set(path: Path, dimension: int) -> TestSet:
-    """Read a test parquet with the columns ImageID, Confidence (0 or 1, a string or a number) and embedding.
+    """Read a test parquet with the columns ImageID, Confidence (0 or 1, of any type) and embedding.
 
     Raises ``InputError`` with the row for another label or a vector that does not fit, and for a file without rows.
     """
     what = f"a test set: a parquet file with the columns {IMAGE_ID}, {_LABEL} and {VECTOR}"
-    table = read_table(path, [IMAGE_ID, _LABEL, VECTOR], what)
-    if not len(table):
+    found = read_columns(path, [IMAGE_ID, _LABEL, VECTOR], what)
+    if not len(found):
         raise InputError(path, "holds no rows", expected=what)
-    values = [_LABELS.get(value, value) if isinstance(value, str) else value for value in table[_LABEL].to_pylist()]
-    labels = binary_labels(values, path, f"column {_LABEL}", lambda row: f"row {row}")
-    return TestSet(text_column(table, IMAGE_ID, path), vector_column(table, VECTOR, path, dimension), labels)
+    return TestSet(found.texts(IMAGE_ID), found.vectors(VECTOR, dimension), found.labels(_LABEL))
 
 
 def write_setup(folder: Path, setup: VisionSetup) -> Path:

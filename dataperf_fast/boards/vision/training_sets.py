@@ -16,6 +16,7 @@ from dataperf_fast.boards.vision import files
 from dataperf_fast.boards.vision.files import TrainingSet
 from dataperf_fast.files.errors import InputError, not_json, shorten
 from dataperf_fast.files.handed_in import HandedIn, Named, Recognize
+from dataperf_fast.files.labels import binary_labels
 
 _WHAT = 'JSON: {"ImageID": 0 or 1, ..}, or that of each concept by its name'
 ALL = "all concepts"
@@ -99,4 +100,5 @@ def _training_set(path: Path, concept: str, content: Any) -> TrainingSet:
         raise InputError(path, "holds no image", concept, expected=_WHAT)
     start = f"{concept}, " if concept else ""
     places = [f"{start}{shorten(name)}" for name in content]
-    return files.training_set(path, list(content), list(content.values()), places)
+    labels = binary_labels(content.values(), path, "", places.__getitem__)
+    return files.training_set(path, list(content), labels, places)

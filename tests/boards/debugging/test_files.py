@@ -73,8 +73,8 @@ TASK_FAULTS = {
     "NaN": (TRAIN, edit_table(TRAIN, put_element(5, 7, float("nan"))), ["row 5, element 7", "nan", "finite"]),
     "infinity": (TEST, edit_table(TEST, put_element(6, 8, float("inf"))), ["row 6, element 8", "inf", "finite"]),
     "label 2": (TRAIN, edit_table(TRAIN, put("label", 9, 2)), ["label", "row 9", "2", "0 or 1"]),
-    "no label": (TRAIN, edit_table(TRAIN, put("label", 9, None)), ["label", "row 9", "0 or 1"]),
-    "label of text": (TEST, edit_table(TEST, lambda c: c.update(label=["1"] * 60)), ["row 0", "'1'", "0 or 1"]),
+    "no label": (TRAIN, edit_table(TRAIN, put("label", 9, None)), ["label", "row 9", "no value", "0 or 1"]),
+    "label of text": (TEST, edit_table(TEST, lambda c: c.update(label=["yes"] * 60)), ["row 0", "'yes'", "0 or 1"]),
     "no name": (TRAIN, edit_table(TRAIN, put("filename", 2, None)), ["filename", "row 2", "a string"]),
     "too few rows": (
         TRAIN,
@@ -95,12 +95,15 @@ TASK_FAULTS = {
         ["no ImageID 'synth00-flipped_000003'", "training row 3"],
     ),
     "ground truth label": (TRUTH, edit_text(TRUTH, "_000001,", "_000001,7"), ["line 3", "hv_label", "0 or 1"]),
-    "two labels for one id": (
+    "ground truth text": (
         TRUTH,
-        edit_text(
-            TRUTH, "ImageID,hv_label\n", "ImageID,hv_label\nsynth00-flipped_000000,0\nsynth00-flipped_000000,1\n"
-        ),
-        ["line 3", "synth00-flipped_000000", "one label"],
+        edit_text(TRUTH, "_000001,", "_000001,True"),
+        ["line 3", "hv_label", "'True", "0 or 1"],
+    ),
+    "ground truth column twice": (
+        TRUTH,
+        edit_text(TRUTH, "ImageID,hv_label", "ImageID,hv_label,hv_label"),
+        ["line 1", "has 2 columns 'hv_label'"],
     ),
     "ground truth not text": (TRUTH, lambda s: (s / TRUTH).write_bytes(b"\xff\xfe\x00"), ["not UTF-8"]),
 }
@@ -257,16 +260,19 @@ def test_written_files_are_read_back(suite):
     assert np.array_equal(np.array(table["encoding"].to_pylist(), np.float32), task.train.features)
 
 
-@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.large_list(pa.float32()), pa.list_(pa.float32(), 2048)])
-def test_other_list_types_give_the_same_vectors(kind, suite):
+def test_of_the_ground_truth_only_the_first_line_of_each_training_row_matters(suite):
+    """As the reference looks labels up: other images' labels are not read, and 1.0 is a label."""
     folder, setup = files.open_setup(suite)
-    before = files.read_task(folder, setup, setup.tasks[0], 2048)
-    table = parquet.read_table(suite / TRAIN)
-    column = pa.array(table["encoding"].to_pylist(), type=kind)
-    parquet.write_table(table.set_column(1, "encoding", column), suite / TRAIN, row_group_size=7)
-    after = files.read_task(folder, setup, setup.tasks[0], 2048)
-    assert np.array_equal(before.train.features, after.train.features)
-    assert after.train.features.dtype == np.float32
+    expected = files.read_task(folder, setup, setup.tasks[0], 2048).true_labels
+    _, *lines = (suite / TRUTH).read_text().splitlines()
+    pairs = [line.split(",") for line in lines]
+    others = ["elsewhere,maybe", "elsewhere,", "nowhere,7", "short"]
+    truth = [f"{name},{label}.0" for name, label in pairs]
+    contradicted = [f"{name},{1 - int(label)}" for name, label in pairs[:5]] + [f"{pairs[5][0]},unknown"]
+    (suite / TRUTH).write_text("\n".join(["ImageID,hv_label", *others, *truth, *contradicted]) + "\n")
+    found = files.read_task(folder, setup, setup.tasks[0], 2048).true_labels
+    assert np.array_equal(found, expected)
+    assert found.tolist() == [int(label) for _, label in pairs]
 
 
 def test_a_set_up_file_nested_without_end_is_refused(tmp_path):

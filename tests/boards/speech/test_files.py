@@ -213,7 +213,7 @@ BAD_CLIPS = {
         lambda clips: spoil(clips, lambda c: c.update(mswc_embedding_vector=[[1.0] * 6] * 3)),
         "row 0: column mswc_embedding_vector holds a vector of length 6; expected length 5",
     ),
-    "null id": (put_id(1, None), "row 1: clip_id holds; expected a string"),
+    "null id": (put_id(1, None), "row 1: column clip_id holds no value; expected a string"),
     "same id": (put_id(2, "dog/0.wav"), "row 2: repeats row 0's clip_id 'dog/0.wav'; expected each clip once"),
     "other's id": (put_id(2, "cat/1.wav"), "shares with cat.parquet the clip 'cat/1.wav'"),
 }

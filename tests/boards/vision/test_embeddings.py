@@ -102,25 +102,6 @@ def test_a_pool_is_not_held_whole(tmp_path):
     assert int(grown) < features.nbytes / 2
 
 
-@pytest.mark.parametrize(
-    "kind", [pa.list_(pa.float64()), pa.large_list(pa.float32()), pa.list_(pa.float32(), 4), pa.list_(pa.float16())]
-)
-@pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
-def test_other_column_types_give_the_same(kind, text, tmp_path):
-    ids, features = make_pool(50)
-    features = features.astype(np.float16).astype(np.float32)
-    columns = {
-        "other": pa.array([None] * 50, pa.int8()),
-        "embedding": pa.array([list(map(np.float16, row)) for row in features], kind)
-        if kind.value_type == pa.float16()
-        else pa.array(features.tolist(), kind),
-        "ImageID": pa.array(ids).cast(text),
-    }
-    row_of, found = read_embeddings(write_pool(tmp_path / "pool", columns, 20), ids[::-3], 4)
-    assert list(row_of) == ids[::-3]
-    assert np.array_equal(found, features[::-3])
-
-
 def spoiled(change) -> dict:
     columns = {"ImageID": [f"id{row}" for row in range(60)], "embedding": [[1.0, 2.0, 3.0, 4.0]] * 60}
     change(columns)

@@ -149,20 +149,37 @@ def test_a_written_training_set(tmp_path):
 
 
 HEADER = "ImageID,Confidence\n"
+
+
+def test_labels_as_numbers_are_written(tmp_path):
+    """``1.0`` of pandas, what ``np.savetxt`` writes, and spaces as people leave them."""
+    texts = ["1.0", "0.0", " 1", "01", "+1", "1.", "1.000000000000000000e+00", "-0", "0e+00"]
+    rows = "".join(f"id{row},{text}\n" for row, text in enumerate(texts))
+    found = files.read_training_set(put(tmp_path / "Zero.csv", HEADER + rows))
+    assert found.labels.tolist() == [int(float(text)) for text in texts]
+    put(tmp_path / "examples" / "alpha_example_set_Zero.csv", HEADER + rows)
+    assert files.read_examples(tmp_path, "Zero") == ["id0", "id2", "id3", "id4", "id5", "id6"]
+
+
 TRAINING_FAULTS = {
     "empty": ("", f"holds no rows; expected {TRAINING}"),
     "header only": (HEADER, f"holds no rows; expected {TRAINING}"),
     "no ImageID": ("id,Confidence\na,1\n", f"line 1: has no column 'ImageID'; expected {TRAINING}"),
+    "another case": (
+        "imageid,Confidence\na,1\n",
+        f"line 1: has no column 'ImageID', but 'imageid'; expected {TRAINING}",
+    ),
     "no Confidence": ("ImageID\na\n", f"line 1: has no column 'Confidence'; expected {TRAINING}"),
     "blank header": ("\na,1\n", f"line 1: has no column 'ImageID'; expected {TRAINING}"),
     "a column twice": (
         "ImageID,ImageID,Confidence\na,b,1\n",
-        f"line 1: has more than one column 'ImageID'; expected {TRAINING}",
+        f"line 1: has 2 columns 'ImageID'; expected {TRAINING}",
     ),
-    "label 2": (f"{HEADER}a,1\nb,2\n", "line 3: Confidence holds '2'; expected 0 or 1"),
-    "label 1.0": (f"{HEADER}a,1.0\n", "line 2: Confidence holds '1.0'; expected 0 or 1"),
-    "no label": (f"{HEADER}a,\n", "line 2: Confidence holds ''; expected 0 or 1"),
-    "long label": (f"{HEADER}a,{'9' * 500}\n", f"line 2: Confidence holds '{'9' * 76}...; expected 0 or 1"),
+    "label 2": (f"{HEADER}a,1\nb,2\n", "line 3: column Confidence holds '2'; expected 0 or 1"),
+    "label 0.5": (f"{HEADER}a,0.5\n", "line 2: column Confidence holds '0.5'; expected 0 or 1"),
+    "label True": (f"{HEADER}a,True\n", "line 2: column Confidence holds 'True'; expected 0 or 1"),
+    "no label": (f"{HEADER}a,\n", "line 2: column Confidence holds ''; expected 0 or 1"),
+    "long label": (f"{HEADER}a,{'9' * 500}\n", f"line 2: column Confidence holds '{'9' * 76}...; expected 0 or 1"),
     "no id": (f"{HEADER}a,1\n  ,0\n", "line 3: holds no ImageID; expected an image's id"),
     "an id twice": (
         f"{HEADER}a,1\n\nb,0\na,0\n",
@@ -215,6 +232,9 @@ def test_examples(tmp_path):
     assert files.read_examples(tmp_path, "Zero") == ["a", "c"]
     put(path, "ImageID,Confidence\na,0\nc,1\n")
     assert files.read_examples(tmp_path, "Zero") == ["c"]
+    put(path, "ImageID,Confidence\na,1\nc,yes\n")
+    line = "line 3: column Confidence holds 'yes'; expected 0 or 1"
+    assert error_of(files.read_examples, tmp_path, "Zero") == f"{path}: {line}"
     put(path, "Confidence\n1\n")
     expected = "expected a csv with the column ImageID: examples of Zero"
     assert error_of(files.read_examples, tmp_path, "Zero") == f"{path}: line 1: has no column 'ImageID'; {expected}"
@@ -260,8 +280,8 @@ TEST_FAULTS = {
     "label 2": ("Confidence", ["0", "1", "2"], f"row 2: column Confidence holds '2'; {LABELS_WANTED}"),
     "number 2": ("Confidence", [0, 2, 1], f"row 1: column Confidence holds 2; {LABELS_WANTED}"),
     "half": ("Confidence", [0.5, 2, 1], f"row 0: column Confidence holds 0.5; {LABELS_WANTED}"),
-    "no label": ("Confidence", ["1", None, "0"], f"row 1: column Confidence holds; {LABELS_WANTED}"),
-    "no id": ("ImageID", ["a", None, "c"], "row 1: ImageID holds; expected a string"),
+    "no label": ("Confidence", ["1", None, "0"], f"row 1: column Confidence holds no value; {LABELS_WANTED}"),
+    "no id": ("ImageID", ["a", None, "c"], "row 1: column ImageID holds no value; expected a string"),
     "short": ("embedding", [[1.0]] * 3, "row 0: column embedding holds a vector of length 1; expected length 4"),
     "NaN": (
         "embedding",

@@ -76,9 +76,9 @@ def refusal(path, task="Hawk"):
 
 SHAPE = '; expected JSON: {"ImageID": 0 or 1, ..}, or that of each concept by its name'
 BROKEN = {
-    "label": ('{"a": 1, "b": 2}', "'b': Confidence holds 2; expected 0 or 1"),
-    "no label": ('{"a": 1, "b": null}', "'b': Confidence holds None; expected 0 or 1"),
-    "text": ('{"a": "1", "b": "zero"}', "'b': Confidence holds 'zero'; expected 0 or 1"),
+    "label": ('{"a": 1, "b": 2}', "'b': holds 2; expected 0 or 1"),
+    "no label": ('{"a": 1, "b": null}', "'b': holds no value; expected 0 or 1"),
+    "text": ('{"a": "1", "b": "zero"}', "'b': holds 'zero'; expected 0 or 1"),
     "one label": ('{"a": 1, "b": 1}', "holds only the label 1; expected rows of both labels, 0 and 1"),
     "nothing": ("{}", f"holds no image{SHAPE}"),
     "twice": ('{"a": 1, "b": 0, "a": 0}', "holds twice: 'a'; expected each image once"),
@@ -90,8 +90,8 @@ BROKEN = {
     "deep": ("[" * 100_000, f"is nested too deeply{SHAPE}"),
     "long number": ('{"a": ' + "1" * 5000 + "}", f"holds a number that is too long{SHAPE}"),
     "another concept": ('{"Cupcake": {"a": 1, "b": 0}}', f"holds no concept 'Hawk'{SHAPE}"),
-    "a list of labels": ('{"Hawk": [["a", 1]]}', "'Hawk': Confidence holds [['a', 1]]; expected 0 or 1"),
-    "a concept's label": ('{"hawk": {"a": 1, "b": "x"}}', "hawk, 'b': Confidence holds 'x'; expected 0 or 1"),
+    "a list of labels": ('{"Hawk": [["a", 1]]}', "'Hawk': holds [['a', 1]]; expected 0 or 1"),
+    "a concept's label": ('{"hawk": {"a": 1, "b": "x"}}', "hawk, 'b': holds 'x'; expected 0 or 1"),
 }
 
 
@@ -113,7 +113,7 @@ def test_one_broken_concept_costs_itself(made, tmp_path):
     records = {r.task: r for r in dpf.evaluate("vision", made, tmp_path / "anna.json", cache=False)}
     assert records["Cupcake"].status == "ok"
     path = tmp_path / "anna.json"
-    assert records["Hawk"].error == f"{path}: Hawk, {first!r}: Confidence holds 7; expected 0 or 1"
+    assert records["Hawk"].error == f"{path}: Hawk, {first!r}: holds 7; expected 0 or 1"
     assert records["Sushi"].error == f"{path}: holds no concept 'Sushi'{SHAPE}"
 
 

@@ -28,6 +28,8 @@ _VALUE = re.compile(r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-
 _PLAIN = r"-?[0-9]{1,200}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?"
 _LINE = re.compile(rf"{_PLAIN}(?:,{_PLAIN})*")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_FEWEST_COUNTED = 10  # rows, for a first column that counts them to be no chance
+_ROWS_ALONE = "rows of numbers alone, in pandas to_csv(path, header=False, index=False)"
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,46 @@ def read_table(path: Path, what: str, kept: Path | None) -> Table:
 
     ``kept`` is the folder of tables parsed before: a file of the same path, size and time, or else of the same content,
     is mapped from there and not parsed again. None: parse, and keep nothing. A folder that cannot be written costs a
-    warning. Raises ``InputError`` for a file that is missing or no such table, with line, column and value.
+    warning. Raises ``InputError`` for a file that is missing or no such table, with line, column and value; so are a
+    header, of names or of columns counted, and a first column that counts the rows: they are numbers, and no data.
     """
     require_file(path, what)
     try:
-        return _parse(path, what) if kept is None else _read_kept(path, what, kept)
+        table = _parse(path, what) if kept is None else _read_kept(path, what, kept)
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})", expected=what) from error
+    if _has_counted_header(table):
+        first = ",".join(f"{value:g}" for value in (*table.features[0], table.labels[0]))
+        raise InputError(path, "is a header, not a row:", "line 1", first, _ROWS_ALONE)
+    if _has_counted_rows(table):
+        counted = f"{table.features[0, 0]:g}, {table.features[1, 0]:g} .. {table.features[-1, 0]:g}"
+        raise InputError(path, f"counts the rows: {counted}", "column 1", expected=_ROWS_ALONE)
+    return table
+
+
+def _has_counted_header(table: Table) -> bool:
+    """Whether the first of several rows is 0, 1 .. n, or from 1, and its label no other's: a class has more."""
+    columns = np.arange(table.features.shape[1] + 1) + table.features[0, 0]
+    return bool(
+        table.features[0, 0] in (0, 1)
+        and len(columns) > 2
+        and len(table.labels) > 1
+        and np.array_equal(table.features[0], columns[:-1])
+        and table.labels[0] == columns[-1]
+        and not (table.labels[1:] == columns[-1]).any()
+    )
+
+
+def _has_counted_rows(table: Table) -> bool:
+    """Whether the first feature goes on by one from row to row, as the index of a data frame or of a piece of one."""
+    # The first rows decide for nearly all: a column of a mapped table is in all of its pages.
+    first, column = table.features[:_FEWEST_COUNTED, 0], table.features[:, 0]
+    return bool(
+        len(first) == _FEWEST_COUNTED
+        and (np.diff(first) == 1).all()
+        and first[0] == np.rint(first[0])
+        and (np.diff(column) == 1).all()
+    )
 
 
 def write_table(path: Path, features: np.ndarray, labels: np.ndarray) -> None:
@@ -216,6 +251,8 @@ def _first_fault(path: Path, columns: int, reason: str) -> InputError:
             found = text.count(",") + 1
             if not text.strip():
                 return InputError(path, "is blank", place, expected=f"{columns} numbers")
+            if number == 1 and _is_header(text):
+                return InputError(path, "is a header, not a row:", place, text, _ROWS_ALONE)
             if found != columns:
                 return InputError(path, f"has {found} columns", place, expected=f"{columns}, as line 1")
             if _LINE.fullmatch(text):
@@ -225,3 +262,18 @@ def _first_fault(path: Path, columns: int, reason: str) -> InputError:
                     problem = "holds" if value.strip() else "holds no value:"
                     return InputError(path, problem, f"{place}, column {column}", value, "a finite number")
     return InputError(path, f"is not a table of numbers ({reason[:120]})", expected=f"{columns} numbers a line")
+
+
+def _is_header(line: str) -> bool:
+    """Whether what is no row of numbers is one of names; those that pandas gives are the columns' numbers."""
+    names = [value.strip().strip('"') for value in line.split(",")]
+    counted = [name in (str(number), str(number - 1)) for number, name in enumerate(names)]  # after an index's, or not
+    return any(names) and all(number or not _is_number(name) for number, name in zip(counted, names, strict=True))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -14,7 +14,7 @@ import pytest
 
 from dataperf_fast.files import csv_tables
 from dataperf_fast.files.csv_tables import read_table, write_table
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import InputError, shorten
 
 
 def bits(values: np.ndarray) -> list[int]:
@@ -99,6 +99,7 @@ def test_one_row_without_a_line_end(tmp_path):
 
 
 GOOD = "1,2,3\n"
+ROWS_ALONE = "expected rows of numbers alone, in pandas to_csv(path, header=False, index=False)"
 FAULTS = {
     "empty": ("", "is empty; expected numbers"),
     "one column": ("17\n18\n", "line 1: has one column: '17'; expected features, commas between, and a label last"),
@@ -106,7 +107,13 @@ FAULTS = {
     "long row": (GOOD + "1,2,3,4\n", "line 2: has 4 columns; expected 3, as line 1"),
     "comma at the end": (GOOD + "1,2,3,\n", "line 2: has 4 columns; expected 3, as line 1"),
     "word": (GOOD * 4 + "1,two,3\n", "line 5, column 2: holds 'two'; expected a finite number"),
-    "header": ("a,b,label\n" + GOOD, "line 1, column 1: holds 'a'; expected a finite number"),
+    "header": ("a,b,label\n" + GOOD, f"line 1: is a header, not a row: 'a,b,label'; {ROWS_ALONE}"),
+    "header in quotes": ('"a","b"\n1,2\n', f'line 1: is a header, not a row: \'"a","b"\'; {ROWS_ALONE}'),
+    "header after an index": (",0,1,2\n0,5,6,7\n", f"line 1: is a header, not a row: ',0,1,2'; {ROWS_ALONE}"),
+    "header with one name": ("0,1,label\n" + GOOD, f"line 1: is a header, not a row: '0,1,label'; {ROWS_ALONE}"),
+    "a word in line 1": ("1,two,3\n" + GOOD, "line 1, column 2: holds 'two'; expected a finite number"),
+    "no number in line 1": ("0,nan,2\n" + GOOD, "line 1, column 2: holds 'nan'; expected a finite number"),
+    "no values in line 1": (",,\n" + GOOD, "line 1, column 1: holds no value: ''; expected a finite number"),
     "hexadecimal": (GOOD + "1,2,0x10\n", "line 2, column 3: holds '0x10'; expected a finite number"),
     "underscore": (GOOD + "1_000,2,3\n", "line 2, column 1: holds '1_000'; expected a finite number"),
     "quoted": (GOOD + '1,"2",3\n', "line 2, column 2: holds '\"2\"'; expected a finite number"),
@@ -135,6 +142,56 @@ def test_a_fault_is_named_with_its_place(fault, kept, tmp_path):
         read_table(path, "numbers", kept and tmp_path / kept)
     assert str(caught.value) == f"{path}: {line}"
     assert not list(tmp_path.glob("kept/*"))
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("features", [2, 768])
+def test_a_header_that_counts_the_columns(features, start, tmp_path):
+    """As ``DataFrame.to_csv(path, index=False)`` writes it: it was read as a row of a class of its own."""
+    values = np.random.default_rng(4).standard_normal((5, features))
+    write_table(tmp_path / "table.csv", values, np.arange(5) % 2)
+    header = ",".join(map(str, range(start, start + features + 1)))
+    path = write(tmp_path, f"{header}\n{(tmp_path / 'table.csv').read_text()}")
+    for kept in (None, tmp_path / "kept", tmp_path / "kept"):
+        with pytest.raises(InputError) as caught:
+            read_table(path, "numbers", kept)
+        assert str(caught.value) == f"{path}: line 1: is a header, not a row: {shorten(header)}; {ROWS_ALONE}"
+
+
+COUNTED = {
+    "from 0": (range(12), "0, 1 .. 11"),
+    "from 1": (range(1, 13), "1, 2 .. 12"),
+    "a piece of a data frame": (range(500, 510), "500, 501 .. 509"),
+}
+
+
+@pytest.mark.parametrize("kept", [None, "kept"])
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_column_that_counts_the_rows(name, kept, tmp_path):
+    index, shown = COUNTED[name]
+    path = write(tmp_path, "".join(f"{row},{0.5 * row % 3},{row % 2}\n" for row in index))
+    with pytest.raises(InputError) as caught:
+        read_table(path, "numbers", kept and tmp_path / kept)
+    assert str(caught.value) == f"{path}: column 1: counts the rows: {shown}; {ROWS_ALONE}"
+
+
+NO_LABELS = {
+    "few rows": "".join(f"{row},{row},0\n" for row in range(9)),
+    "a count with a gap": "".join(f"{row + (row > 10)},{row},0\n" for row in range(12)),
+    "steps of one from a half": "".join(f"{row + 0.5},{row},0\n" for row in range(12)),
+    "a class of the columns' number": "0,1,2\n3,4,2\n5,6,1\n",
+    "one feature": "0,1\n3,0\n5,0\n",
+    "a first row that counts in part": "0,1,0\n3,4,1\n",
+}
+
+
+@pytest.mark.parametrize("name", NO_LABELS)
+def test_rows_that_only_look_counted_are_data(name, tmp_path):
+    path = write(tmp_path, NO_LABELS[name])
+    read = read_table(path, "numbers", None)
+    expected = by_python(path)
+    assert bits(read.features) == bits(expected[:, :-1])
+    assert bits(read.labels) == bits(expected[:, -1])
 
 
 def test_bytes_that_are_no_text(tmp_path):

@@ -92,7 +92,7 @@ def test_bad_submissions_cost_only_themselves(made, tmp_path):
         "expected an ImageID of train_emb_256_dataperf.parquet"
     )
     assert records["team01", "Hawk"].error.startswith(f"{hawk[1]}: line {end}: ")
-    assert records["team02", "Hawk"].error == f"{hawk[2]}: line 5: Confidence holds '2'; expected 0 or 1"
+    assert records["team02", "Hawk"].error == f"{hawk[2]}: line 5: column Confidence holds '2'; expected 0 or 1"
     assert records["team03", "Hawk"].error == (
         f"{hawk[3].parent}: holds no Hawk.csv but Cupcake.csv, Sushi.csv; expected a file named Hawk.csv"
     )

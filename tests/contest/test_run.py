@@ -29,6 +29,7 @@ from dataperf_fast.contest import manifest
 from dataperf_fast.contest.batches import Batch, score
 from dataperf_fast.contest.store import Store
 from dataperf_fast.files.errors import InputError
+from tests.boards.test_parts import in_parts
 
 from . import contests
 
@@ -280,6 +281,25 @@ def test_algorithms_are_run_on_each_hidden_task_and_ranked_with_the_others(data,
     assert ranked == {"counts": "baseline", "team0000": "submission", "team0000 (algorithm)": "submission"}
     again, _ = contests.score(path)
     assert contests.table(again) == contests.table(scores)
+
+
+@pytest.mark.skipif(bool(sandbox.available()["bubblewrap"]), reason=sandbox.available()["bubblewrap"])
+def test_algorithms_are_shown_parts_in_the_folder_that_they_are_in(data, tmp_path):
+    shutil.copytree(data, tmp_path / "hidden")
+    contests.write_orders(data, tmp_path / "teams", 1)
+    for file in list((tmp_path / "hidden" / "embeddings").iterdir()):
+        in_parts(file)
+    folder = tmp_path / "algorithms" / "counts"
+    folder.mkdir(parents=True)
+    script = "set -e; cd /input/train.parquet; ls; i=0; while [ $i -lt 40 ]; do echo $i; i=$((i+1)); done"
+    (folder / "run.sh").write_text(f"{script} > /output/order.txt\n")
+    (folder / "algorithm.yaml").write_text("command: [sh, run.sh]\n")
+    path = contest(tmp_path, tmp_path / "hidden", algorithms=["algorithms"], limits={"seconds": 5})
+    scores, _ = contests.score(path)
+    assert {(s.submission, s.status, s.error) for s in scores} == {(n, "ok", None) for n in ("counts", "team0000")}
+    with closing(Store(manifest.read(path).store)) as store:
+        logs = {run.log for run in store.runs("Spring")}
+    assert [log.split() for log in logs] == [["_SUCCESS", *(f"part-0000{n}-a.snappy.parquet" for n in (0, 1))]]
 
 
 def test_the_commands(data, tmp_path, capsys, monkeypatch):

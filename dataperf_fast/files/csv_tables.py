@@ -16,14 +16,13 @@ import pyarrow as pa
 from pyarrow import csv
 
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.numbers import NUMBER
 from dataperf_fast.files.paths import require_file, whole_file, write_text
 from dataperf_fast.kernels.folders import cache_folder
 
 _BLOCK = 8 << 20  # bytes that a thread parses at a time: some 500 rows of 769 numbers
 _LONGEST_LINE = _BLOCK // 2  # the parser wants a row within a block
 _MOST_COLUMNS = 100_000
-# As Arrow reads numbers; unlike float() it knows no 1_000.
-_VALUE = re.compile(r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 # Plain numbers that are finite by their looks.
 _PLAIN = r"-?[0-9]{1,200}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?"
 _LINE = re.compile(rf"{_PLAIN}(?:,{_PLAIN})*")
@@ -258,7 +257,7 @@ def _first_fault(path: Path, columns: int, reason: str) -> InputError:
             if _LINE.fullmatch(text):
                 continue
             for column, value in enumerate(text.split(","), start=1):
-                if not _VALUE.fullmatch(value) or not isfinite(float(value)):
+                if not NUMBER.fullmatch(value) or not isfinite(float(value)):
                     problem = "holds" if value.strip() else "holds no value:"
                     return InputError(path, problem, f"{place}, column {column}", value, "a finite number")
     return InputError(path, f"is not a table of numbers ({reason[:120]})", expected=f"{columns} numbers a line")

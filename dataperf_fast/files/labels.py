@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import Any
 import numpy as np
 
 from dataperf_fast.files.errors import InputError
-
-# As a csv file's readers take them: 1, 1.0, 01, and what np.savetxt writes.
-_TEXT = re.compile(r"[ \t]*(?:\+?0*1|[+-]?0+)(?:\.0*)?(?:[eE][+-]?0+)?[ \t]*")
+from dataperf_fast.files.numbers import NUMBER
 
 
 def binary_label(value: Any) -> int | None:
     """The label that a number (bool, int, float or decimal) or a text of one is: 0 or 1; None for anything else."""
     if isinstance(value, str):
-        return int(float(value)) if _TEXT.fullmatch(value) else None
+        value = float(value) if NUMBER.fullmatch(value) else None
     return int(value) if isinstance(value, (int, float, Decimal)) and value in (0, 1) else None
 
 

@@ -261,13 +261,14 @@ def test_written_files_are_read_back(suite):
 
 
 def test_of_the_ground_truth_only_the_first_line_of_each_training_row_matters(suite):
-    """As the reference looks labels up: other images' labels are not read, and 1.0 is a label."""
+    """As the reference looks labels up: other images' labels are not read, and 1.0 is a label as any number is."""
     folder, setup = files.open_setup(suite)
     expected = files.read_task(folder, setup, setup.tasks[0], 2048).true_labels
     _, *lines = (suite / TRUTH).read_text().splitlines()
     pairs = [line.split(",") for line in lines]
     others = ["elsewhere,maybe", "elsewhere,", "nowhere,7", "short"]
-    truth = [f"{name},{label}.0" for name, label in pairs]
+    texts = ["{}.0", " {}", "{}", "0{}", "{}e0"]
+    truth = [f"{name},{texts[row % 5].format(label)}" for row, (name, label) in enumerate(pairs)]
     contradicted = [f"{name},{1 - int(label)}" for name, label in pairs[:5]] + [f"{pairs[5][0]},unknown"]
     (suite / TRUTH).write_text("\n".join(["ImageID,hv_label", *others, *truth, *contradicted]) + "\n")
     found = files.read_task(folder, setup, setup.tasks[0], 2048).true_labels

@@ -112,6 +112,8 @@ def parts_of(path: Path, what: str) -> list[Path]:
         parts = [part for part in seen if part.suffix == ".parquet" or _begins_as_parquet(part)]
     if not parts:
         raise InputError(path, "holds no part", expected=expected)
+    for part in parts:
+        require_file(part, what)
     for before, after in pairwise(parts):
         if _numbered(before) > _numbered(after):
             text = f"{path}: parts are read in the order of their names, {before.name} before {after.name}"
@@ -121,6 +123,8 @@ def parts_of(path: Path, what: str) -> list[Path]:
 
 
 def _begins_as_parquet(path: Path) -> bool:
+    if not path.is_file():  # a pipe never ends
+        return False
     with path.open("rb") as file:
         return file.read(len(_MAGIC)) == _MAGIC
 

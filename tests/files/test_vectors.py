@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -315,6 +316,11 @@ def test_folders_that_are_no_parts(tmp_path):
     (path / "label=1").rmdir()
     (path / "part-1.parquet").touch()
     assert line().startswith(f"{path / 'part-1.parquet'}: is not a readable parquet file (")
+    os.mkfifo(path / "pipe")
+    (path / "part-1.parquet").unlink()
+    (path / "part-1.parquet").symlink_to("gone")  # whose rows would be left out too
+    assert line() == f"{path / 'part-1.parquet'}: no such file; expected rows"
+    (path / "part-1.parquet").unlink()
     parquet.write_table(pa.table({"other": ["a"]}), path / "part-1.parquet")
     assert line() == f"{path / 'part-1.parquet'}: has no column 'row'; expected columns row"
 

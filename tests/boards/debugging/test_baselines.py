@@ -77,10 +77,10 @@ def test_a_task_without_its_validation_set_is_named(suite, tmp_path):
 
 def test_what_libraries_valued_says_which_and_where(suite, tmp_path):
     methods = ["confident", "influence", "datascope", "loo", "random", "consecutive"]
-    write(suite, tmp_path, methods, seed=2)
-    notes = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
+    write(suite, tmp_path / "out", methods, seed=2)
+    notes = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json")}
     assert set(notes) == {f"made_with_{method}" for method in baselines.BY_LIBRARIES}
     made_with = machine.made_with("scikit-learn", "scipy", "numpy")
     assert notes["made_with_influence"] == {"method": "influence", "seed": 2, "made_with": made_with}
-    records = dpf.evaluate("debugging", suite, [tmp_path], backend="cpu", cache=False)
+    records = dpf.evaluate("debugging", suite, [tmp_path / "out"], backend="cpu", cache=False)
     assert {(record.submission, record.status) for record in records} == {(method, "ok") for method in methods}

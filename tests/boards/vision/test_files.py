@@ -134,7 +134,8 @@ def test_other_names_are_tasks(name, tmp_path):
 def test_a_training_set(tmp_path):
     text = '\ufeffsource,Confidence ,ImageID\r\nx, 1,"a,b"\r\n\r\n"two\r\nlines",0 , c\r\nz,1,d\r\n'
     found = files.read_training_set(put(tmp_path / "a.csv", text))
-    assert (found.ids, found.labels.tolist(), found.lines) == (["a,b", "c", "d"], [1, 0, 1], [2, 4, 6])
+    assert (found.ids, found.labels.tolist()) == (["a,b", "c", "d"], [1, 0, 1])
+    assert found.places == ["line 2", "line 4", "line 6"]
     assert found.labels.dtype == np.uint8
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +17,7 @@ from dataperf_fast.files.schema_errors import expected, fields_at
 
 Schema = TypeVar("Schema", bound=BaseModel)
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LINE_END = "\n"
 _DEEPEST = 100  # levels; the official files have three
 
 
@@ -32,6 +36,38 @@ class NestingError(yaml.MarkedYAMLError):
     """Collections nested more than ``_DEEPEST`` levels deep."""
 
 
+def find_setup(data: Path, names: Sequence[str], what: str) -> Path:
+    """The set-up file of one of those ``names`` in a folder or, as in a checkout, its ``app``; a file as it is."""
+    if not data.is_dir():
+        return data
+    folders = [folder for folder in (data, data / "app") if folder.is_dir()]
+    for path in (folder / name for folder in folders for name in names):
+        if path.is_file():
+            return path
+    there = (entry.name for folder in folders for entry in folder.iterdir())
+    nearest = meant(names[0], there)
+    problem = f"holds no {names[0]}, but" if nearest else f"holds no {names[0]}"
+    raise InputError(data, problem, value=nearest or None, expected=what)
+
+
+def root_of(data: Path, path: Path, key: tuple[str, ...], part: Path) -> Path:
+    """The folder from which the paths in a set-up file are meant: one that holds ``part``, which stands at ``key``.
+
+    Tried are the file's own folder, the folder ``data`` that it was found in, and the working directory, as the
+    reference's scripts have it, which is warned of. One of them has all paths, so that no two data sets are mixed.
+    """
+    places: dict[str, Path] = {}
+    for folder in (path.parent, *([data] if data.is_dir() else []), Path()):
+        places.setdefault(os.path.abspath(folder), folder)
+    for number, (absolute, folder) in enumerate(places.items()):
+        if os.path.exists(folder / part):
+            if number and folder == Path():
+                warnings.warn(f"{path}: its paths are read from the working directory, {absolute}", stacklevel=2)
+            return folder
+    expected = f"it in {' or in '.join(places)}, the working directory"
+    raise InputError(path, "names what is not there:", place(path, key), str(part), expected)
+
+
 def read_setup(path: Path, schema: type[Schema], what: str, private: bool = False) -> Schema:
     """Read ``path`` into ``schema``; the first thing that does not fit raises an ``InputError`` with its line.
 
@@ -43,12 +79,12 @@ def read_setup(path: Path, schema: type[Schema], what: str, private: bool = Fals
         tree = yaml.compose(text, Loader=Loader)
         content = yaml.load(text, Loader=Loader)
     except (yaml.YAMLError, ValueError) as error:
-        raise not_yaml(path, error, what) from error
+        raise not_yaml(path, text, error, what) from error
     try:
         return schema.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = _place(tree, first["loc"])
+        place = _place(text, tree, first["loc"])
         if first["type"] == "missing":
             raise InputError(path, "is missing", place, expected=what) from error
         if first["type"] == "extra_forbidden":
@@ -60,10 +96,13 @@ def read_setup(path: Path, schema: type[Schema], what: str, private: bool = Fals
         raise InputError(path, "holds", place, first["input"], expected(first)) from error
 
 
-def not_yaml(path: Path, error: yaml.YAMLError | ValueError, what: str) -> InputError:
-    """What a loader's ``error`` says of the file, with the line where it knows one."""
-    mark = getattr(error, "problem_mark", None)
-    place = f"line {mark.line + 1}" if mark else ""
+def not_yaml(path: Path, text: str, error: yaml.YAMLError | ValueError, what: str) -> InputError:
+    """What a loader's ``error`` says of the file, which holds ``text``, with the line where it knows one."""
+    place = ""
+    if isinstance(error, yaml.reader.ReaderError):  # whose position is in bytes or in characters, by the loader
+        place = f"line {text.count(_LINE_END, 0, text.index(chr(error.character))) + 1}"
+    elif mark := getattr(error, "problem_mark", None):
+        place = f"line {line_of(text, mark)}"
     if isinstance(error, NestingError):
         return InputError(path, "is nested too deeply", place, expected=f"at most {_DEEPEST} levels")
     if isinstance(error, ValueError):
@@ -72,13 +111,19 @@ def not_yaml(path: Path, error: yaml.YAMLError | ValueError, what: str) -> Input
     return InputError(path, f"is not YAML ({reason})", place, expected=what)
 
 
+def line_of(text: str, mark: Any) -> int:
+    """The line of a mark in ``text`` as editors count: to YAML some other characters end lines too."""
+    return text.count(_LINE_END, 0, mark.index) + 1
+
+
 def place(path: Path, location: tuple[int | str, ...]) -> str:
     """Line and name of a field of a file that was read, for what only its reader can know to be wrong."""
-    return _place(yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=Loader), location)
+    text = path.read_text(encoding="utf-8-sig")
+    return _place(text, yaml.compose(text, Loader=Loader), location)
 
 
-def _place(tree: Any, location: tuple[int | str, ...]) -> str:
-    return f"line {_line(tree, location)}, {'.'.join(map(str, location)) or 'the file'}"
+def _place(text: str, tree: Any, location: tuple[int | str, ...]) -> str:
+    return f"line {_line(text, tree, location)}, {'.'.join(map(str, location)) or 'the file'}"
 
 
 def refuse_depth(text: str) -> None:
@@ -102,13 +147,13 @@ def refuse_depth(text: str) -> None:
         raise NestingError(problem_mark=mark)
 
 
-def _line(node: Any, location: tuple[int | str, ...]) -> int:
+def _line(text: str, node: Any, location: tuple[int | str, ...]) -> int:
     """The line of the deepest node on the way to ``location``."""
     line = 1
     for part in (*location, None):
         if node is None:
             break
-        line = node.start_mark.line + 1
+        line = line_of(text, node.start_mark)
         if isinstance(node, yaml.MappingNode):
             node = next((value for key, value in node.value if key.value == str(part)), None)
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):

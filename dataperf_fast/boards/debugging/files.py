@@ -26,7 +26,7 @@ from dataperf_fast.files.errors import InputError, meant, require_columns
 from dataperf_fast.files.handed_in import Named, Recognize
 from dataperf_fast.files.labels import binary_labels
 from dataperf_fast.files.paths import read_text, whole_file, write_text
-from dataperf_fast.files.setup_file import read_setup
+from dataperf_fast.files.setup_file import find_setup, read_setup, root_of
 from dataperf_fast.files.vectors import read_columns, vector_lists
 
 DataId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")]
@@ -40,7 +40,7 @@ _LONGEST_TIME = 100
 
 
 class Paths(BaseModel):
-    """Folders, relative to the set-up file's own."""
+    """Folders, relative to the one that ``open_setup`` finds."""
 
     embedding_folder: Path
     groundtruth_folder: Path
@@ -94,20 +94,16 @@ class OrderFile:
 
 
 def open_setup(data: Path) -> tuple[Path, DebuggingSetup]:
-    """Find and read the set-up of a data folder, or of a set-up file; returns the folder and the set-up."""
+    """Find and read the set-up of a data folder, or of a set-up file; returns its paths' folder and the set-up."""
     what = "the debugging board's task_setup.yml"
-    if data.is_dir():
-        found = [data / name for name in ("task_setup.yml", "task_setup.yaml") if (data / name).is_file()]
-        if not found:
-            raise InputError(data, "holds no task_setup.yml", expected=what)
-        data = found[0]
-    setup = read_setup(data, DebuggingSetup, what)
+    path = find_setup(data, ("task_setup.yml", "task_setup.yaml"), what)
+    setup = read_setup(path, DebuggingSetup, what)
     seen: set[str] = set()
     for index, task in enumerate(setup.tasks):
         if task.data_id in seen:
-            raise InputError(data, "is listed twice:", f"tasks.{index}.data_id", task.data_id)
+            raise InputError(path, "is listed twice:", f"tasks.{index}.data_id", task.data_id)
         seen.add(task.data_id)
-    return data.parent, setup
+    return root_of(data, path, ("paths", "embedding_folder"), setup.paths.embedding_folder), setup
 
 
 def embedding_path(folder: Path, setup: DebuggingSetup, task: TaskSetup, part: str) -> Path:

@@ -15,7 +15,7 @@ import yaml
 
 from dataperf_fast.files.errors import InputError, not_json, shorten
 from dataperf_fast.files.paths import read_text, whole_file
-from dataperf_fast.files.setup_file import Loader, not_yaml, refuse_depth
+from dataperf_fast.files.setup_file import Loader, line_of, not_yaml, refuse_depth
 
 Location = tuple[Any, ...]
 
@@ -171,7 +171,7 @@ def _load_yaml(path: Path, text: str, what: str) -> Any:
         refuse_depth(text)
         return yaml.load(text, Loader=_SelectionLoader)
     except (yaml.YAMLError, ValueError) as error:
-        raise not_yaml(path, error, what) from error
+        raise not_yaml(path, text, error, what) from error
 
 
 def _load_json(path: Path, text: str, what: str) -> Any:
@@ -247,13 +247,13 @@ def _found(value: object) -> str:
 def _line(text: str, content: Any, location: Location) -> int:
     """The line of the YAML node at ``location``; parses a second time, which only an error pays for."""
     node: Any = yaml.compose(text, Loader=Loader)
-    line = 0
+    mark = None
     for part in location:
         if isinstance(content, dict):
             key, node = node.value[list(content).index(part)]  # no key is there twice, so both are in one order
-            line = key.start_mark.line
+            mark = key.start_mark
         else:
             node = node.value[part]
-            line = node.start_mark.line
+            mark = node.start_mark
         content = content[part]
-    return line + 1
+    return line_of(text, mark) if mark else 1

@@ -24,7 +24,7 @@ from dataperf_fast.boards.vision.embeddings import IMAGE_ID, VECTOR
 from dataperf_fast.files.errors import InputError, require_columns
 from dataperf_fast.files.labels import binary_labels
 from dataperf_fast.files.paths import read_text, require_file, whole_file, write_text
-from dataperf_fast.files.setup_file import read_setup
+from dataperf_fast.files.setup_file import find_setup, read_setup, root_of
 from dataperf_fast.files.vectors import read_columns, vector_lists
 
 # A file is named after each task: nothing that leaves a folder, hides a file or cannot be seen at a name's end.
@@ -82,22 +82,19 @@ def open_setup(data: Path) -> tuple[Path, VisionSetup]:
     Raises ``InputError`` where the file or a key is missing or does not fit, with the key's line.
     """
     what = "the vision board's task_setup.yaml"
-    if data.is_dir():
-        found = [path for name in ("task_setup.yaml", "task_setup.yml") if (path := data / name).is_file()]
-        if not found:
-            raise InputError(data, "holds no task_setup.yaml", expected=what)
-        data = found[0]
-    keys = read_setup(data, OfficialKeys, what)
+    path = find_setup(data, ("task_setup.yaml", "task_setup.yml"), what)
+    keys = read_setup(path, OfficialKeys, what)
     for index, task in enumerate(keys.eval_tasks):
         if task in keys.eval_tasks[:index]:
-            raise InputError(data, "is listed twice:", f"eval_tasks.{index}", task, "each task once")
+            raise InputError(path, "is listed twice:", f"eval_tasks.{index}", task, "each task once")
     # Tasks are keys beside the others: only a schema made of their names finds the lines of what is wrong.
     fields: dict[str, Any] = {f"task{n}": (tuple[str, str], Field(alias=t)) for n, t in enumerate(keys.eval_tasks)}
-    pairs = read_setup(data, create_model("Tasks", **fields), f"{what}: each task's [train csv, test parquet]")
+    pairs = read_setup(path, create_model("Tasks", **fields), f"{what}: each task's [train csv, test parquet]")
     tasks = {
         task: TaskFiles(*map(Path, getattr(pairs, f"task{number}"))) for number, task in enumerate(keys.eval_tasks)
     }
-    return data.parent / keys.data_dir, VisionSetup(**dict(keys), tasks=tasks)
+    root = root_of(data, path, ("emb_file",), keys.data_dir / keys.emb_file)
+    return root / keys.data_dir, VisionSetup(**dict(keys), tasks=tasks)
 
 
 def read_training_set(path: Path) -> TrainingSet:

@@ -53,9 +53,15 @@ def put(path: Path, content: str | bytes) -> Path:
 # The set-up.
 
 
+def put_setup(path: Path, text: str) -> Path:
+    """A set-up file with its pool beside it, which need not be one as long as nobody reads it."""
+    put(path.parent / "data" / "embeddings" / "pool.parquet", "")
+    return put(path, text)
+
+
 @pytest.mark.parametrize("name", ["task_setup.yaml", "task_setup.yml"])
 def test_the_set_up(name, tmp_path):
-    path = put(tmp_path / name, OFFICIAL)
+    path = put_setup(tmp_path / name, OFFICIAL)
     for data in (tmp_path, path):
         root, setup = files.open_setup(data)
         assert root == tmp_path / "data"
@@ -65,9 +71,10 @@ def test_the_set_up(name, tmp_path):
 
 
 def test_a_written_set_up_is_official_and_read_back(tmp_path):
-    put(tmp_path / "task_setup.yaml", OFFICIAL)
+    put_setup(tmp_path / "task_setup.yaml", OFFICIAL)
     _, setup = files.open_setup(tmp_path)
-    path = files.write_setup(tmp_path / "again", setup)
+    path = put_setup(tmp_path / "again" / "task_setup.yaml", "")
+    assert files.write_setup(path.parent, setup) == path
     theirs = yaml.safe_load(OFFICIAL)
     del theirs["spark_driver_memory"], theirs["docker_data_dir"]
     assert yaml.safe_load(path.read_text()) == theirs
@@ -113,6 +120,9 @@ def test_no_set_up(tmp_path):
     expected = "expected the vision board's task_setup.yaml"
     assert error_of(files.open_setup, tmp_path) == f"{tmp_path}: holds no task_setup.yaml; {expected}"
     assert error_of(files.open_setup, tmp_path / "no") == f"{tmp_path / 'no'}: no such file; {expected}"
+    put(tmp_path / "task_setup.yaml.txt", OFFICIAL)
+    line = f"{tmp_path}: holds no task_setup.yaml, but 'task_setup.yaml.txt'; {expected}"
+    assert error_of(files.open_setup, tmp_path) == line
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", ".x", "", " x", "x ", "x.", "-x", "a\\b", "x\n"])
@@ -124,7 +134,7 @@ def test_a_task_s_name_is_safe_as_a_file_s(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["a", "Big_Cat", "a.b", "c03", "7-up", "a b_"])
 def test_other_names_are_tasks(name, tmp_path):
-    put(tmp_path / "task_setup.yaml", OFFICIAL.replace("Big Cat", name))
+    put_setup(tmp_path / "task_setup.yaml", OFFICIAL.replace("Big Cat", name))
     assert list(files.open_setup(tmp_path)[1].tasks) == [name, "Zero"]
 
 

@@ -41,7 +41,8 @@ def measure_files(data: Path, submission: Path, rounds: int, reference_rounds: i
     def plain() -> timing.Seconds:
         answers["reference"], taken = [], 0.0
         for market in markets:
-            counts = files.read_plan(submission / f"{market.number}.csv", len(files.seller_paths(market)))
+            sizes = trading.open_full_market(market, csv_tables.default_folder()).sizes
+            counts = files.read_plan(submission / f"{market.number}.csv", sizes)
             generator = stream(data, submission, market)
             accuracies, seconds = adapters.reference_from_files(market, counts, TRIALS_TIMED, generator)
             answers["reference"] += accuracies
@@ -77,7 +78,7 @@ def stream(data: Path, submission: Path, until: files.MarketFiles) -> np.random.
         if market.number == until.number:
             break
         opened = trading.open_full_market(market, csv_tables.default_folder())
-        counts = files.read_plan(submission / f"{market.number}.csv", len(opened.sellers))
+        counts = files.read_plan(submission / f"{market.number}.csv", opened.sizes)
         for _ in range(board.TRIALS):
             trading.draw(opened, counts, generator)
     return generator
@@ -87,7 +88,7 @@ def draws_of(data: Path, submission: Path) -> adapters.Draws:
     """Ten trials of the first market, in memory."""
     market = files.find_markets(data)[0]
     opened = trading.open_full_market(market, csv_tables.default_folder())
-    counts = files.read_plan(submission / f"{market.number}.csv", len(opened.sellers))
+    counts = files.read_plan(submission / f"{market.number}.csv", opened.sizes)
     generator = np.random.RandomState(board.SEED)
     drawn = [trading.draw(opened, counts, generator) for _ in range(board.TRIALS)]
     features, rows, labels = trading.gather(opened, drawn)

@@ -165,7 +165,7 @@ def markets(folder: Path) -> Board:
     generator = np.random.RandomState(acquisition.SEED)
     for market in market_files.find_markets(folder / "data"):
         opened = trading.open_full_market(market, csv_tables.default_folder())
-        counts = market_files.read_plan(folder / "uniform" / f"{market.number}.csv", len(opened.sellers))
+        counts = market_files.read_plan(folder / "uniform" / f"{market.number}.csv", opened.sizes)
         drawn = [trading.draw(opened, counts, generator) for _ in range(acquisition.TRIALS)]
         features, rows, labels = trading.gather(opened, drawn)
         pool = Pool(features, opened.buyer.features, opened.buyer.labels)

@@ -32,6 +32,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     )
     command.add_argument("--seed", type=arguments.seed, default=0, help="of the sample [%(default)s]")
     command.add_argument("--model", metavar="NAME", help="as evaluate takes it")
+    arguments.add_own(command, named, lambda board: board.options)
     arguments.add_jobs(command)
     arguments.add_format(command, "one object")
     command.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
@@ -47,11 +48,12 @@ def run(options: argparse.Namespace) -> int:
         options.junit.unlink(missing_ok=True)
     try:
         arguments.require_model(options)
+        own = arguments.own_of_board(options, lambda board: board.options)
         with Bar() as bar:
             report = parity.verify(
                 options.benchmark, options.data, options.submissions,
                 names=options.backends.split(",") if options.backends else None, model=options.model,
-                sample=options.sample, seed=options.seed, jobs=options.jobs, progress=bar,
+                sample=options.sample, seed=options.seed, jobs=options.jobs, progress=bar, own=own,
             )  # fmt: skip
     except Exception as error:
         if options.junit is not None:

@@ -13,7 +13,7 @@ is also farther from the boundary than the two are from each other, an outcome w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
@@ -59,6 +59,7 @@ def verify(
     seed: int = 0,
     jobs: int | None = None,
     progress: Progress | None = None,
+    own: Mapping[str, Any] | None = None,
 ) -> Report:
     """Compare backends on the same files. Nothing is taken from or put into the cache of finished retrains.
 
@@ -73,6 +74,7 @@ def verify(
         seed: by which retrains are drawn.
         jobs: how many threads, and processes of the reference; None for one a core.
         progress: is told what is being done; None for nobody.
+        own: options of the board, as ``evaluate`` takes them.
 
     Returns:
         What was compared, score by score and rung by rung.
@@ -88,12 +90,13 @@ def verify(
     started = clock.now()
     first, *others = _choose(benchmark, model, names, jobs)
     board, report = boards.load(benchmark), Report(benchmark)
+    evaluation.require_own(board, own or {})
     if others[-1].is_reference and board.reference:
         report.reference = backends.reference_pipeline(board.reference, others[-1]).departure
 
     def score(engine: Engine, variant: str = "") -> list[Record]:
         asked = engine.backend
-        options = Options(model=model, variant=variant)
+        options = Options(model, own or {}, variant=variant)
         evaluated = evaluation.results(board, data, submissions, engine, options)
         records = [record for of_task in evaluated for record in of_task.records]
         if engine.backend is not asked:  # or the CPU would be compared with itself

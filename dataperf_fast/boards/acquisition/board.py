@@ -21,7 +21,7 @@ import numpy as np
 from dataperf_fast.boards.acquisition import files, trading
 from dataperf_fast.boards.acquisition.published import PUBLISHED
 from dataperf_fast.boards.board import Benchmark, Challenge
-from dataperf_fast.boards.options import Options, sizes
+from dataperf_fast.boards.options import Option, Options, sizes
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
@@ -34,6 +34,7 @@ from dataperf_fast.models import table
 from dataperf_fast.models.nearest_neighbours import NEIGHBOURS
 
 TRIALS, SEED = 10, 1111
+_OFFICIAL = ("cost", "over_budget", "trials", "spread")  # of a record's details, in the file of results
 
 
 @dataclass
@@ -60,6 +61,7 @@ def _evaluate_market(
     model: str,
     engine: Engine,
     options: Options,
+    over: Fraction,
 ) -> list[Record]:
     task = str(of_market.number)
     try:
@@ -70,9 +72,9 @@ def _evaluate_market(
     records = []
     for submission in found:
         try:
-            counts, cost = engine.read(_read_plan, submission, of_market, market, model)
+            counts, cost = engine.read(_read_plan, submission, of_market, market, model, over)
             record = score_plan(task, submission, market, counts, generators[submission.name], model, engine, options)
-            record.details = {"cost": cost, "budget": market.budget.amount, **record.details}
+            record.details = {**cost, **record.details}
         except InputError as error:
             record = BOARD.invalid(task, submission.name, error, engine)
         records.append(record)
@@ -88,17 +90,17 @@ def _open(of_market: files.MarketFiles, engine: Engine) -> trading.FullMarket:
 
 
 def _read_plan(
-    submission: HandedIn, of_market: files.MarketFiles, market: trading.FullMarket, model: str
-) -> tuple[np.ndarray, float]:
-    """A submission's counts ``(sellers,)`` and cost, if they are legal."""
+    submission: HandedIn, of_market: files.MarketFiles, market: trading.FullMarket, model: str, over: Fraction
+) -> tuple[np.ndarray, dict[str, float]]:
+    """A submission's counts ``(sellers,)``, and what its record says of the cost, if they are legal."""
     number = of_market.number
     path = submission.file(number, f"{number}.csv")
-    counts = files.read_plan(path, len(market.sellers))
-    cost = files.check_plan(path, counts, market.sizes, market.prices, market.budget)
+    counts = files.read_plan(path, market.sizes)
+    cost, excess = files.check_plan(path, counts, market.sizes, market.prices, market.budget, over)
     if model == "nearest-neighbours" and counts.sum() < NEIGHBOURS:
         expected = f"at least {NEIGHBOURS}, the neighbours of knn"
-        raise InputError(path, "buys too few rows:", "line 1", int(counts.sum()), expected)
-    return counts, cost
+        raise InputError(path, "buys too few rows:", "", int(counts.sum()), expected)
+    return counts, {"cost": cost, "budget": market.budget.amount, **({"over_budget": excess} if excess else {})}
 
 
 def score_plan(
@@ -121,7 +123,7 @@ def score_plan(
         if len(set(drawn)) == 1:
             problem = f"draws only the label {drawn[0]:g} in trial {trial}"
             expected = "rows of two labels, or no model can be trained"
-            raise InputError(submission.files[int(task)], problem, "line 1", expected=expected)
+            raise InputError(submission.files[int(task)], problem, expected=expected)
     if not options.train:
         return BOARD.pending(task, submission.name, engine)
     values: dict[str, Any] = {"retrains": TRIALS}
@@ -169,13 +171,48 @@ def _accuracies_by_reference(
     return np.array(accuracies)
 
 
+def _mean(records: list[Record], markets: int, engine: Engine) -> Record:
+    """The mean over the markets; of budgets that were not kept the largest excess."""
+    mean = BOARD.mean(records, markets, engine)
+    if excesses := [record.details["over_budget"] for record in records if "over_budget" in record.details]:
+        mean.details["over_budget"] = max(excesses)
+    return mean
+
+
+def _percent(text: str) -> float:
+    """How many per cent of the budget a plan may cost more."""
+    files.read_percent(text)
+    return float(text)
+
+
+def _over_budget(percent: object) -> Fraction:
+    """The option's value as a share."""
+    try:
+        return files.read_percent(str(percent))
+    except ValueError:
+        raise InputError("over_budget", "is", "", str(percent), "per cent of the budget, from 0 to 10000") from None
+
+
 class Acquisition(Benchmark):
     """The board: a plan of purchase a market, ranked by the mean over the markets."""
 
     name, metric, higher_is_better = "acquisition", "accuracy", True
     demo_methods = ("uniform", "rss", "fss", "sweep")
+    options = (
+        Option(
+            "over-budget", "score plans that cost so much more than the budget, and mark them [0]", _percent, "PERCENT",
+            have="a board with a budget",
+        ),
+    )  # fmt: skip
     synth_options = sizes("markets", "sellers", "rows", "buyer")
-    columns: ClassVar = {"model": "model", "rows": "rows", "cost": "cost", "budget": "budget", "spread": "spread"}
+    columns: ClassVar = {
+        "model": "model",
+        "rows": "rows",
+        "cost": "cost",
+        "budget": "budget",
+        "over_budget": "over budget by",
+        "spread": "spread",
+    }
     published = PUBLISHED
     models = ("logistic-regression", "nearest-neighbours", "boosted-stumps")
     reference = "dataperf_fast.boards.acquisition.reference"
@@ -186,6 +223,7 @@ class Acquisition(Benchmark):
     ) -> Iterator[AcquisitionResult]:
         """Score submissions market by market; without ``submissions`` those in the data's folder ``submission``."""
         model = self.model_named(options.model)
+        over = _over_budget(options.own.get("over_budget", 0))
         markets = files.find_markets(data)
         paths = [data / "submission"] if submissions is None else submissions
         found, refused = self.find_submissions(paths, files.recognize, files.NAMED, options, engine)
@@ -195,15 +233,15 @@ class Acquisition(Benchmark):
         records: dict[str, list[Record]] = {submission.name: [] for submission in found}
         results: dict[str, dict[str, dict[str, Any]]] = {}
         for market in markets:
-            of_market = _evaluate_market(market, found, generators, model, engine, options)
+            of_market = _evaluate_market(market, found, generators, model, engine, options, over)
             for record in of_market:
                 records[record.submission].append(record)
                 if record.status == "ok":
-                    figures = {name: record.details[name] for name in ("cost", "trials", "spread")}
+                    figures = {name: record.details[name] for name in _OFFICIAL if name in record.details}
                     results.setdefault(record.submission, {})[record.task] = {"acc": record.score, **figures}
             yield AcquisitionResult(str(market.number), of_market, model, results)
         if len(markets) > 1:
-            yield AcquisitionResult("mean", [BOARD.mean(of, len(markets), engine) for of in records.values()])
+            yield AcquisitionResult("mean", [_mean(of, len(markets), engine) for of in records.values()])
 
     def tasks(self, data: Path) -> list[str]:
         """The markets' numbers."""

@@ -20,14 +20,13 @@ import numpy as np
 from dataperf_fast.files.csv_tables import Table, read_table
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.handed_in import Named
+from dataperf_fast.files.numbers import BLANKS, decimal
 from dataperf_fast.files.paths import read_text, write_text
 
-# Bounded, or the exact fraction of 1e999999999 would take all memory.
-_AMOUNT = re.compile(r"\+?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _PLAN_NAME = re.compile(rf"({_NUMBER.pattern})\.(?:csv|txt)")
-_MOST_ROWS = 10**12
 _LONGEST_COUNT = 32  # bytes, with spaces
+_MOST_PERCENT = 10_000
 NAMED = "files named {market}.csv or {market}.txt"
 
 
@@ -109,12 +108,12 @@ def read_prices(path: Path, sellers: int | None) -> list[Price]:
     """
     prices = []
     for number, line in enumerate(_lines(path, "a price list"), start=1):
-        method, _, text = (part.strip() for part in line.partition(","))
+        method, _, text = (part.strip(BLANKS) for part in line.partition(","))
         exact = _amount(text)
         if method.lower() != "lin" or exact is None:
             expected = "lin,NUMBER with a number from 0"
             raise InputError(path, "holds", f"line {number}", line, expected)
-        prices.append(Price(float(text), exact, text))
+        prices.append(Price(float(exact), exact, text))
     if sellers is None:
         return prices
     if len(prices) < sellers:
@@ -130,22 +129,23 @@ def read_budget(path: Path) -> Budget:
     lines = _lines(path, "a budget")
     if len(lines) > 1:
         raise InputError(path, "holds more:", "line 2", lines[1], expected)
-    exact = _amount(lines[0].strip())
+    exact = _amount(lines[0])
     if exact is None:
         raise InputError(path, "holds", "line 1", lines[0], expected)
-    return Budget(float(lines[0]), exact)
+    return Budget(float(exact), exact)
 
 
 def _lines(path: Path, what: str) -> list[str]:
-    text = read_text(path, what).rstrip()
+    text = read_text(path, what).rstrip(f"{BLANKS}\n")
     if not text:
         raise InputError(path, "is empty", expected=what)
     return text.split("\n")
 
 
 def _amount(text: str) -> Fraction | None:
-    """The exact value of a decimal that is finite as a float64, else None."""
-    return Fraction(text) if _AMOUNT.fullmatch(text) and np.isfinite(float(text)) else None
+    """The exact value of a decimal from 0, else None."""
+    exact = decimal(text)
+    return None if exact is None or exact < 0 else exact
 
 
 def read_sellers(market: MarketFiles, kept: Path | None, on_read: Callable[[], None] | None = None) -> list[Table]:
@@ -204,62 +204,100 @@ def recognize(path: Path) -> Named | None:
     return Named(int(match[1]), rank=int(path.name != path.name.lower())) if match else None
 
 
-def read_plan(path: Path, sellers: int) -> np.ndarray:
-    """Read a plan: one line of counts, commas between, seller 0 first. Returns int64 ``(sellers,)``."""
-    what = f"one line of {sellers} whole numbers from 0, commas between"
-    if path.is_file() and path.stat().st_size > (sellers + 100) * _LONGEST_COUNT:
-        raise InputError(path, f"is too large ({path.stat().st_size} bytes)", expected=what)
-    line, *more = read_text(path, f"a plan: {what}").removesuffix("\n").split("\n")
-    if more:
-        raise InputError(path, "holds more:", "line 2", more[0], what)
-    if not line.strip():
-        raise InputError(path, "is empty", "line 1", expected=what)
-    values = [value.strip() for value in line.split(",")]
-    for seller, value in enumerate(values):
-        if problem := _count_problem(value):
-            expected = f"a whole number from 0 to {_MOST_ROWS}"
-            raise InputError(path, problem, f"line 1, seller {seller}", value, expected)
-    if len(values) != sellers:
-        raise InputError(path, f"lists {len(values)} counts", "line 1", expected=f"{sellers}, one a seller")
-    return np.array([int(value) for value in values], dtype=np.int64)
+def read_plan(path: Path, sizes: Sequence[int]) -> np.ndarray:
+    """Read a plan: a count a seller, seller 0 first, on one line with commas between or each on a line of its own.
 
-
-def _count_problem(value: str) -> str:
-    if re.fullmatch(r"[0-9]+", value):
-        return "holds too large a count:" if len(value) > 13 or int(value) > _MOST_ROWS else ""
-    if not value:
-        return "holds no count:"
-    if re.fullmatch(r"-[0-9]+", value):
-        return "holds a negative count:"
-    return "holds a fractional count:" if re.fullmatch(r"[+-]?[0-9]*\.[0-9]*", value) else "holds no count:"
-
-
-def check_plan(path: Path, counts: np.ndarray, sizes: Sequence[int], prices: Sequence[Price], budget: Budget) -> float:
-    """Check a plan against the rules and return its cost, summed over the sellers in order in float64.
-
-    Illegal are more rows of a seller than it has, nothing at all, and a cost over the budget, which is decided exactly:
-    what spends the budget to the cent is legal however float64 rounds it. ``sizes`` are the sellers' numbers of rows.
+    What ``np.loadtxt`` reads, and ``np.savetxt`` writes: comments after ``#``, blank lines, and whole numbers in any
+    decimal form. ``sizes`` are the numbers of rows that the sellers have. Returns int64 ``(sellers,)``. Raises
+    ``InputError`` with line and seller for another number of counts, and for one that is no whole number from 0 to the
+    seller's rows.
     """
-    cost, exact = 0.0, Fraction(0)
-    for seller, (count, size, price) in enumerate(zip(counts.tolist(), sizes, prices, strict=True)):
+    what = f"{len(sizes)} whole numbers from 0, on one line with commas between, or one a line"
+    if path.is_file() and path.stat().st_size > (len(sizes) + 100) * _LONGEST_COUNT:
+        raise InputError(path, f"is too large ({path.stat().st_size} bytes)", expected=what)
+    lines = read_text(path, f"a plan: {what}").split("\n")
+    texts = {number: line.partition("#")[0] for number, line in enumerate(lines, start=1)}
+    rows = [(number, text.split(",")) for number, text in texts.items() if text.strip()]
+    if not rows:
+        raise InputError(path, "is empty", expected=what)
+    for number, row in rows[1:]:
+        if len(row) > 1 or len(rows[0][1]) > 1:
+            raise InputError(path, "holds more:", f"line {number}", texts[number], what)
+    places = [f"line {number}" for number, row in rows for _ in row]
+    values = [value.strip() for _, row in rows for value in row]
+    counts = [
+        _read_count(path, f"{place}, seller {seller}", value)
+        for seller, (place, value) in enumerate(zip(places, values, strict=True))
+    ]
+    if len(counts) != len(sizes):
+        place = places[min(len(sizes), len(counts) - 1)]
+        raise InputError(path, f"lists {len(counts)} counts", place, expected=f"{len(sizes)}, one a seller")
+    for seller, (place, count, size) in enumerate(zip(places, counts, sizes, strict=True)):
         if count > size:
             expected = f"at most {size}, the rows that it has"
-            raise InputError(path, "buys too many rows:", f"line 1, seller {seller}", count, expected)
+            raise InputError(path, "buys too many rows:", f"{place}, seller {seller}", count, expected)
+    return np.array(counts, dtype=np.int64)
+
+
+def _read_count(path: Path, place: str, text: str) -> int:
+    """The whole number from 0 that a text is in decimals."""
+    known = decimal(text)
+    if known is None:
+        problem = "holds no count:"
+    elif known < 0:
+        problem = "holds a negative count:"
+    elif known.denominator != 1:
+        problem = "holds a fractional count:"
+    else:
+        return int(known)
+    raise InputError(path, problem, place, text, "a whole number from 0")
+
+
+def check_plan(
+    path: Path,
+    counts: np.ndarray,
+    sizes: Sequence[int],
+    prices: Sequence[Price],
+    budget: Budget,
+    over: Fraction = Fraction(0),
+) -> tuple[float, float]:
+    """Check a plan against the rules; returns its cost, summed over the sellers in order in float64, and its excess.
+
+    Illegal are nothing at all, and a cost over the budget by more than the share ``over`` of it, which is decided
+    exactly: what spends the budget to the cent is legal however float64 rounds it. ``sizes`` are the sellers' numbers
+    of rows. The excess is the share of the budget by which the plan costs more, 0 for one that does not.
+    """
+    if not counts.any():
+        raise InputError(path, "buys nothing", expected="at least one row, or no model can be trained")
+    cost, exact = 0.0, Fraction(0)
+    for count, size, price in zip(counts.tolist(), sizes, prices, strict=True):
         cost += price.maximum * (count / size)
         exact += price.exact * Fraction(count, size)
-    if not counts.any():
-        raise InputError(path, "buys nothing", "line 1", expected="at least one row, or no model can be trained")
-    if exact > budget.exact:
-        found = _show_cost(exact, budget.exact)
-        raise InputError(path, f"costs {found}", "line 1", expected=f"at most {budget.amount:.15g}, the budget")
-    return cost
+    if exact <= budget.exact:
+        return cost, 0.0
+    most = budget.exact * (1 + over)
+    if exact > most:
+        if over:
+            expected = f"at most {float(most):.15g}, the budget and what may be over it"
+        else:
+            expected = f"at most {budget.amount:.15g}, the budget; evaluate --over-budget PERCENT allows more"
+        raise InputError(path, f"costs {_show_cost(exact, most)}", expected=expected)
+    return cost, float(exact / budget.exact - 1)
 
 
-def _show_cost(cost: Fraction, budget: Fraction) -> str:
-    """A cost with as few digits as show that it is more than the budget."""
+def read_percent(text: str) -> Fraction:
+    """A percentage of at most 10,000 as a share, exactly; ``ValueError`` for what is no number from 0."""
+    amount = _amount(text)
+    if amount is None or amount > _MOST_PERCENT:
+        raise ValueError(text)
+    return amount / 100
+
+
+def _show_cost(cost: Fraction, most: Fraction) -> str:
+    """A cost with as few digits as show that it is more than ``most``."""
     for digits in range(2, 18):
         text = f"{float(cost):.{digits}f}"
-        if Fraction(text) > budget:
+        if Fraction(text) > most:
             return text
     return f"{float(cost)!r} and a little"
 

@@ -6,6 +6,7 @@ Source: facebookresearch/Data_Acquisition_for_ML_Benchmark, ``src/dam.py``; its 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ import numpy as np
 from dataperf_fast.boards.acquisition.files import MarketFiles, market_files, read_budget, read_buyer, read_prices
 from dataperf_fast.files.csv_tables import write_table
 from dataperf_fast.files.errors import InputError, not_json
+from dataperf_fast.files.numbers import BLANKS, decimal
 from dataperf_fast.files.paths import StrPath, read_text, write_text
 
 _KEYS = ("row_number", "column_number", "hist", "label_correlation")
@@ -89,29 +91,20 @@ class Seller:
         """Some of the rows, ``(5, d + 1)`` float64, label last; a seller of fewer rows shows them all."""
         path = self.files.summaries / f"{self.number}.csvsamples.csv"
         what = f"a seller's sample: {_SAMPLES} rows of {self.dimension + 1} numbers, spaces or commas between"
-        lines = read_text(path, what).rstrip().split("\n")
+        lines = read_text(path, what).rstrip(f"{BLANKS}\n").split("\n")
         if len(lines) != min(_SAMPLES, self.rows):
             raise InputError(path, f"holds {len(lines)} rows", expected=what)
         samples = np.empty((len(lines), self.dimension + 1))
         for row, line in enumerate(lines):
-            values = line.replace(",", " ").split()
+            values = re.findall(r"[^ \t,]+", line)
             if len(values) != samples.shape[1]:
                 raise InputError(path, f"has {len(values)} columns", f"line {row + 1}", expected=what)
             for column, value in enumerate(values):
-                samples[row, column] = _finite(value)
-                if np.isnan(samples[row, column]):
+                if (number := decimal(value)) is None:
                     place = f"line {row + 1}, column {column + 1}"
                     raise InputError(path, "holds", place, value, "a finite number")
+                samples[row, column] = float(number)
         return samples
-
-
-def _finite(text: str) -> float:
-    """The number, or NaN for what is none or infinite."""
-    try:
-        value = float(text)
-    except ValueError:
-        return np.nan
-    return value if np.isfinite(value) else np.nan
 
 
 @dataclass(frozen=True)

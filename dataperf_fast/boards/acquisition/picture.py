@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from dataperf_fast.boards.acquisition.published import PUBLISHED
 from dataperf_fast.files.paths import whole_file
+from dataperf_fast.files.records import Record
 from dataperf_fast.report import dots
 
 if TYPE_CHECKING:
@@ -27,13 +28,19 @@ def draw(folder: Path, scored: AcquisitionResult) -> list[Path]:
     if scored.task == "mean":
         return []
     rows = [
-        dots.Row(record.submission, record.score, {"trials": record.details["trials"]})
+        dots.Row(_name(record), record.score, {"trials": record.details["trials"]})
         for record in scored.records
         if record.score is not None
     ]
     landmark = (_UNIFORM[scored.task], "the paper's UNIFORM on its own market") if scored.task in _UNIFORM else None
     chart = dots.Chart(f"market {scored.task}", "accuracy: mean (diamond) and each of ten trials", landmark)
     return dots.draw(folder / f"market_{scored.task}_accuracy.png", chart, rows)
+
+
+def _name(record: Record) -> str:
+    """A submission's name, marked where it costs more than the budget."""
+    excess = record.details.get("over_budget")
+    return f"{record.submission} ({100 * excess:.2g}% over budget)" if excess else record.submission
 
 
 def draw_sweeps(paths: Sequence[Path]) -> list[Path]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 import dataperf_fast as dpf
-from dataperf_fast.boards.acquisition import files, synth, trading
-from dataperf_fast.boards.acquisition.board import BOARD
+from dataperf_fast import cli, parity
+from dataperf_fast.boards.acquisition import files, picture, synth, trading
+from dataperf_fast.boards.acquisition.board import BOARD, AcquisitionResult
 
 SCALE = synth.AcquisitionScale(2, 4, 60, 40, 60)
 
@@ -105,7 +107,7 @@ def test_bad_plans_cost_only_themselves(made, tmp_path):
         "negative": ("1,-2,3,4", "seller 1: holds a negative count: '-2'"),
         "many": ("0,0,0,61", "seller 3: buys too many rows: 61; expected at most"),
         "short": ("1,2,3", "lists 3 counts; expected 4, one a seller"),
-        "empty": ("\n", "line 1: is empty"),
+        "empty": ("\n", "is empty"),
         "nothing": ("0,0,0,0", "buys nothing"),
         "words": ("1,two,3,4", "seller 1: holds no count: 'two'"),
     }
@@ -117,11 +119,75 @@ def test_bad_plans_cost_only_themselves(made, tmp_path):
     for name, (_, problem) in bad.items():
         record = records[name, "0"]
         assert record.status == "invalid"
-        assert record.error.startswith(f"{tmp_path / 'all' / name / '0.csv'}: line 1")
+        assert record.error.startswith(f"{tmp_path / 'all' / name / '0.csv'}: ")
         assert problem in record.error
         assert records[name, "1"].status == "ok"
         assert records[name, "mean"].status == "invalid"
     assert records["good", "mean"].status == "ok"
+
+
+def test_plans_over_the_budget_are_scored_where_that_is_asked_for(made, tmp_path, capsys):
+    """Scored as under a budget that they keep, and marked; without being asked for they are invalid."""
+    markets = [trading.open_full_market(of, None) for of in files.find_markets(made)]
+    plans = []
+    for market, part in zip(markets, (1.01, 0.9), strict=True):
+        share = part * market.budget.amount / sum(price.maximum for price in market.prices)
+        plans.append([int(share * size) + 1 for size in market.sizes])
+    exact = [
+        sum(price.exact * Fraction(count, size) for price, count, size in zip(of.prices, plan, of.sizes, strict=True))
+        for of, plan in zip(markets, plans, strict=True)
+    ]
+    over = float(exact[0] / markets[0].budget.exact - 1)
+    assert over > 0 > exact[1] / markets[1].budget.exact - 1
+    path = submit(tmp_path / "mine", *(",".join(map(str, plan)) for plan in plans))
+    before = dpf.evaluate("acquisition", made, path, cache=False)
+    assert [record.status for record in before] == ["invalid", "ok", "invalid"]
+    assert "over_budget" not in before[1].details
+    assert before[0].error.endswith("the budget; evaluate --over-budget PERCENT allows more")
+    own = {"over_budget": 100 * over + 0.001}
+    scored = dpf.evaluate("acquisition", made, path, cache=False, own=own, out=tmp_path / "out")
+    assert [record.details.get("over_budget") for record in scored] == [over, None, over]
+    shutil.copytree(made, tmp_path / "rich")
+    (files.market_files(tmp_path / "rich", 0).budget).write_text("1e10")
+    rich = dpf.evaluate("acquisition", tmp_path / "rich", path, cache=False)
+    assert [record.score for record in scored] == [record.score for record in rich]
+    assert [record.details["cost"] for record in scored[:2]] == [record.details["cost"] for record in rich[:2]]
+    written = json.loads((tmp_path / "out" / "mine_lr.json").read_text())
+    assert [figures.get("over_budget") for figures in written.values()] == [over, None]
+    arguments = ["evaluate", "acquisition", str(made), "--submissions", str(path)]
+    assert cli.main([*arguments, "--over-budget", f"{100 * over + 1:.1f}"]) == 0
+    assert f"{over:.4g}" in capsys.readouterr().out
+    assert cli.main([*arguments, "--over-budget", f"{50 * over:.3f}"]) == 2
+    assert "expected at most" in capsys.readouterr().err
+
+
+def test_verify_takes_plans_over_the_budget(made, tmp_path):
+    market = trading.open_full_market(files.market_files(made, 0), None)
+    path = submit(tmp_path / "mine", ",".join(map(str, market.sizes)), "3,14,0,30")
+    verify = partial(parity.verify, "acquisition", made, path, names=["cpu", "reference"], sample=1, jobs=1)
+    assert [line for line in verify().invalid if "costs" in line]
+    report = verify(own={"over_budget": 10_000})
+    assert (report.invalid, report.same) == ([], True)
+    with pytest.raises(dpf.InputError, match="over: has no meaning for acquisition; expected over_budget"):
+        verify(own={"over": 1})
+    assert cli.main(["verify", "vision", str(made), "--over-budget", "3"]) == 2
+
+
+def test_a_picture_marks_a_plan_over_the_budget(monkeypatch, tmp_path):
+    shown = []
+    monkeypatch.setattr(picture.dots, "draw", lambda path, chart, rows: shown.extend(row.name for row in rows) or [])
+    records = [
+        dpf.Record("acquisition", "0", name, "ok", "accuracy", 0.5, True, {"trials": [0.5], **more})
+        for name, more in (("kept", {}), ("mine", {"over_budget": 0.0294}))
+    ]
+    picture.draw(tmp_path, AcquisitionResult("0", records))
+    assert shown == ["kept", "mine (2.9% over budget)"]
+
+
+@pytest.mark.parametrize("percent", [-1, "x", None, float("nan"), float("inf"), True, 10_001, "1_0"])
+def test_an_excess_that_is_none(percent, made):
+    with pytest.raises(dpf.InputError, match=r"^over_budget: is .+; expected per cent of the budget, from 0 to 10000"):
+        dpf.evaluate("acquisition", made, made, own={"over_budget": percent})
 
 
 def test_a_broken_market_costs_only_itself(market, tmp_path):
@@ -147,13 +213,10 @@ def test_draws_of_one_label_and_too_few_neighbours(market, tmp_path):
     path = submit(tmp_path / "mine", "0,20,0,0", "2,2,0,0")
     first = dpf.evaluate("acquisition", market, path, cache=False)[0]
     assert first.error == (
-        f"{path / '0.csv'}: line 1: draws only the label 1 in trial 0; "
-        "expected rows of two labels, or no model can be trained"
+        f"{path / '0.csv'}: draws only the label 1 in trial 0; expected rows of two labels, or no model can be trained"
     )
     second = dpf.evaluate("acquisition", market, path, model="knn", cache=False)[1]
-    assert second.error == (
-        f"{path / '1.csv'}: line 1: buys too few rows: 4; expected at least 9, the neighbours of knn"
-    )
+    assert second.error == (f"{path / '1.csv'}: buys too few rows: 4; expected at least 9, the neighbours of knn")
 
 
 def test_an_unknown_model_and_equal_names(made, tmp_path):

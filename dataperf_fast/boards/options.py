@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dataperf_fast.files.numbers import whole
+
 
 @dataclass(frozen=True)
 class Option:
@@ -45,7 +47,7 @@ class Option:
 
 def positive(text: str) -> int:
     """A whole number from 1."""
-    number = int(text)
+    number = whole(text)
     if number < 1:
         raise ValueError(text)
     return number

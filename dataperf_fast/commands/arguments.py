@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dataperf_fast import boards
 from dataperf_fast.engine.backend import NAMES as BACKENDS
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.numbers import whole
 
 if TYPE_CHECKING:
     from dataperf_fast.boards.board import Benchmark
@@ -44,7 +45,7 @@ def add_backend(command: argparse.ArgumentParser) -> None:
 
 def add_jobs(command: argparse.ArgumentParser, what: str = "threads") -> None:
     """How many threads."""
-    command.add_argument("--jobs", type=int, metavar="N", help=f"{what} [one a core]")
+    command.add_argument("--jobs", type=whole, metavar="N", help=f"{what} [one a core]")
 
 
 def add_format(command: argparse.ArgumentParser, meaning: str) -> None:
@@ -106,7 +107,7 @@ def meaningless(option: str, board: str, expected: str) -> InputError:
 
 def seed(text: str) -> int:
     """What NumPy's generators take."""
-    number = int(text)
+    number = whole(text)
     if not 0 <= number < 2**32:
         raise ValueError(text)
     return number

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from dataperf_fast.files.debris import is_about
 from dataperf_fast.files.errors import InputError, meant, require_columns
 from dataperf_fast.files.handed_in import Named, Recognize
 from dataperf_fast.files.labels import binary_labels
+from dataperf_fast.files.numbers import BLANKS, decimal
 from dataperf_fast.files.paths import read_text, whole_file, write_text
 from dataperf_fast.files.setup_file import find_setup, read_setup, root_of
 from dataperf_fast.files.vectors import read_columns, vector_lists
@@ -35,7 +35,7 @@ Size = Annotated[int, Field(gt=0)]
 NAMED = "{data_id}_{method}.txt"
 
 _ROW = re.compile(r"-?[0-9]{1,18}")
-_LONGEST_LINE = 24
+_LONGEST_LINE = 32
 _LONGEST_TIME = 100
 
 
@@ -192,19 +192,24 @@ def _joined(name: str) -> str:
 
 
 def read_submission(path: Path, rows: int) -> np.ndarray:
-    """Read an order of inspection: every row 0 .. rows - 1 once, one a line. Returns int64 ``(rows,)``."""
+    """Read an order of inspection: every row 0 .. rows - 1 once, one a line, in any decimal form.
+
+    Returns int64 ``(rows,)``.
+    """
     what = f"each row 0 to {rows - 1} once, one a line"
     if path.is_file() and path.stat().st_size > (rows + 1000) * _LONGEST_LINE:
         raise InputError(path, f"is too large ({path.stat().st_size} bytes)", expected=what)
-    lines = read_text(path, f"a submission: {what}").rstrip().splitlines()
-    if not lines:
+    lines = read_text(path, f"a submission: {what}").rstrip(f"{BLANKS}\n").split("\n")
+    if lines == [""]:
         raise InputError(path, "is empty", expected=what)
     line_of: dict[int, int] = {}
     for number, line in enumerate(lines, start=1):
-        if not _ROW.fullmatch(line.strip()):
-            problem = "holds no row" if not line.strip() else "holds no integer:"
-            raise InputError(path, problem, f"line {number}", line.strip() or None, what)
-        row = int(line)
+        text = line.strip(BLANKS)
+        exact = int(text) if _ROW.fullmatch(text) else decimal(text)
+        if exact is None or exact.denominator != 1:
+            problem = "holds no integer:" if text else "holds no row"
+            raise InputError(path, problem, f"line {number}", text or None, what)
+        row = int(exact)
         if not 0 <= row < rows:
             raise InputError(path, "holds the row", f"line {number}", row, f"0 to {rows - 1}")
         if row in line_of:
@@ -226,14 +231,11 @@ def read_time(path: Path) -> float | None:
         return None
     if beside.is_file() and beside.stat().st_size > _LONGEST_TIME:
         raise InputError(beside, f"is too large ({beside.stat().st_size} bytes)", expected=what)
-    text = read_text(beside, what).strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
+    text = read_text(beside, what).strip(f"{BLANKS}\n")
+    exact = decimal(text)
+    if exact is None or exact < 0:
         raise InputError(beside, "holds", "line 1", text, what)
-    return seconds
+    return float(exact)
 
 
 def write_result(

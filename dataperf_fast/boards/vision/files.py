@@ -23,6 +23,7 @@ from pydantic import BaseModel, Field, create_model
 from dataperf_fast.boards.vision.embeddings import IMAGE_ID, VECTOR
 from dataperf_fast.files.errors import InputError, require_columns
 from dataperf_fast.files.labels import binary_labels
+from dataperf_fast.files.numbers import BLANKS
 from dataperf_fast.files.paths import read_text, require_file, whole_file, write_text
 from dataperf_fast.files.setup_file import find_setup, read_setup, root_of
 from dataperf_fast.files.vectors import read_columns, vector_lists
@@ -169,7 +170,7 @@ def _parse_rows(path: Path, text: str, columns: Sequence[str], what: str) -> Ite
     line = 1
     try:
         for fields in reader:
-            row = [field.strip() for field in fields]
+            row = [field.strip(BLANKS) for field in fields]
             if not header:
                 header = row or [""]
                 require_columns(path, header, columns, what, "line 1")

@@ -242,6 +242,74 @@ def test_the_line_of_a_field(suite, capsys):
     assert f"line {line}, tasks.0.val_size" in run(capsys, str(suite))[2][0]
 
 
+ORDER = "2\n0\n1\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [ORDER, "2\r\n0\r\n1", "2\r0\r1", " 2\n\t0 \n1\n\n", "+2\n-0\n001\n", "2.0\n0.\n1e0\n", "\ufeff2\n0\n1"],
+)
+def test_ways_to_write_an_order(text, tmp_path):
+    path = tmp_path / "a_b.txt"
+    path.write_bytes(text.encode())
+    assert files.read_submission(path, 3).tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize("style", [{}, {"fmt": "%d"}, {"fmt": "%g"}])
+def test_an_order_as_savetxt_writes_it(style, tmp_path):
+    order = np.random.default_rng(0).permutation(3000)
+    np.savetxt(tmp_path / "a_b.txt", order, **style)
+    assert np.array_equal(files.read_submission(tmp_path / "a_b.txt", 3000), order)
+
+
+# int() reads some of these, and to splitlines() others end a line.
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "1_0",
+        "\u0661",
+        "\uff11",
+        "1\x1c",
+        "1\x0b",
+        "\x851",
+        "1\u2028",
+        "1\x1c0",
+        "1\x00",
+        "1.5",
+        "nan",
+        "9" * 5000,
+        "1e999",
+        "0x1",
+    ],
+)
+def test_numbers_that_are_no_row(odd, tmp_path):
+    path = tmp_path / "a_b.txt"
+    path.write_text(f"2\n0\n{odd}\n", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        files.read_submission(path, 3)
+    shown = f"{odd!r}" if len(odd) < 70 else f"'{odd[:76]}..."
+    assert caught.value.line == f"{path}: line 3: holds no integer: {shown}; expected each row 0 to 2 once, one a line"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("12\n", 12), ("0", 0), (" 1.5e-3 \n\n", 0.0015), ("+.25\r\n", 0.25), ("9" * 90, 1e90)]
+)
+def test_a_time(text, seconds, tmp_path):
+    (tmp_path / "time_a_b.txt").write_bytes(text.encode())
+    assert files.read_time(tmp_path / "a_b.txt") == seconds
+
+
+@pytest.mark.parametrize(
+    "odd", ["", "1_0", "\u0661", "\uff11", "1\x1c", "1\x85", "\u20281", "nan", "inf", "-1", "1e999", "1\x00", "1\n2"]
+)
+def test_a_time_that_is_none(odd, tmp_path):
+    (tmp_path / "time_a_b.txt").write_text(odd, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        files.read_time(tmp_path / "a_b.txt")
+    expected = "expected the seconds that the method took, one number from 0"
+    assert caught.value.line == f"{tmp_path / 'time_a_b.txt'}: line 1: holds {odd!r}; {expected}"
+
+
 def test_what_is_not_there(tmp_path, suite, capsys):
     assert run(capsys, str(tmp_path / "none"))[0] == 2
     assert run(capsys, str(suite), "--submissions", str(tmp_path / "none"))[0] == 2

@@ -19,6 +19,7 @@ from dataperf_fast.contest.submissions import Submission
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.files.errors import InputError, meant
+from dataperf_fast.files.names import spelled
 from dataperf_fast.files.setup_file import place
 
 
@@ -77,6 +78,9 @@ def _of_board(contest: Contest, part: ContestBoard, watcher: Watcher, whose: Bac
     taken = {one.name for one in found}
     for one in submissions.find(part.algorithms, largest, algorithms=True):
         found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)
+    names = [one.name for one in found]
+    part.baselines = spelled(part.baselines, names)
+    part.dynabench = dict(zip(spelled(list(part.dynabench), names), part.dynabench.values(), strict=True))
     version = board.version_on(part.model, whose)
     # An algorithm's asks podman for its image: once, whatever the tasks.
     digests = [algorithms.identity(one, part) if one.is_algorithm else one.digest for one in found]

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 _EXPECTED = {
     "string_type": "text",
+    "string_unicode": "text without lone surrogates",
+    "finite_number": "a finite number",
     "string_pattern_mismatch": "text that matches {pattern}",
     "string_too_short": "text of at least {min_length} characters",
     "string_too_long": "text of at most {max_length} characters",

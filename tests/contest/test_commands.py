@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import unicodedata
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pyarrow import parquet
 
 from dataperf_fast import cli
 from dataperf_fast.boards.debugging import synth
-from dataperf_fast.contest import manifest
+from dataperf_fast.contest import manifest, planning
 from dataperf_fast.contest.store import Store
 from dataperf_fast.report import leaderboard as pages
 
@@ -250,3 +251,20 @@ def test_names_of_nobody_are_wrong_in_a_run_too(folder, capsys):
         lines.append([line for line in capsys.readouterr().err.splitlines() if line.startswith("dataperf-fast: ")])
     assert lines[0] == lines[1]
     assert "line 5, boards.0.baselines.0: no submission is named 'team1'; expected team0001" in lines[0][0]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_name_in_the_manifest_finds_a_folder_in_another_normal_form(form, folder):
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    (folder / "teams" / "team0001").rename(folder / "teams" / unicodedata.normalize(other, "M\u00fcller"))
+    name = unicodedata.normalize(form, "M\u00fcller")
+    path = folder / "contest.yaml"
+    keys = f"  model: knn\n  baselines: [{name}]\n  dynabench: {{{name}: 3, team0002: 4}}"
+    path.write_text(path.read_text().replace("  model: knn", keys), encoding="utf-8")
+    contest = manifest.read(path)
+    plan = planning.read(contest, contests.Watched())
+    assert planning.strangers(contest, plan) == []
+    kinds = {entrant.submission.name: entrant.kind for work in plan for entrant in work.entrants}
+    found = unicodedata.normalize(other, name)
+    assert kinds == {"team0000": "submission", found: "baseline", "team0002": "submission"}
+    assert contest.manifest.boards[0].dynabench == {found: 3, "team0002": 4}

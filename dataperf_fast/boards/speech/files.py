@@ -18,6 +18,7 @@ from pyarrow import parquet
 from dataperf_fast.boards.speech.selection import Selection, read_selection, show_place, word_of
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.handed_in import Named
+from dataperf_fast.files.names import spelled, spelled_path
 from dataperf_fast.files.paths import whole_file
 from dataperf_fast.files.vectors import Columns, read_columns, read_row_count, repeated, vector_lists
 
@@ -128,7 +129,7 @@ def class_numbers(path: Path, words: Collection[str]) -> dict[str, int]:
 
 def read_submission(file: SelectionFile, allowed: Selection, allowed_ids: AllowedIds) -> Selection:
     """Read a submission and check it against the rules: allowed words and ids, none twice, few enough, two classes."""
-    chosen = read_selection(file.path, f"a submission to {file.task}: targets and nontargets")
+    chosen = _as_allowed(read_selection(file.path, f"a submission to {file.task}: targets and nontargets"), allowed_ids)
     for word in chosen.targets:
         if word not in allowed_ids.targets:
             raise InputError(
@@ -154,6 +155,16 @@ def read_submission(file: SelectionFile, allowed: Selection, allowed_ids: Allowe
             file.path, f"has clips of {classes} classes", expected="at least 2, or no model can be trained"
         )
     return chosen
+
+
+def _as_allowed(chosen: Selection, allowed_ids: AllowedIds) -> Selection:
+    """The selection with words and ids as the allowed set spells them."""
+    words = spelled(list(chosen.targets), allowed_ids.targets)
+    if len(set(words)) < len(words):
+        words = list(chosen.targets)  # one word in two forms
+    lists = zip(words, chosen.targets.values(), strict=True)
+    targets = {word: spelled(ids, allowed_ids.targets.get(word, ())) for word, ids in lists}
+    return Selection(targets, spelled(chosen.nontargets, allowed_ids.nontargets))
 
 
 def read_clips(
@@ -194,7 +205,7 @@ def write_clips(path: Path, ids: Sequence[str], features: np.ndarray) -> None:
 
 
 def _clip_path(folder: Path, word: str) -> Path:
-    return folder / f"{word}.parquet"
+    return spelled_path(folder / f"{word}.parquet")
 
 
 def _row_count(path: Path) -> int:
@@ -228,14 +239,18 @@ def _read_word(path: Path, keep: frozenset[str] | None, out: np.ndarray) -> list
         row = next(row for row, clip_id in enumerate(ids) if first.setdefault(clip_id, row) != row)
         places = found.place(first[ids[row]]), found.place(row)
         raise repeated(_ID, ids[row], *places, "each clip once")
+    if keep is not None and (missing := sorted(keep - known)):
+        ours = dict(zip(spelled(missing, known - keep), missing, strict=True))
+        ids = [ours.get(clip_id, clip_id) for clip_id in ids]
+        known = set(ids)
     features = found.vectors(_VECTOR, out.shape[1])
     if keep is None or keep == known:
         if len(ids) != len(out):
             raise InputError(path, "changed while it was read")
         out[:] = features
         return ids
-    if missing := keep - known:
-        raise InputError(path, f"holds no {_ID}", value=min(missing), expected=f"{len(keep)} clips that are listed")
+    if absent := keep - known:
+        raise InputError(path, f"holds no {_ID}", value=min(absent), expected=f"{len(keep)} clips that are listed")
     rows = [row for row, clip_id in enumerate(ids) if clip_id in keep]
     np.take(features, rows, axis=0, out=out)
     return [ids[row] for row in rows]

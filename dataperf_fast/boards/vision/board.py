@@ -28,6 +28,7 @@ from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.handed_in import HandedIn
+from dataperf_fast.files.names import forms, spelled
 from dataperf_fast.files.records import Record, decimal
 from dataperf_fast.models.logistic_regression import LogisticRegression
 
@@ -94,11 +95,16 @@ def _read_pool(
 ) -> Pooled:
     """Read the vectors of all images named; training sets with an image that the pool lacks become invalid."""
     wanted = dict.fromkeys(name for _, chosen in sets.values() for name in chosen.ids)
+    odd = {name: forms(name) for name in wanted if not name.isascii()}
+    wanted |= dict.fromkeys(form for of in odd.values() for form in sorted(of))
     path = root / setup.emb_file
     row_of, features = engine.read(read_embeddings, path, wanted, setup.dim, engine.backend.threads)
+    spelling = dict(zip(odd, spelled(list(odd), row_of), strict=True))
+    row_of |= {name: row_of[there] for name, there in spelling.items() if there in row_of}
     for (submission, task), (file, chosen) in list(sets.items()):
         for name, place in zip(chosen.ids, chosen.places, strict=True):
-            if name not in row_of:
+            there = spelling.get(name, name)
+            if name not in row_of or (there != name and there in chosen.ids):  # or two ids would be one image
                 error = InputError(file, "names an unknown image", place, name, f"an ImageID of {path.name}")
                 invalid[submission, task] = BOARD.invalid(task, submission, error, engine)
                 del sets[submission, task]

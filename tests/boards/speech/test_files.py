@@ -135,6 +135,39 @@ def test_a_broken_submission(fault, tmp_path):
     assert line.startswith(f"{file.path}: {words}")
 
 
+# Other normal forms of Unicode: composed as most systems write names, decomposed as macOS does.
+FORMS = ("n\u00e3o", "na\u0303o")
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [FORMS, FORMS[::-1]])
+def test_words_and_clips_of_a_submission_find_the_allowed_ones(ours, theirs, tmp_path):
+    allowed = Selection({ours: [f"{ours}/a.wav", f"{ours}/b.wav"], "cat": CAT}, [f"{ours}s/c.wav", *OWL])
+    file = submission(tmp_path, {theirs: [f"{theirs}/b.wav"], "cat": CAT}, [*OWL, f"{theirs}s/c.wav"])
+    chosen = speech.read_submission(file, allowed, speech.allowed_ids(allowed))
+    assert list(chosen.targets.items()) == [(ours, [f"{ours}/b.wav"]), ("cat", CAT)]
+    assert chosen.nontargets == [*OWL, f"{ours}s/c.wav"]
+    twice = submission(tmp_path, {ours: [f"{theirs}/a.wav", f"{ours}/a.wav"]}, OWL)
+    line = refusal(speech.read_submission, twice, allowed, speech.allowed_ids(allowed))
+    assert f"repeats targets.{ours}[0]: '{ours}/a.wav'" in line
+    twice = submission(tmp_path, {ours: [f"{ours}/a.wav"], theirs: [f"{ours}/b.wav"]}, OWL)
+    line = refusal(speech.read_submission, twice, allowed, speech.allowed_ids(allowed))
+    assert f"targets: is not a target word: {theirs!r}" in line
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [FORMS, FORMS[::-1]])
+@pytest.mark.parametrize("inside", ["ours", "theirs"])
+def test_a_word_s_file_and_its_clips_are_found_in_another_form(inside, ours, theirs, tmp_path):
+    features = np.random.default_rng(0).standard_normal((3, 5), dtype=np.float32)
+    there = ours if inside == "ours" else theirs
+    speech.write_clips(tmp_path / f"{theirs}.parquet", [f"{there}/{row}.wav" for row in range(3)], features)
+    wanted = {ours: [f"{ours}/2.wav", f"{ours}/0.wav"]}
+    read = speech.read_clips(tmp_path, wanted, None)
+    assert read.row_of == {f"{ours}/0.wav": 0, f"{ours}/2.wav": 1}
+    assert np.array_equal(read.features, features[[0, 2]])
+    line = refusal(speech.read_clips, tmp_path, {ours: [f"{ours}/0.wav", f"{theirs}/0.wav"]}, None)
+    assert f"holds no clip_id '{(theirs if inside == 'ours' else ours)}/0.wav'" in line
+
+
 # Clips.
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import unicodedata
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 import dataperf_fast as dpf
-from dataperf_fast.boards.vision import files, synth
+from dataperf_fast.boards.vision import embeddings, files, synth
 from dataperf_fast.boards.vision.board import BOARD, COUNTS
 
 TASKS = ("Cupcake", "Hawk", "Sushi")
@@ -36,6 +38,30 @@ def variants(made, folder, count):
             path = folder / f"team{number:02d}" / f"{task}.csv"
             files.write_training_set(path, [chosen.ids[row] for row in rows], chosen.labels[rows])
     return folder
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_images_are_found_in_another_normal_form(ours, theirs, made, tmp_path):
+    """An id in the pool ends in an umlaut, the submission's in the other form of it; the score is that of equal ids."""
+    root, setup = files.open_setup(shutil.copytree(made, tmp_path / "data"))
+    pool = parquet.read_table(root / setup.emb_file)
+    ids = [f"{name}\u00fc" for name in pool["ImageID"].to_pylist()]
+    vectors = np.array(pool["embedding"].to_pylist(), np.float32)
+    embeddings.write_embeddings(root / setup.emb_file, [unicodedata.normalize(theirs, name) for name in ids], vectors)
+    task = next(iter(setup.tasks))
+    chosen = files.read_training_set(root / setup.tasks[task].train)
+    for form in (ours, theirs):
+        names = [unicodedata.normalize(form, f"{name}\u00fc") for name in chosen.ids]
+        files.write_training_set(tmp_path / form / f"{task}.csv", names, chosen.labels)
+    twice = [unicodedata.normalize(form, f"{chosen.ids[0]}\u00fc") for form in (ours, theirs)]
+    files.write_training_set(tmp_path / "twice" / f"{task}.csv", twice, np.array([0, 1]))
+    files.write_training_set(tmp_path / "none" / f"{task}.csv", ["\u00e9", twice[0]], np.array([0, 1]))
+    paths = [tmp_path / name for name in (ours, theirs, "twice", "none")]
+    records = {r.submission: r for r in dpf.evaluate("vision", tmp_path / "data", paths, cache=False) if r.task == task}
+    (plain,) = [r for r in dpf.evaluate("vision", made, cache=False) if r.task == task]
+    assert records[ours].details == records[theirs].details == plain.details
+    assert f"line 2: names an unknown image {twice[0]!r}" in records["twice"].error
+    assert "line 2: names an unknown image 'é'" in records["none"].error
 
 
 @pytest.mark.parity

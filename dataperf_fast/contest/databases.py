@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import time
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,10 +14,10 @@ from urllib.parse import quote
 import sqlalchemy as sql
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from dataperf_fast.files import sqlite
 from dataperf_fast.files.errors import InputError
 
 TAKES_TABLES_BACK = ("sqlite", "postgresql")  # where a transaction that is rolled back leaves no table
-_ATTEMPTS_AT_WAL = 100
 _HEADER = b"SQLite format 3\0"
 
 
@@ -70,24 +69,24 @@ def engine(url: str, named: str, writes: bool) -> sql.Engine:
     try:
         parsed = sql.make_url(url)
         if path is not None and not writes:
-            parsed = parsed.set(database=f"file:{quote(str(path))}", query={"uri": "true", **_way_to_read(path)})
+            parsed = parsed.set(database=f"file:{quote(str(path))}", query={"uri": "true", **sqlite.way_to_read(path)})
         is_sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"connect_args": {"timeout": 60}} if is_sqlite else {"pool_pre_ping": True}
         made = sql.create_engine(parsed, **options)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise InputError(named, f"cannot be opened ({_reason(error)})", expected=_meant(url)) from error
     if is_sqlite:
-        _take_turns(made, writes)
+        _take_turns(made, path if writes else None)
     return made
 
 
 @contextmanager
-def refusals(named: str) -> Iterator[None]:
-    """What a database says as it is opened, as an ``InputError``."""
+def refusals(named: str, what: str = "cannot be opened") -> Iterator[None]:
+    """What a database says as it is used, as an ``InputError``: that its disk is full, for instance."""
     try:
         yield
-    except SQLAlchemyError as error:
-        raise InputError(named, f"cannot be opened ({_reason(error)})") from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise InputError(named, f"{what} ({_reason(error)})") from error
 
 
 def holds_tables(path: Path, names: Collection[str]) -> bool:
@@ -119,34 +118,18 @@ def _require_writable(path: Path, named: str) -> None:
         raise InputError(named, f"cannot be opened ({problem})", expected="a file, or a place for one")
 
 
-def _way_to_read(path: Path) -> dict[str, str]:
-    """SQLite's words for it. Beside a file that others may write it wants one of locks; without a right to make that
-    the file is read as it lies, unless a writer's log, which holds what is newest, lies beside it.
-    """
-    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
-        return {"mode": "rw"}
-    return {"mode": "ro"} if Path(f"{path}-wal").exists() else {"mode": "ro", "immutable": "1"}
-
-
-def _take_turns(database: sql.Engine, writes: bool) -> None:
+def _take_turns(database: sql.Engine, writes: Path | None) -> None:
     """SQLite: writers wait for each other from the start, or one that has read and then writes is refused at once.
 
-    Readers wait for nobody: they see the store as it was when they began.
+    Readers of a log wait for nobody: they see the store as it was when they began. ``writes`` is the file to write.
     """
 
     def connected(connection: Any, _: Any) -> None:
+        if writes is not None:
+            sqlite.settle(writes)
         connection.isolation_level = None  # the driver begins no transaction of its own
-        if not writes:
-            return
-        for left in reversed(range(_ATTEMPTS_AT_WAL)):
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                break
-            except sqlite3.OperationalError:  # another is at it: for this alone SQLite does not wait
-                if not left:
-                    raise
-                time.sleep(0.05)
-        connection.execute("PRAGMA synchronous=NORMAL")
+        if writes is not None and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+            connection.execute("PRAGMA synchronous=NORMAL")
 
     def begins(connection: sql.Connection) -> None:
         immediate = connection.get_execution_options().get("writes", False)

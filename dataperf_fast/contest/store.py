@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sql
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from dataperf_fast.contest import databases
 from dataperf_fast.files.errors import InputError
@@ -149,7 +149,7 @@ class Store:
         path = databases.file_of(url)
         if not make and path is not None and not path.exists():
             raise _absent(url, named)
-        self._database = databases.engine(url, named, make)
+        self._database, self._named = databases.engine(url, named, make), named
         try:
             with databases.refusals(named), self._database.execution_options(writes=make).begin() as connection:
                 self.made = not _is_there(connection, named)
@@ -295,6 +295,9 @@ class Store:
             except IntegrityError:
                 if not left:
                     raise
+            except OperationalError as error:  # a full disk, a server that is gone: what came before is kept
+                with databases.refusals(self._named, "cannot be written"):
+                    raise error
 
 
 def beside(url: str) -> list[str]:

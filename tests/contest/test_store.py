@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from dataperf_fast.contest import store as store_module
 from dataperf_fast.contest.store import Run, Score, Store, beside
 from dataperf_fast.files.errors import InputError
+from tests import faults
 
 from . import contests
 
@@ -284,3 +285,51 @@ def test_a_store_that_may_not_be_written_is_read(log):
     finally:
         folder.chmod(0o755)
         shutil.rmtree(folder)
+
+
+ADD = """
+import sys
+from contextlib import closing
+from dataclasses import replace
+from dataperf_fast.contest.store import Store
+from dataperf_fast.files.errors import InputError
+from tests.contest.test_store import SCORE
+try:
+    with closing(Store(sys.argv[1], "contest.yaml: store", make=True)) as store:
+        store.add([replace(SCORE, submission="second", details={"curve": [0.5] * 99999})])
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("fault", ["", "shared", "chmod", "links", "locks", "room", "sync"])
+@pytest.mark.parametrize("before", [False, True], ids=["new", "filled"])
+def test_a_store_on_an_odd_file_system_keeps_all_or_says_why_not(fault, before, tmp_path):
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    if before:
+        with closing(Store(url, make=True)) as store:
+            store.add([SCORE])
+    done = faults.run("-c", ADD, url, faults=fault, below=tmp_path)
+    assert done.stderr == ""
+    said = {"locks": "database is locked", "room": "database or disk is full", "sync": "disk I/O error"}.get(fault)
+    if said:
+        [line] = done.stdout.splitlines()
+        assert line.startswith("contest.yaml: store: cannot be ")
+        assert said in line
+    with closing(Store(url, make=True)) as store:
+        found = [score.submission for score in store.scores("Spring")]
+    assert found == ["zo\u00eb"] * before + ["second"] * (not said)
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_disk_that_fills_up_is_one_line_and_keeps_what_was_there(tmp_path):
+    with closing(Store(f"sqlite:///{tmp_path / 'store.sqlite'}", "contest.yaml: store", make=True)) as store:
+        store.add([SCORE])
+        with store._database.begin() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 16")
+        large = {"curve": [0.5] * 99999}
+        with pytest.raises(InputError) as refused:
+            store.add([replace(SCORE, submission=f"team {number}", details=large) for number in range(9)])
+        assert str(refused.value) == "contest.yaml: store: cannot be written (database or disk is full)"
+        assert store.scores("Spring") == [SCORE]

@@ -24,7 +24,7 @@ from dataperf_fast.kernels.folders import compiled_folder
 
 _ROOM = Path(__file__).parent
 _IMPORTS = re.compile(r"^\s*from dataperf_fast\.kernels(\.[\w.]+)? import (\([^)]*\)|.*)$", re.MULTILINE)
-_BROKEN = (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, ImportError, pickle.UnpicklingError)
+_SEAL = 32  # bytes
 
 
 @cache
@@ -67,8 +67,9 @@ class _Place(caching._CacheLocator):
         self._py_file, self._line = file, function.__code__.co_firstlineno
 
     def get_cache_path(self) -> str:
-        path = Path(self._py_file)
-        return str(compiled_folder() / f"{path.stem}-{digest(path)}")
+        path, folder = Path(self._py_file), compiled_folder()
+        assert folder is not None  # or nobody asks
+        return str(folder / f"{path.stem}-{digest(path)}")
 
     def get_source_stamp(self) -> str:
         return digest(Path(self._py_file))
@@ -81,19 +82,58 @@ class _Place(caching._CacheLocator):
         return cls(py_func, py_file)
 
 
-def keeper(base: type, kind: type) -> type:
-    """A cache of Numba's, ``base`` with its ``kind`` of what it keeps, that keeps here, and fails without harm."""
+class _Sealed:
+    """Before a class of Numba's that keeps files: each says whose code it holds, and its digest; no other is run.
+
+    Of two processes that begin at once each may call its file by the other's name, and a damaged byte is code too.
+    """
+
+    _dump: Any
+    _data_path: Any
+    _open_for_write: Any
+
+    def save(self, key: Any, data: Any) -> None:
+        super().save(key, (key, data))  # type: ignore[misc]
+
+    def load(self, key: Any) -> Any:
+        found = super().load(key)  # type: ignore[misc]
+        return found[1] if found is not None and found[0] == key else None
+
+    def _save_data(self, name: str, data: Any) -> None:
+        content = self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(hashlib.sha256(content).digest() + content)
+
+    def _load_data(self, name: str) -> Any:
+        content = Path(self._data_path(name)).read_bytes()
+        if hashlib.sha256(content[_SEAL:]).digest() != content[:_SEAL]:
+            raise ValueError("damaged")
+        return pickle.loads(content[_SEAL:])
+
+
+def keeper(base: type, kind: type, files: type) -> type:
+    """A cache of Numba's, ``base`` with its ``kind`` of what it keeps in ``files``: one that keeps here, sealed, and
+    fails without harm.
+    """
 
     class Kind(kind):  # type: ignore[misc]
         _locator_classes = (_Place,)
 
+    class Files(_Sealed, files):  # type: ignore[misc]
+        pass
+
     class Keeper(base):  # type: ignore[misc]
         _impl_class = Kind
+
+        def __init__(self, function: Any):
+            super().__init__(function)
+            stamp = self._impl.locator.get_source_stamp()
+            self._cache_file = Files(self._cache_path, self._impl.filename_base, stamp)
 
         def load_overload(self, sig: Any, target_context: Any) -> Any:
             try:
                 return super().load_overload(sig, target_context)
-            except _BROKEN:  # half a file, another release's: it is compiled again
+            except Exception:  # half a file, another release's, whatever pickle makes of it: it is compiled again
                 with suppress(OSError):
                     self.flush()
                 return None
@@ -103,9 +143,8 @@ def keeper(base: type, kind: type) -> type:
                 super().save_overload(sig, data)
             except OSError as error:
                 self.disable()
-                _say(
-                    f"compiled code cannot be kept in {compiled_folder()} ({error.strerror}): it is compiled each time"
-                )
+                reason = error.strerror or error
+                _say(f"compiled code cannot be kept in {compiled_folder()} ({reason}): it is compiled each time")
 
     return Keeper
 
@@ -121,22 +160,25 @@ def keep_cuda(dispatcher: Any) -> Any:
 
 
 def _kept(dispatcher: Any, of_target: Any) -> Any:
+    if compiled_folder() is None:  # which a line has said
+        return dispatcher
     try:
         dispatcher._cache = of_target()(dispatcher.py_func)
-    except (OSError, RuntimeError) as error:  # no home, or a source that is no file
+    except (OSError, RuntimeError) as error:  # a source that is no file
         _say(f"compiled code cannot be kept ({error}): it is compiled each time")
     return dispatcher
 
 
 @cache
 def _for_cpu() -> type:
-    return keeper(caching.FunctionCache, caching.CompileResultCacheImpl)
+    return keeper(caching.FunctionCache, caching.CompileResultCacheImpl, caching.IndexDataCacheFile)
 
 
 @cache
 def _for_cuda() -> type:
     found: Any = importlib.import_module("numba.cuda.dispatcher")
-    return keeper(found.CUDACache, found.CUDACacheImpl)
+    caches: Any = importlib.import_module(found.Cache.__module__)  # its own, since numba-cuda has left numba
+    return keeper(found.CUDACache, found.CUDACacheImpl, caches.IndexDataCacheFile)
 
 
 @cache

@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import dataperf_fast
 from dataperf_fast.commands import arguments
@@ -44,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
         "gpu": device,
         "threads": str(chosen.threads),
         "memory": f"{limits.available_memory() / 2**30:.1f} GiB free, batches use up to {chosen.memory / 2**30:.1f}",
-        "finished retrains": str(default_cache_path()),
-        "parsed tables": f"{tables}, {sum(path.stat().st_size for path in tables.glob('*')) / 2**30:.1f} GiB",
+        "finished retrains": str(default_cache_path() or "not kept"),
+        "parsed tables": "not kept" if tables is None else f"{tables}, {_size(tables) / 2**30:.1f} GiB",
     }
     if options.format == "json":
         print(json.dumps({name.replace(" ", "_"): value for name, value in lines.items()}))
@@ -53,3 +55,13 @@ def run(options: argparse.Namespace) -> int:
     for name, value in lines.items():
         print(f"{name:18} {value}")
     return OK
+
+
+def _size(folder: Path) -> int:
+    """Bytes of what can be looked at in a folder."""
+    total = 0
+    with suppress(OSError):
+        for path in folder.iterdir():
+            with suppress(OSError):  # removed meanwhile
+                total += path.stat().st_size
+    return total

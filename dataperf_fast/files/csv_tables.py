@@ -43,9 +43,10 @@ class Table:
     path: Path
 
 
-def default_folder() -> Path:
-    """Where parsed tables are kept unless another folder is asked for."""
-    return cache_folder() / "tables"
+def default_folder() -> Path | None:
+    """Where parsed tables are kept unless another folder is asked for; None where nothing is."""
+    folder = cache_folder()
+    return folder and folder / "tables"
 
 
 def read_table(path: Path, what: str, kept: Path | None) -> Table:

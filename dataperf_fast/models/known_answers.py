@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -63,8 +64,8 @@ def until_it_pays(jobs: int | None = None, without_cuda: str = "") -> Backend:
 
 def _distrusted(backend: Backend) -> str:
     device = backends.find_device()
-    path = cache_folder() / "trusted_gpus.json"
-    key, trusted = _key(device), set()
+    folder = cache_folder() or Path(os.devnull)
+    path, key, trusted = folder / "trusted_gpus.json", _key(device), set()
     with suppress(OSError, ValueError, TypeError):
         trusted = set(json.loads(path.read_text(encoding="utf-8")))
     if key in trusted:

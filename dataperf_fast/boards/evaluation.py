@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,24 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from dataperf_fast import boards
-from dataperf_fast.boards.board import Benchmark
+from dataperf_fast.boards.board import Benchmark, Result
 from dataperf_fast.boards.options import Options
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine, Progress
 from dataperf_fast.engine.finished import ResultCache
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.files.paths import StrPath, listed
+from dataperf_fast.files.paths import StrPath, listed, taken_for_one
 from dataperf_fast.files.records import Record
 from dataperf_fast.models import known_answers
 from dataperf_fast.report.pictures import drawn
+from dataperf_fast.report.terminal import line_of
 
 
 @dataclass
 class Evaluated:
-    """What is known of a task: its records, and the files that were ``written`` of them."""
+    """What is known of a task: its records, and the files that were ``written`` of them; ``whole`` if all were."""
 
     records: list[Record]
     written: list[Path] = field(default_factory=list)
+    whole: bool = True
 
 
 @contextmanager
@@ -80,12 +83,26 @@ def results(
     where nothing can be scored.
     """
     for result in board.evaluate(Path(data), listed(submissions), engine, options):
-        written: list[Path] = []
+        evaluated = Evaluated(result.records)
         if out is not None:
             with engine.stage("write"):
-                written += result.write(Path(out))
-                written += drawn(partial(board.draw, Path(out), result)) if pictures else []
-        yield Evaluated(result.records, written)
+                evaluated.whole = _write(result, Path(out), evaluated.written)
+                evaluated.written += drawn(partial(board.draw, Path(out), result)) if pictures else []
+        yield evaluated
+
+
+def _write(result: Result, out: Path, written: list[Path]) -> bool:
+    """Add a result's files to those ``written``; whether all are there, of which a full disk, say, costs a warning."""
+    try:
+        written += result.write(out)
+    except OSError as error:
+        warnings.warn(line_of(error), stacklevel=3)
+        return False
+    for paths in taken_for_one(written):
+        names = " and ".join(str(path.relative_to(out)) for path in paths)
+        warnings.warn(f"{out}: takes {names} for one file: the last one's is there", stacklevel=3)
+        return False
+    return True
 
 
 def evaluate(
@@ -109,7 +126,7 @@ def evaluate(
         submissions: one path or several, files or folders; None for those that come with ``data``.
         backend: auto, cpu, cuda, reference or reference-cuml.
         jobs: how many threads, or processes of the reference; None for one a core.
-        out: a folder for the official result files; None writes none.
+        out: a folder for the official result files; None writes none. Where one cannot be written, a warning says so.
         curve: whether all is wanted that files and pictures show, the debugging board's whole curves; None wants it if
             ``out`` is given.
         model: logistic-regression, nearest-neighbours or boosted-stumps (acquisition), linear-net, logistic-optimum,

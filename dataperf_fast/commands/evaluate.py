@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.report.terminal import BAD_INPUT, OK, complain
+from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain, line_of, show_warning
 
 if TYPE_CHECKING:
     from dataperf_fast.boards.board import Benchmark
@@ -60,32 +60,33 @@ def score(
 ) -> int:
     """Score submissions, print their records as they come or at the end, and write what ``out`` is to hold."""
     from dataperf_fast.boards import evaluation
+    from dataperf_fast.report import tables
     from dataperf_fast.report.progress import Bar
 
     records: list[Record] = []
     written: list[Path] = []
+    whole = True
     with Bar() as bar, evaluation.open_engine(board, options.model, backend, jobs, cache, bar) as engine:
         for evaluated in evaluation.results(board, data, submissions, engine, options, out, pictures=True):
             records += evaluated.records
             written += evaluated.written
+            whole &= evaluated.whole
             if output == "json":
                 for record in evaluated.records:
                     print(record.to_json(), flush=True)
-    _finish(board, records, written, out, output)
-    return OK if all(record.status in ("ok", "pending") for record in records) else BAD_INPUT
-
-
-def _finish(board: Benchmark, records: list[Record], written: list[Path], out: Path | None, output: str) -> None:
-    from dataperf_fast.report import tables
-
+    if out is not None:
+        try:
+            tables.write_csv(out / "scores.csv", records)
+            written.append(out / "scores.csv")
+        except OSError as error:
+            show_warning(line_of(error))
+            whole = False
     if output == "table":
         tables.print_records(records, board.columns, sys.stdout)
-    if out is not None:
-        tables.write_csv(out / "scores.csv", records)
-        written.append(out / "scores.csv")
     for path in dict.fromkeys(written):
         print(f"wrote {path}", file=sys.stderr)
     # One line for a broken task, however many submissions it had.
     bad = [record for record in records if record.status not in ("ok", "pending")]
     for line in dict.fromkeys(record.error or record.status for record in bad):
         complain(line)
+    return FAILURE if not whole else BAD_INPUT if bad else OK

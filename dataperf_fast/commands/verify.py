@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     from dataperf_fast.parity import report as reports
     from dataperf_fast.report.progress import Bar
 
-    if options.junit is not None:  # whoever reads only that must not take an earlier one for this run's
-        options.junit.unlink(missing_ok=True)
+    if options.junit is not None and options.junit.is_file() and not options.junit.is_symlink():  # /dev/stdout is one
+        options.junit.unlink()  # whoever reads only that must not take an earlier one for this run's
     try:
         arguments.require_model(options)
         own = arguments.own_of_board(options, lambda board: board.options)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dataperf_fast.files.errors import InputError
@@ -22,20 +24,44 @@ def listed(paths: StrPath | Sequence[StrPath] | None) -> list[Path] | None:
 
 @contextmanager
 def whole_file(path: StrPath) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it is renamed to ``path``, on any error removed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    aside = Path(name)
+    """Yield a temporary path beside ``path``; on success it is renamed to ``path``, on any error removed.
+
+    A pipe or a device is written as it is, and what a link leads to is written, not the link. Raises OSError with
+    ``path`` as its file where that cannot be written.
+    """
+    path, target = Path(path), Path(os.path.realpath(path))
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        yield path
+        return
+    aside = None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=target.parent)
+        os.close(handle)
+        aside = Path(name)
         yield aside
-        umask = os.umask(0)
-        os.umask(umask)
-        aside.chmod(0o666 & ~umask)  # mkstemp makes private files
-        aside.replace(path)
+        with suppress(OSError):  # some file systems have one mode for all
+            umask = os.umask(0)
+            os.umask(umask)
+            aside.chmod(0o666 & ~umask)  # mkstemp makes private files
+        _move(aside, target)
+    except OSError as error:
+        if error.filename is not None and not target.is_relative_to(Path(str(error.filename)).parent):
+            raise  # another file's
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(error.errno, f"cannot be written ({reason})", str(path)) from error
     finally:
-        aside.unlink(missing_ok=True)
+        if aside is not None:
+            aside.unlink(missing_ok=True)
+
+
+def _move(aside: Path, target: Path) -> None:
+    try:
+        aside.replace(target)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.EXDEV):
+            raise
+        shutil.copyfile(aside, target)  # a single file that is mounted into a container
 
 
 def write_text(path: StrPath, text: str) -> None:
@@ -46,7 +72,7 @@ def write_text(path: StrPath, text: str) -> None:
         text: what it is to hold.
 
     Raises:
-        OSError: where it cannot be written; what was there before is there still.
+        OSError: where it cannot be written, with ``path`` as its file; what was there before is there still.
 
     Example:
         >>> from pathlib import Path
@@ -57,6 +83,15 @@ def write_text(path: StrPath, text: str) -> None:
     """
     with whole_file(path) as aside:
         aside.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def taken_for_one(paths: Sequence[Path]) -> list[list[Path]]:
+    """Paths, of files that are there, that a file system takes for the same, as one that knows no case does."""
+    of_file: dict[tuple[int, int], list[Path]] = {}
+    for path in dict.fromkeys(paths):
+        found = path.stat()
+        of_file.setdefault((found.st_dev, found.st_ino), []).append(path)
+    return [same for same in of_file.values() if len(same) > 1]
 
 
 def read_text(path: Path, what: str) -> str:

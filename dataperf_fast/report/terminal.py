@@ -7,7 +7,7 @@ from typing import Any
 
 from dataperf_fast.files.errors import InputError
 
-# All scored; a failure of ours; usage, or some input invalid; stopped by the user.
+# All scored and written; a failure of ours, or no room to write in; usage, or some input invalid; stopped by Ctrl-C.
 OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -25,4 +25,6 @@ def line_of(error: Exception, private: bool = False) -> str:
     """What ended a command, in a line; an error of ours is quoted unless that could show what is ``private``."""
     if isinstance(error, InputError):
         return error.line
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     return f"failed: {type(error).__name__}{'' if private else f': {error}'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,10 +13,11 @@ from typing import Any
 import dataperf_fast
 from dataperf_fast import boards
 from dataperf_fast.commands import arguments as taken
+from dataperf_fast.commands import process
 from dataperf_fast.engine import clock
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import has_place
-from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, INTERRUPTED, OK, complain, line_of, show_warning
+from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, INTERRUPTED, complain, line_of, show_warning
 
 _LONG_TO_COMPILE = 2.0  # seconds: loading what is compiled already takes less
 _COMMANDS = {
@@ -81,34 +81,39 @@ def parser(only: str | None = None, named: Sequence[str] = boards.NAMES) -> argp
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 all scored, 1 a failure of ours, 2 usage or bad input."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    """Run one command and return its exit status: 0 all scored, 1 a failure of ours, 2 usage or bad input.
+
+    Without arguments, those that this process was started with; its streams and signals are then put in order.
+    """
+    if arguments is None:
+        return process.as_its_own(lambda: _run(sys.argv[1:]))
+    return _run(list(arguments))
+
+
+def _run(given: list[str]) -> int:
     warnings.showwarning = show_warning
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that its encoding has not is no reason to lose the scores
-            stream.reconfigure(errors="backslashreplace")
+    command, debug, private = None, "--debug" in given, False
     try:
-        options = _parsed(given)
-    except Exception as error:  # whatever loading a board of another package does
-        return _failed(error, "--debug" in given)
-    command = _command(options.command)
-    try:
+        try:
+            options = _parsed(given)
+        finally:
+            sys.stdout.flush()  # help is printed there, and ends this
+        command, debug = _command(options.command), options.debug
+        private = getattr(command, "PRIVATE", False) or taken.is_private(options)
         _require_places(options)
         before = clock.stood_still()
         status: int = command.run(options)
+        sys.stdout.flush()
         compiling = clock.stood_still() - before
         if compiling > _LONG_TO_COMPILE and sys.stderr.isatty():
             print(f"compiling took {compiling:.1f} s, which no seconds count", file=sys.stderr)
         return status
-    except KeyboardInterrupt:
-        kept = "; finished retrains are kept, the same command goes on from there"
-        complain(f"stopped{kept if getattr(command, 'KEEPS', True) else ''}")
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # a reader such as head closed its end
-        return OK
+    except KeyboardInterrupt as stopped:
+        keeps = command is not None and getattr(command, "KEEPS", True)
+        complain(f"stopped{'; finished retrains are kept, the same command goes on from there' if keeps else ''}")
+        return getattr(stopped, "status", INTERRUPTED)
     except Exception as error:
-        return _failed(error, options.debug, getattr(command, "PRIVATE", False) or taken.is_private(options))
+        return _failed(error, debug, private)
 
 
 def _failed(error: Exception, debug: bool, private: bool = False) -> int:
@@ -116,7 +121,8 @@ def _failed(error: Exception, debug: bool, private: bool = False) -> int:
     if debug:
         raise error
     bad_input = isinstance(error, InputError)
-    complain(line_of(error, private) + ("" if bad_input else " (--debug shows where)"))
+    no_room = isinstance(error, OSError) and error.filename is not None
+    complain(line_of(error, private) + ("" if bad_input or no_room else " (--debug shows where)"))
     return BAD_INPUT if bad_input else FAILURE
 
 

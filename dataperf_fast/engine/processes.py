@@ -7,6 +7,7 @@ them for a minute, or with this process.
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import tempfile
 import warnings
@@ -23,6 +24,7 @@ import joblib
 from joblib.externals import loky
 
 from dataperf_fast.engine import definition
+from dataperf_fast.files.errors import InputError
 
 _IDLE_SECONDS = 60
 
@@ -122,6 +124,13 @@ def _written(shared: tuple[Any, ...]) -> Iterator[Path | None]:
     if not shared:
         yield None
         return
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        said = os.environ.get("TMPDIR", "")
+        raise InputError(
+            "TMPDIR", "leads to no folder that can be written:", "", said, "one, for the reference"
+        ) from error
     # Windows removes no file that is mapped; it is then left among the temporary ones.
     with tempfile.TemporaryDirectory(prefix="dataperf-fast-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "shared"
@@ -130,8 +139,13 @@ def _written(shared: tuple[Any, ...]) -> Iterator[Path | None]:
 
 
 def _prepare(module: str, accelerated: bool) -> None:
-    """Begin a process: the parent alone answers to Ctrl-C; the module is loaded before anything is asked of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Begin a process: the parent alone answers to what stops it; the module is loaded before anything is asked of it.
+
+    Ctrl-C and a batch system's signal reach all processes of a job, and the parent ends its own.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     # That lbfgs stops at 100 iterations, that SVC's probabilities will go, that a metric without positives is 0.
     warnings.simplefilter("ignore")
     if accelerated:

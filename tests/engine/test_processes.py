@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.metadata import version
 
@@ -15,6 +16,7 @@ import pytest
 
 from dataperf_fast.engine import definition
 from dataperf_fast.engine.processes import Processes
+from dataperf_fast.files.errors import InputError
 
 MODULE = "tests.engine.functions"
 
@@ -101,12 +103,13 @@ def test_a_process_that_is_ended_is_said_and_replaced(started):
     assert processes.call("square", 4) == 16
 
 
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
-def test_ctrl_c_ends_them_at_once(tmp_path):
+def test_what_stops_a_job_ends_them_at_once(how, tmp_path):
     script = tmp_path / "script.py"  # without a guard for being imported again
     script.write_text(
         "import signal\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which what runs behind a shell ignores
+        f"signal.signal(signal.{how}, signal.default_int_handler)\n"  # which what runs behind a shell ignores
         "from dataperf_fast.engine.processes import Processes\n"
         f"list(Processes({MODULE!r}, 1).each('sleep', [({str(tmp_path / 'pid')!r},)]))\n"
     )
@@ -117,7 +120,7 @@ def test_ctrl_c_ends_them_at_once(tmp_path):
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.killpg(parent.pid, signal.SIGINT)  # the whole group, as a terminal does
+    os.killpg(parent.pid, getattr(signal, how))  # the whole group, as terminals and batch systems do
     _, errors = parent.communicate(timeout=20)
     assert errors.count("Traceback") == 1
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
@@ -193,3 +196,15 @@ def test_it_names_the_libraries_of_the_model_and_the_kernels_of_the_process(orac
     assert made.endswith(" Haswell")
     assert f", NumPy {version('numpy')} on " in made
     assert threaded == made.replace(" on ", f", threadpoolctl {version('threadpoolctl')} on ", 1)
+
+
+def test_without_a_place_for_temporary_files_it_is_said(started, monkeypatch):
+    def nowhere():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    monkeypatch.setenv("TMPDIR", "/full")
+    processes = started()
+    assert processes.call("square", 4) == 16  # which needs none
+    with pytest.raises(InputError, match="TMPDIR: leads to no folder that can be written: '/full'; expected one"):
+        list(processes.each("describe", [(1,)], shared=(2,)))

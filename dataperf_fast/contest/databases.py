@@ -25,7 +25,7 @@ def shown(url: str) -> str:
     """A URL without its password."""
     try:
         return sql.make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter of a port that is none
         return re.sub(":[^/@]*@", ":***@", url)
 
 
@@ -52,7 +52,7 @@ def _sqlite_name(url: str) -> str | None:
     """What a SQLite URL calls its database; None for other databases, and for what is no URL."""
     try:
         parsed = sql.make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return None
     return parsed.database or "" if parsed.get_backend_name() == "sqlite" else None
 
@@ -73,8 +73,10 @@ def engine(url: str, named: str, writes: bool) -> sql.Engine:
         is_sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"connect_args": {"timeout": 60}} if is_sqlite else {"pool_pre_ping": True}
         made = sql.create_engine(parsed, **options)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise InputError(named, f"cannot be opened ({_reason(error)})", expected=_meant(url)) from error
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        # What is taken for a port may be a piece of a password.
+        reason = "its port is no number" if isinstance(error, ValueError) else _reason(error)
+        raise InputError(named, f"cannot be opened ({reason})", expected=_meant(url)) from error
     if is_sqlite:
         _take_turns(made, path if writes else None)
     return made

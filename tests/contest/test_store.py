@@ -178,6 +178,7 @@ STRANGE = [
     ("sqlite://store.sqlite", "expected a SQLAlchemy URL, sqlite:///store.sqlite for that file"),
     ("mysterious://me:secret@host/db", "expected a SQLAlchemy URL whose driver is installed"),
     ("postgresql//me:secret@host/db", "cannot be opened"),
+    ("postgresql://me:secret@host:x/db", "cannot be opened (its port is no number)"),
     ("sqlite:////no/such/folder/x.sqlite", "no such folder: /no/such/folder"),
     ("sqlite:///FOLDER", "is a folder"),
     ("sqlite:///FOLDER/text", "file is not a database"),

@@ -24,6 +24,7 @@ from dataperf_fast.files.debris import is_about
 from dataperf_fast.files.errors import InputError, meant, require_columns
 from dataperf_fast.files.handed_in import Named, Recognize
 from dataperf_fast.files.labels import binary_labels
+from dataperf_fast.files.names import spelled
 from dataperf_fast.files.numbers import BLANKS, decimal
 from dataperf_fast.files.paths import read_text, whole_file, write_text
 from dataperf_fast.files.setup_file import find_setup, read_setup, root_of
@@ -146,11 +147,12 @@ def _true_labels(path: Path, names: list[str]) -> np.ndarray:
             first.setdefault(row["ImageID"], (row["hv_label"], reader.line_num))
     except csv.Error as error:
         raise InputError(path, f"is not a csv file ({error})", f"line {reader.line_num}", expected=what) from error
-    for row_index, name in enumerate(names):
+    listed = spelled(names, first)
+    for row_index, name in enumerate(listed):
         if name not in first:
             raise InputError(path, "has no ImageID", value=name, expected=f"the file name of training row {row_index}")
-    labels = (first[name][0] for name in names)
-    return binary_labels(labels, path, "hv_label", lambda row: f"line {first[names[row]][1]}")
+    labels = (first[name][0] for name in listed)
+    return binary_labels(labels, path, "hv_label", lambda row: f"line {first[listed[row]][1]}")
 
 
 def recognizer(data_ids: Sequence[str], by_folder: bool) -> Recognize:

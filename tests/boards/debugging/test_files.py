@@ -344,6 +344,17 @@ def test_of_the_ground_truth_only_the_first_line_of_each_training_row_matters(su
     assert found.tolist() == [int(label) for _, label in pairs]
 
 
+def test_an_image_is_found_in_its_other_normal_form(suite):
+    folder, setup = files.open_setup(suite)
+    task = files.read_task(folder, setup, setup.tasks[0], 2048)
+    names = ["caf\u00e9.jpg", "e\u0301clair.jpg", *task.train.names[2:]]
+    path = files.embedding_path(folder, setup, setup.tasks[0], "train")
+    files.write_vectors(path, files.Vectors(names, task.train.features, task.train.labels))
+    listed = ["cafe\u0301.jpg", "\u00e9clair.jpg", *names[2:]]
+    files.write_true_labels(suite / TRUTH, listed, task.true_labels)
+    assert np.array_equal(files.read_task(folder, setup, setup.tasks[0], 2048).true_labels, task.true_labels)
+
+
 def test_a_set_up_file_nested_without_end_is_refused(tmp_path):
     """libyaml recurses in C: without the check, the process dies."""
     (tmp_path / "task_setup.yml").write_text("[" * 200_000)

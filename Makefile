@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint $(LOCK)
 INSTALL ?= $(PIP)
 LOCKED := cluster generation gpu lint postgresql ptx reference test xgb
 
-.PHONY: demo test test-machines test-ptx test-package test-latest lint test-reference goldens api baselines-page lock \
+.PHONY: demo test test-machines test-ptx fuzz test-package test-latest lint test-reference goldens api baselines-page lock \
 	peers peers-intelex bench bench-compare clean
 
 # Build the environment, install, and run the main job on the embedded default.
@@ -27,6 +27,10 @@ test-machines: .venv/installed-test
 test-ptx: .venv/installed-test .venv/installed-ptx
 	$(BIN)/python -m pytest tests/ptx_machine
 	$(BIN)/python -m pytest -p tests.ptx_machine.plugin tests/cuda -m "not long"
+
+# Official files of all boards, spoilt by a seed, and odd environments: exits 0 or 2, a line each; cases with a fault stay.
+fuzz: .venv/installed-test
+	$(BIN)/python -m tests.fuzz --cases $(or $(CASES),5000) --first $(or $(FIRST),0)
 
 # The sdist and the wheel are whole; a ZIP of the repository, installed far from here, runs the demo.
 test-package: .venv/installed-test

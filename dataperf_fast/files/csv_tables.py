@@ -124,7 +124,8 @@ def _read_kept(path: Path, what: str, kept: Path) -> Table:
             table = _mapped(kept, content, path) or table  # which frees the memory of what was parsed
         write_text(record, json.dumps({"source": str(path.absolute()), **before, "content": content}))
     except (OSError, pa.ArrowException) as error:
-        warnings.warn(f"{kept}: parsed tables are not kept ({error})", stacklevel=3)
+        reason = getattr(error, "strerror", None) or error  # without the file's name: once for all of them
+        warnings.warn(f"{kept}: parsed tables are not kept ({reason})", stacklevel=3)
     return table
 
 

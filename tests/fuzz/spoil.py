@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -394,5 +395,6 @@ PARQUET: tuple[Spoil, ...] = (_bytes, _table, _table, _table, _table, _place_of)
 def spoil(path: Path, generator: Generator) -> str:
     """Spoil a file in one way, by chance; returns which."""
     way: Spoil = _choice(generator, PARQUET if path.suffix == ".parquet" else ANY)
-    way(path, generator)
+    with contextlib.suppress(FileExistsError):  # spoilt like this before
+        way(path, generator)
     return way.__name__.strip("_")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dataperf_fast.files.archives import is_archive, unpacked
-from dataperf_fast.files.debris import is_debris
+from dataperf_fast.files.debris import is_about, is_debris
 from dataperf_fast.files.errors import InputError, shown
 
 _DEEPEST = 8  # levels of folders
@@ -107,6 +107,7 @@ def find(
         try:
             parts = _parts(path, recognize, expected, but, wrong)
             if not by_path:
+                _warn_of_none(path, parts, but)
                 _warn_of_more(parts, recognize, but)
             found += [_as_one(path, parts)] if by_path else parts
             refused += [] if by_path else wrong
@@ -119,14 +120,18 @@ def find(
 
 def what_lies_in(folder: Path) -> str:
     """What lies in a folder, after "holds no .." in an error: " but a, b"; nothing where nothing does."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if not is_debris(name))
-    except OSError:
-        return ""
-    told = [name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 3]}..." for name in names]
+    told = [name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 3]}..." for name in _names(folder)]
     if len(told) > _MOST_SHOWN:
         told[_MOST_SHOWN - 1 :] = [f"{len(told) - _MOST_SHOWN + 1} more"]
     return f" but {', '.join(repr(name)[1:-1] for name in told)}" if told else ""
+
+
+def _names(folder: Path) -> list[str]:
+    """What lies in a folder, debris apart; nothing where it cannot be read."""
+    try:
+        return sorted(name for name in os.listdir(folder) if not is_debris(name))
+    except OSError:
+        return []
 
 
 @dataclass
@@ -181,7 +186,7 @@ def _alone(path: Path, recognize: Recognize, expected: str) -> _Part:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if not is_debris(path.name))
+        return [folder / name for name in sorted(os.listdir(folder)) if not is_debris(name)]
     except OSError as error:
         raise InputError(folder, f"cannot be read ({error.strerror})", expected="a folder") from error
 
@@ -205,6 +210,18 @@ def _search(
                 yield from _search(unpacked(path), (*names, path.stem), recognize, but, seen, wrong)
         except InputError as error:
             wrong.append(("/".join((*names, name_of(path))), error))
+
+
+def _warn_of_none(path: Path, parts: list[_Part], but: Callable[[str], object]) -> None:
+    """Say which folders beside those of submissions hold none, though something: they could be somebody's."""
+    if not path.is_dir() or any(part.folder == path for part in parts):
+        return
+    known = {part.way[0] for part in parts}
+    for folder in _entries(path):
+        unknown = folder.is_dir() and not folder.is_symlink() and folder.name not in known and not but(folder.name)
+        if unknown and not all(map(is_about, _names(folder))):
+            line = InputError(folder, f"holds no submission{what_lies_in(folder)}, and is passed over").line
+            warnings.warn(line, stacklevel=4)
 
 
 def _warn_of_more(parts: list[_Part], recognize: Recognize, but: Callable[[str], object]) -> None:

@@ -173,6 +173,17 @@ def test_what_lies_below_a_submission_is_its_own_business(board, tmp_path):
     assert names(board.recognize, old) == ["old"]
 
 
+def test_a_folder_beside_submissions_that_holds_none_is_told_of(board, tmp_path):
+    team(tmp_path / "teams" / "anna", board.official.values())
+    team(tmp_path / "teams" / "bert" / "deep", ["x.bin"])
+    team(tmp_path / "teams" / "carl", ["README.md", ".DS_Store"])
+    (tmp_path / "teams" / "dora").mkdir()
+    with pytest.warns(UserWarning, match="passed over") as caught:
+        assert names(board.recognize, tmp_path / "teams") == ["anna"]
+    bert = tmp_path / "teams" / "bert"
+    assert [str(one.message) for one in caught] == [f"{bert}: holds no submission but deep, and is passed over"]
+
+
 def test_a_path_of_two_submissions_is_no_participants(board, tmp_path):
     for version in ("v1", "v2"):
         team(tmp_path / "anna" / version, board.official.values())
@@ -242,14 +253,14 @@ def test_paths_without_a_submission(board, tmp_path):
 
 def test_a_folder_that_may_not_be_read_costs_itself(board, tmp_path, monkeypatch):
     good, locked = (team(tmp_path / name, board.official.values()) for name in ("good", "locked"))
-    listed = Path.iterdir
+    listed = os.listdir
 
-    def refuse(path: Path) -> Any:
+    def refuse(path: Path) -> list[str]:
         if path == locked:
             raise PermissionError(13, "Permission denied")
         return listed(path)
 
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr(os, "listdir", refuse)
     [one], [(name, error)] = handed_in.find([tmp_path], board.recognize, "official names")
     assert (one.path, name, error.line) == (
         good, "locked", f"{locked}: cannot be read (Permission denied); expected a folder"
@@ -343,7 +354,7 @@ def test_a_zips_errors_name_the_zip(tmp_path):
     path = pack(tmp_path / "anna.zip", {"anna/0.csv": "1,x\n", "anna/deep/notes.txt": ""})
     [anna] = plans(path)
     assert anna.name == "anna"
-    assert refusal(lambda: acquisition.read_plan(anna.file(0, "0.csv"), 2)).startswith(
+    assert refusal(lambda: acquisition.read_plan(anna.file(0, "0.csv"), [9, 9])).startswith(
         f"{path}/0.csv: line 1, seller 1:"
     )
     assert refusal(lambda: anna.file(7, "7.csv")).startswith(f"{path}: holds no 7.csv but 0.csv, deep; expected")

@@ -139,7 +139,7 @@ def _command(board: str, given: Material, folder: Path, generator: np.random.Gen
     models = _MODELS.get(board, [None])
     model = models[int(generator.integers(len(models)))] if generator.random() < 0.3 else _own(board)
     command += ["--model", model] if model else []
-    if generator.random() < 0.2:
+    if generator.random() < 0.05:
         command += ["--out", str(folder / "out")]
     return command
 

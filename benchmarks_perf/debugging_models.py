@@ -24,6 +24,7 @@ from dataperf_fast.engine.plan import FrozenModel, Plan, Pool
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.logistic_optimum import LogisticOptimum
 from dataperf_fast.models.table import MODELS
+from dataperf_fast.valuation.inputs import checked
 from dataperf_fast.valuation.worth import Worth
 
 THREADS = 2
@@ -121,7 +122,7 @@ def shapley(task: Task, rounds: int) -> dict:
         return seconds
 
     def ours() -> None:
-        answers["ours"] = Worth(LinearNet(), engine(), *data).of(sets).tolist()
+        answers["ours"] = Worth(LinearNet(), engine(), checked(*data)).of(sets).tolist()
 
     ours()
     middle = timing.medians(seconds := timing.interleave({"reference": plain, "ours": ours}, rounds))

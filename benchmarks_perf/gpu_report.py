@@ -39,7 +39,7 @@ from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.logistic_regression import LogisticRegression
 from dataperf_fast.models.nearest_neighbours import NearestNeighbours
 from dataperf_fast.models.voting import Voting
-from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
+from dataperf_fast.valuation import NeighbourShapley
 
 SUBMISSIONS = 1_000  # to the English speech board; timed on a tenth of them
 TASKS = 1_000  # of 300 retrains each, for the whole-day figure; timed on a twentieth of them

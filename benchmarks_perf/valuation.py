@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks_perf import timing
 from dataperf_fast.engine import backend as backends
-from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
+from dataperf_fast.valuation import NeighbourShapley
 
 THREADS = 2
 PEERS = Path(__file__).with_name("valuation_peers.py")

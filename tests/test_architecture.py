@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "parity": {"boards", "engine", "files"},
     "profiling": {"boards", "engine", "files", "kernels"},
     "boards": {"engine", "files", "kernels", "models", "report", "valuation"},
-    "valuation": {"engine", "kernels", "models"},
+    "valuation": {"engine", "files", "kernels", "models"},
     "report": {"engine", "files"},
     "models": {"engine", "files", "kernels"},
     "engine": {"files", "kernels"},

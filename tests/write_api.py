@@ -8,11 +8,9 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any
 
 from dataperf_fast import valuation
-from dataperf_fast.valuation.common import Valuation
 
 PAGE = Path(__file__).parents[1] / "docs" / "api.md"
 SECTIONS = {
@@ -45,21 +43,13 @@ train_X, val_X = (generator.normal(labels[:, None], 1, (len(labels), 5)) for lab
 """
 
 
-def values_of_rows() -> list[str]:
-    """Every valuation, by where it is imported from."""
-    found = []
-    for module in iter_modules(valuation.__path__, "valuation."):
-        for name, made in vars(import_module(f"dataperf_fast.{module.name}")).items():
-            if inspect.isclass(made) and issubclass(made, Valuation) and made.__module__.endswith(module.name):
-                found.append(f"{module.name}.{name}")
-    return sorted(found, key=lambda name: not name.endswith(".Valuation"))  # what they have in common comes first
-
-
 # Headings, and below each the names, which are imported from ``dataperf_fast``.
 NAMES = {
     "Scoring": ["evaluate", "Record", "InputError"],
     "A data market": ["open_market", "Market", "boards.acquisition.market.Seller"],
-    "Values of training rows": values_of_rows(),
+    "Values of training rows": [  # what they have in common comes first
+        f"valuation.{name}" for name in sorted(valuation.__all__, key=lambda name: name != "Valuation")
+    ],
     "Comparing and profiling": ["parity.verify", "parity.Report", "profiling.profile", "profiling.Profile"],
     "A board of a package of your own": [
         "boards.board.Benchmark",

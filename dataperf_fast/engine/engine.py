@@ -116,6 +116,10 @@ class Engine:
         self._pace: dict[bool, float] = {}  # seconds a retrain, as last measured, exact or not
         self._spent = 0.0  # seconds of training
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process it is a new engine on the same backend: what it remembers and its progress stay here."""
+        return Engine, (self.backend, None, None, self._batch_size)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """What callers do beside training, reading and writing for instance, for an engine that tells stages apart."""

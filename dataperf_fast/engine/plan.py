@@ -181,6 +181,9 @@ class FrozenModel(ABC):
     metric: str = "accuracy"
     tolerance: float = 0.0
 
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
     @abstractmethod
     def bind(self, pool: Pool, backend: Backend) -> Trainer:
         """Compute what retrains over ``pool`` share, where ``backend`` will train them."""

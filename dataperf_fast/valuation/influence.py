@@ -10,7 +10,7 @@ et al., arXiv 2209.05364.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
@@ -18,7 +18,8 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from dataperf_fast.engine import checks
-from dataperf_fast.valuation.common import Valuation, checked
+from dataperf_fast.valuation.common import Valuation
+from dataperf_fast.valuation.inputs import Data
 
 _TOLERANCE = 1e-8
 _ITERATIONS = 10_000
@@ -32,7 +33,16 @@ class LogitRows(NamedTuple):
     labels: np.ndarray
 
 
-class LogisticInfluence(Valuation):
+class _OfTwoLabels(Valuation):
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags
+
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags = ClassifierTags(multi_class=False)
+        return tags
+
+
+class LogisticInfluence(_OfTwoLabels):
     """The estimated rise of the mean validation cross-entropy when a row is left out; two labels.
 
     The model is L2 logistic regression at its optimum (the debugging board's ``logistic``).
@@ -41,23 +51,23 @@ class LogisticInfluence(Valuation):
         C: the inverse of the penalty's strength, as scikit-learn has it.
 
     Raises:
-        ValueError: for a C that is not over 0; of ``fit``, for other than two labels, and where the system is not
+        ValueError: of ``fit``, for a C that is not over 0, for other than two labels, and where the system is not
             solved.
 
     Example:
-        >>> from dataperf_fast.valuation.influence import LogisticInfluence
+        >>> from dataperf_fast.valuation import LogisticInfluence
         >>> LogisticInfluence().fit(train_X, train_y, val_X, val_y).values_.shape
         (40,)
     """
 
     def __init__(self, C: float = 1.0):
-        if not 0 < C < np.inf:
-            raise ValueError(f"C is {C}: expected a number over 0")
         self.C = C
 
-    def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> LogisticInfluence:
-        """Value the rows (``Valuation.fit``); two labels. Raises ValueError where the system is not solved."""
-        features, labels, evaluation, truth = _two_labels(train_X, train_y, val_X, val_y)
+    def _check_parameters(self) -> None:
+        _over_0("C", self.C)
+
+    def _values(self, data: Data) -> np.ndarray:
+        features, labels, evaluation, truth = _two_labels(data)
         model = LogisticRegression(C=self.C, tol=_TOLERANCE, max_iter=_ITERATIONS).fit(features, labels)
         coefficients = np.append(model.coef_, model.intercept_)
 
@@ -66,12 +76,11 @@ class LogisticInfluence(Valuation):
             return LogitRows(derivatives, derivatives @ coefficients, y)
 
         penalty = np.append(np.full(features.shape[1], 1 / self.C), 0.0)
-        self.values_ = _influences(seen(features, labels), seen(evaluation, truth), penalty)
-        return self
+        return _influences(seen(features, labels), seen(evaluation, truth), penalty)
 
 
-class NetInfluence(Valuation):
-    """The same for the debugging board's linear net, where its 20 epochs end.
+class NetInfluence(_OfTwoLabels):
+    """``LogisticInfluence`` for the debugging board's linear net, where its 20 epochs end.
 
     That is no optimum, and a row's place in the batches counts too: the values say which rows the net fits against the
     validation set, not what a retrain would give.
@@ -82,25 +91,25 @@ class NetInfluence(Valuation):
         damping: what is added to the Hessian of the mean loss.
 
     Raises:
-        ValueError: for a damping that is not over 0; of ``fit``, for other than two labels, and where the system is not
-            solved.
+        ValueError: of ``fit``, for a damping that is not over 0, for other than two labels, and where the system is
+            not solved.
 
     Example:
-        >>> from dataperf_fast.valuation.influence import NetInfluence
+        >>> from dataperf_fast.valuation import NetInfluence
         >>> NetInfluence().fit(train_X, train_y, val_X, val_y).values_.shape
         (40,)
     """
 
     def __init__(self, damping: float = 0.01):
-        if not 0 < damping < np.inf:
-            raise ValueError(f"damping is {damping}: expected a number over 0")
         self.damping = damping
 
-    def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> NetInfluence:
-        """Value the rows (``Valuation.fit``); two labels. Raises ValueError where the system is not solved."""
+    def _check_parameters(self) -> None:
+        _over_0("damping", self.damping)
+
+    def _values(self, data: Data) -> np.ndarray:
         from dataperf_fast.kernels.net import training
 
-        features, labels, evaluation, truth = _two_labels(train_X, train_y, val_X, val_y)
+        features, labels, evaluation, truth = _two_labels(data)
         start = training.prepare(len(features), features.shape[1], np.float64)
         weights = training.trained_weights(start, features, labels.astype(np.uint8))
         length = np.linalg.norm(weights.output)
@@ -112,12 +121,16 @@ class NetInfluence(Valuation):
 
         rows = seen(features, labels)
         penalty = np.full(rows.derivatives.shape[1], self.damping * len(features))
-        self.values_ = _influences(rows, seen(evaluation, truth), penalty)
-        return self
+        return _influences(rows, seen(evaluation, truth), penalty)
 
 
-def _two_labels(*given: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    features, labels, evaluation, truth = checked(*given)
+def _over_0(name: str, value: Any) -> None:
+    if not (isinstance(value, int | float | np.number) and 0 < value < np.inf):
+        raise ValueError(f"{name} is {value!r}: expected a number over 0")
+
+
+def _two_labels(data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    features, labels, evaluation, truth = data[:4]
     if len(np.unique(labels)) != 2 or truth.max() > 1:
         together = len(np.unique(np.concatenate([labels, truth])))
         raise ValueError(f"train_y has {checks.classes(labels)}, with val_y {together}: expected two labels in all")

@@ -9,11 +9,13 @@ Source: Ghorbani and Zou, arXiv 1904.02868, algorithm 1.
 from __future__ import annotations
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import FrozenModel
-from dataperf_fast.valuation.common import Valuation
+from dataperf_fast.valuation.common import Valuation, generator, require_random_state
+from dataperf_fast.valuation.inputs import Data
 from dataperf_fast.valuation.worth import Worth
 
 _WAVE = 400  # retrains at a time over all orders; an order is followed past its truncation by its share of them at most
@@ -23,25 +25,25 @@ class MonteCarloShapley(Valuation):
     """Shapley values from random orders of the rows and retrains of a model (``worth.Worth``).
 
     Args:
-        model: a frozen model that tells its accuracy, one of ``dataperf_fast.models`` for instance.
+        model: the name of one, as ``--model`` has it, ``"svc"`` or ``"support-vectors"`` for instance; a frozen model
+            that tells its accuracy; or any scikit-learn classifier, a clone of which is fitted for each set, slowly.
         engine: runs the retrains; None makes one.
-        permutations: how many random orders.
+        n_permutations: how many random orders.
         tolerance: an order is truncated after its first prefix whose worth is within so much of all rows'; None follows
             every order to its end.
-        seed: by which orders are drawn.
+        random_state: draws the orders, as scikit-learn has it: a number, a RandomState, or None for others each time.
 
     Attributes:
         standard_errors_: those of the means over the orders, ``(n,)``; NaN of a single order.
         prefixes_: how many marginal contributions were looked at, retrained or known.
 
     Raises:
-        ValueError: for fewer than one order and a tolerance below 0; of ``fit``, where the model cannot be trained on
-            all rows.
+        ValueError: of ``fit``, for fewer than one order and a tolerance below 0, where ``model`` is none, and where it
+            cannot be trained on all rows.
 
     Example:
-        >>> from dataperf_fast.models.neighbour_votes import NeighbourVotes
-        >>> from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
-        >>> found = MonteCarloShapley(NeighbourVotes(), permutations=20).fit(train_X, train_y, val_X, val_y)
+        >>> from dataperf_fast.valuation import MonteCarloShapley
+        >>> found = MonteCarloShapley("knn", n_permutations=20).fit(train_X, train_y, val_X, val_y)
         >>> found.values_.shape, found.standard_errors_.shape, found.prefixes_ <= 20 * 40
         ((40,), (40,), True)
     """
@@ -51,40 +53,43 @@ class MonteCarloShapley(Valuation):
 
     def __init__(
         self,
-        model: FrozenModel,
+        model: str | FrozenModel | BaseEstimator,
         engine: Engine | None = None,
         *,
-        permutations: int = 100,
+        n_permutations: int = 100,
         tolerance: float | None = 0.01,
-        seed: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
     ):
-        checks.whole_number("permutations", permutations, 1)
-        if tolerance is not None and not tolerance >= 0:
-            raise ValueError(f"tolerance is {tolerance}: expected 0 or more, or None to follow every order to its end")
         self.model = model
         self.engine = engine
-        self.permutations = permutations
+        self.n_permutations = n_permutations
         self.tolerance = tolerance
-        self.seed = seed
+        self.random_state = random_state
 
-    def fit(self, train_X: np.ndarray, train_y: np.ndarray, val_X: np.ndarray, val_y: np.ndarray) -> MonteCarloShapley:
-        """Value the rows (``Valuation.fit``)."""
-        worth = Worth(self.model, self.engine, train_X, train_y, val_X, val_y)
-        generator = np.random.default_rng(self.seed)
-        orders = np.stack([generator.permutation(worth.rows) for _ in range(self.permutations)])
+    def _check_parameters(self) -> None:
+        checks.whole_number("n_permutations", self.n_permutations, 1)
+        tolerance = self.tolerance
+        if tolerance is not None and not (isinstance(tolerance, int | float | np.number) and tolerance >= 0):
+            raise ValueError(f"tolerance is {tolerance!r}: expected 0 or more, or None to follow orders to their end")
+        require_random_state(self.random_state)
+
+    def _values(self, data: Data) -> np.ndarray:
+        worth = Worth(self.model, self.engine, data)
+        drawn = generator(self.random_state)
+        orders = np.stack([drawn.permutation(worth.rows) for _ in range(self.n_permutations)])
         worths = self._follow(worth, orders)
         self.prefixes_ = int((~np.isnan(worths[:, 1:])).sum())
         # Past its truncation an order adds nothing.
         added = np.nan_to_num(np.diff(worths, axis=1), nan=0.0)
         contributions = np.empty_like(added)
         np.put_along_axis(contributions, orders, added, axis=1)
-        self.values_ = contributions.mean(axis=0)
-        spread = contributions.std(axis=0, ddof=1) if self.permutations > 1 else np.full(worth.rows, np.nan)
-        self.standard_errors_ = spread / np.sqrt(self.permutations)
-        return self
+        spread = contributions.std(axis=0, ddof=1) if self.n_permutations > 1 else np.full(worth.rows, np.nan)
+        self.standard_errors_ = spread / np.sqrt(self.n_permutations)
+        values: np.ndarray = contributions.mean(axis=0)
+        return values
 
     def _follow(self, worth: Worth, orders: np.ndarray) -> np.ndarray:
-        """The worth of each order's prefixes ``(permutations, n + 1)``, NaN past its truncation."""
+        """The worth of each order's prefixes ``(n_permutations, n + 1)``, NaN past its truncation."""
         rows = worth.rows
         nothing, everything = worth.of([np.arange(0), np.arange(rows)])
         worths = np.full((len(orders), rows + 1), np.nan)

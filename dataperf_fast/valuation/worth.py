@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.engine.plan import FrozenModel, Plan, Pool, require_model, untrainable
+from dataperf_fast.engine.plan import Plan, Pool, untrainable
 from dataperf_fast.models import known_answers
-from dataperf_fast.valuation.common import checked
+from dataperf_fast.valuation.estimators import frozen
+from dataperf_fast.valuation.inputs import Data
 
 
 class Worth:
     """The validation accuracy of ``model`` trained on a set of rows, in the rows' own order.
 
-    ``data`` is what ``Valuation.fit`` takes. A set that the model cannot be trained on answers its most frequent label,
+    ``model`` is what ``estimators.frozen`` takes. A set that it cannot be trained on answers its most frequent label,
     of equals the lowest; the empty set the validation set's most frequent one. Equal sets are trained once in the
-    lifetime of ``engine``. Raises ValueError as ``Valuation.fit`` does, and where the model cannot be trained on all
-    rows: then no retrain would be one.
+    lifetime of ``engine``. Raises ValueError where ``model`` is none, and where it cannot be trained on all rows: then
+    no retrain would be one.
     """
 
-    def __init__(self, model: FrozenModel, engine: Engine | None, *data: np.ndarray):
-        require_model(model, "accuracy")
-        features, labels, evaluation, truth = checked(*data)
+    def __init__(self, model: Any, engine: Engine | None, data: Data):
+        features, labels, evaluation, truth = data[:4]
+        self._model = model = frozen(model, data.classes)
         dtype = np.uint8 if max(labels.max(), truth.max()) < 256 else np.int32
         self._labels, self._truth = labels.astype(dtype), truth.astype(dtype)
         if not model.can_train(self._labels):
             raise ValueError(f"train_y: {untrainable(model, self._labels)}")
         self._pool = Pool(features, evaluation, self._truth)
-        self._model = model
-        self._engine = engine or Engine(known_answers.until_it_pays())
+        without_cuda = "" if model.on_cuda else model.name
+        self._engine = engine or Engine(known_answers.until_it_pays(without_cuda=without_cuda))
 
     @property
     def rows(self) -> int:

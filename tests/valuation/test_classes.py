@@ -19,11 +19,15 @@ from dataperf_fast.engine.engine import Engine
 from dataperf_fast.models.logistic_optimum import LogisticOptimum
 from dataperf_fast.models.support_vectors import SupportVectors
 from dataperf_fast.models.table import MODELS
-from dataperf_fast.valuation.confident import ConfidentLearning
-from dataperf_fast.valuation.influence import LogisticInfluence, NetInfluence
-from dataperf_fast.valuation.leave_one_out import LeaveOneOut
-from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
-from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
+from dataperf_fast.valuation import (
+    ConfidentLearning,
+    LeaveOneOut,
+    LogisticInfluence,
+    MonteCarloShapley,
+    NeighbourShapley,
+    NetInfluence,
+)
+from dataperf_fast.valuation.inputs import checked
 from dataperf_fast.valuation.worth import Worth
 
 from .classes import LABELS, plain_worth, problem, worth_of_neighbour
@@ -132,7 +136,7 @@ def test_values_are_scikit_learns_or_refused(what, classes):
         "NeighbourShapley": NeighbourShapley,
         "LogisticInfluence": LogisticInfluence,
         "NetInfluence": NetInfluence,
-        "ConfidentLearning": lambda: ConfidentLearning(folds=2),
+        "ConfidentLearning": lambda: ConfidentLearning(n_splits=2),
     }.get(what, lambda: LeaveOneOut(MODELS[what](), engine()))()
     if classes not in TABLE[what]:
         with pytest.raises(ValueError, match="expected") as refused:
@@ -141,7 +145,7 @@ def test_values_are_scikit_learns_or_refused(what, classes):
         return
     if what in ("boosted-stumps", "boosted-trees"):  # seconds a fit
         sets = [np.arange(10), np.arange(3, 17)]
-        found = Worth(MODELS[what](), engine(), *data).of(sets)
+        found = Worth(MODELS[what](), engine(), checked(*data)).of(sets)
         assert found.tolist() == [plain_worth(what, data, of) for of in sets]
         return
     found = valuation.fit(*data).values_
@@ -164,7 +168,7 @@ def test_values_are_scikit_learns_or_refused(what, classes):
 @pytest.mark.parametrize("classes", ["two strings", "three from 7", "ten"])
 def test_orders_are_followed_as_by_scikit_learn(what, classes):
     data = problem(LABELS[classes], rows=16)
-    found = MonteCarloShapley(MODELS[what](), engine(), permutations=3, tolerance=None, seed=4).fit(*data)
+    found = MonteCarloShapley(MODELS[what](), engine(), n_permutations=3, tolerance=None, random_state=4).fit(*data)
     np.testing.assert_allclose(found.values_, shapley(what, data, 3, 4), rtol=0, atol=1e-12)
 
 
@@ -172,7 +176,7 @@ def test_orders_are_followed_as_by_scikit_learn(what, classes):
 def test_monte_carlo_is_around_the_enumeration_of_three_classes(what):
     data = problem(LABELS["three strings"], rows=7)
     exact = enumerated(7, lambda subset: plain_worth(what, data, subset))
-    found = MonteCarloShapley(MODELS[what](), engine(), permutations=1000, tolerance=None).fit(*data)
+    found = MonteCarloShapley(MODELS[what](), engine(), n_permutations=1000, tolerance=None).fit(*data)
     assert np.ptp(exact) > 0.02
     assert (np.abs(found.values_ - exact) <= 3.3 * found.standard_errors_).all()
 
@@ -184,10 +188,10 @@ def test_more_classes_than_a_byte_holds():
     every = np.arange(320)
     sets = [every, np.delete(every, 256), every[:40], every[250:265]]
     for what in ("neighbour-votes", "nearest-neighbours", "logistic-regression"):
-        found = Worth(MODELS[what](), engine(), *data).of(sets)
+        found = Worth(MODELS[what](), engine(), checked(*data)).of(sets)
         np.testing.assert_allclose(found, [plain_worth(what, data, of) for of in sets], rtol=0, atol=1e-12)
     for what in ("support-vectors", "logistic-optimum"):  # a machine a pair of classes, a factorization a class
-        found = Worth(MODELS[what](), engine(), *data).of(sets[2:])
+        found = Worth(MODELS[what](), engine(), checked(*data)).of(sets[2:])
         np.testing.assert_allclose(found, [plain_worth(what, data, of) for of in sets[2:]], rtol=0, atol=1e-12)
     for refused in (LogisticInfluence(), NetInfluence(), ConfidentLearning(), LeaveOneOut(MODELS["linear-net"]())):
         with pytest.raises(ValueError, match=r"300 classes.*expected"):
@@ -206,8 +210,9 @@ def test_labels_that_only_the_validation_set_has_are_never_answered(what):
     found = LeaveOneOut(MODELS[what](), engine()).fit(features, labels, evaluation, truth).values_
     if what == "linear-net":  # whose plain loop knows two labels
         others = np.isin(truth, ("a", "z"))
-        worths = Worth(MODELS[what](), engine(), features, labels, evaluation, truth).of([np.arange(24)])
-        kept = Worth(MODELS[what](), engine(), features, labels, evaluation[others], truth[others]).of([np.arange(24)])
+        worths = Worth(MODELS[what](), engine(), checked(features, labels, evaluation, truth)).of([np.arange(24)])
+        known = checked(features, labels, evaluation[others], truth[others])
+        kept = Worth(MODELS[what](), engine(), known).of([np.arange(24)])
         assert worths[0] == pytest.approx(kept[0] * others.mean(), abs=0.01)
         return
     np.testing.assert_allclose(found, leave_one_out(what, (features, labels, evaluation, truth)), rtol=0, atol=1e-12)

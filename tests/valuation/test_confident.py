@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from dataperf_fast.valuation.confident import ConfidentLearning
+from dataperf_fast.valuation import ConfidentLearning
 
 
 def problem():
@@ -21,7 +21,7 @@ def problem():
 
 def test_margins_and_the_confident_joint_by_hand():
     features, given, _ = problem()
-    found = ConfidentLearning(folds=4, seed=7).fit(features, given, features[:1], given[:1])
+    found = ConfidentLearning(n_splits=4, random_state=7).fit(features, given, features[:1], given[:1])
     probabilities = np.empty((150, 3))
     for train, held_out in StratifiedKFold(4, shuffle=True, random_state=7).split(features, given):
         probabilities[held_out] = (

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from dataperf_fast.kernels.net import training
-from dataperf_fast.valuation.influence import LogisticInfluence, NetInfluence
+from dataperf_fast.valuation import LogisticInfluence, NetInfluence
 
 
 def problem(rows, width):

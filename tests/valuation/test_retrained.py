@@ -14,8 +14,8 @@ from dataperf_fast.engine.engine import Engine
 from dataperf_fast.models.linear_net import LinearNet
 from dataperf_fast.models.logistic_regression import LogisticRegression
 from dataperf_fast.models.nearest_neighbours import NearestNeighbours
-from dataperf_fast.valuation.leave_one_out import LeaveOneOut
-from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
+from dataperf_fast.valuation import LeaveOneOut, MonteCarloShapley
+from dataperf_fast.valuation.inputs import checked
 from dataperf_fast.valuation.worth import Worth
 
 
@@ -57,7 +57,7 @@ def engine(threads=1):
 
 def test_worths_are_those_of_one_fit_at_a_time():
     data = problem()
-    worth = Worth(LogisticRegression(), engine(), *data)
+    worth = Worth(LogisticRegression(), engine(), checked(*data))
     found = worth.of([np.array(subset, int) for subset in subsets(6)])
     expected = [plain_worth(*data, subset) for subset in subsets(6)]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
@@ -67,9 +67,9 @@ def test_worths_are_those_of_one_fit_at_a_time():
 def test_monte_carlo_is_within_its_confidence_interval(model):
     data = problem()
     shared = engine(2)
-    worths = Worth(model, shared, *data).of([np.array(subset, int) for subset in subsets(8)])
+    worths = Worth(model, shared, checked(*data)).of([np.array(subset, int) for subset in subsets(8)])
     exact = exact_values(8, {frozenset(s): w for s, w in zip(subsets(8), worths, strict=True)})
-    found = MonteCarloShapley(model, shared, permutations=2000, tolerance=None, seed=3).fit(*data)
+    found = MonteCarloShapley(model, shared, n_permutations=2000, tolerance=None, random_state=3).fit(*data)
     assert np.ptp(exact) > 0.02
     assert found.standard_errors_.max() < 0.005
     assert found.prefixes_ == 2000 * 8
@@ -82,7 +82,7 @@ def test_monte_carlo_is_within_its_confidence_interval(model):
 def test_truncation_follows_the_algorithm(tolerance):
     """Ghorbani and Zou's algorithm, order by order, with scikit-learn."""
     data = problem(12)
-    found = MonteCarloShapley(LogisticRegression(), engine(), permutations=15, tolerance=tolerance, seed=5).fit(*data)
+    found = MonteCarloShapley("lr", engine(), n_permutations=15, tolerance=tolerance, random_state=5).fit(*data)
     generator = np.random.default_rng(5)
     everything, values, looked_at = plain_worth(*data, range(12)), np.zeros(12), 0
     for _ in range(15):
@@ -109,7 +109,7 @@ def test_leave_one_out_retrains_without_each_row():
 
 def test_too_few_rows_for_nine_neighbours_answer_their_most_frequent_label():
     features, labels, evaluation, truth = problem(10)
-    worth = Worth(NearestNeighbours(), engine(), features, labels, evaluation, truth)
+    worth = Worth(NearestNeighbours(), engine(), checked(features, labels, evaluation, truth))
     eight, nine = worth.of([np.arange(8), np.arange(9)])
     assert eight == (truth == 0).mean()  # five of eight are labelled 0
     nearest = ((evaluation[:, None].astype(float) - features[:9]) ** 2).sum(axis=2).argsort(axis=1)[:, :9]

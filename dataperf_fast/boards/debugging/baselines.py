@@ -19,12 +19,14 @@ from dataperf_fast.engine.engine import Engine
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import StrPath
 from dataperf_fast.models.linear_net import DIMENSION, LinearNet
-from dataperf_fast.valuation.common import Valuation
-from dataperf_fast.valuation.confident import ConfidentLearning
-from dataperf_fast.valuation.influence import NetInfluence
-from dataperf_fast.valuation.leave_one_out import LeaveOneOut
-from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
-from dataperf_fast.valuation.neighbour_shapley import NeighbourShapley
+from dataperf_fast.valuation import (
+    ConfidentLearning,
+    LeaveOneOut,
+    MonteCarloShapley,
+    NeighbourShapley,
+    NetInfluence,
+    Valuation,
+)
 
 
 class Noisy(NamedTuple):
@@ -55,10 +57,10 @@ METHODS: dict[str, Callable[[Noisy], np.ndarray]] = {
     "consecutive": consecutive,
     "random": random,
     "datascope": lambda task: task.by(NeighbourShapley(1, backend=task.engine.backend)),
-    "confident": lambda task: task.by(ConfidentLearning(seed=task.seed)),
+    "confident": lambda task: task.by(ConfidentLearning(random_state=task.seed)),
     "influence": lambda task: task.by(NetInfluence()),
     "loo": lambda task: task.by(LeaveOneOut(LinearNet(), task.engine)),
-    "mc-shapley": lambda task: task.by(MonteCarloShapley(LinearNet(), task.engine, seed=task.seed)),
+    "mc-shapley": lambda task: task.by(MonteCarloShapley(LinearNet(), task.engine, random_state=task.seed)),
 }
 # Values to the last digits of BLAS, or of scikit-learn's solver.
 BY_LIBRARIES = ("datascope", "confident", "influence")

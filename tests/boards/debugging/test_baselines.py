@@ -14,7 +14,7 @@ from dataperf_fast.boards.debugging.synth import DebuggingScale
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import machine
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.valuation.monte_carlo_shapley import MonteCarloShapley
+from dataperf_fast.valuation import MonteCarloShapley
 from tests.kernels.neighbours.test_shapley import recursion
 
 
@@ -51,7 +51,7 @@ def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
 
 def test_monte_carlo_on_request_beats_chance(tmp_path, monkeypatch):
     # A quarter of the permutations do for 24 rows, and take five seconds.
-    monkeypatch.setattr(baselines, "MonteCarloShapley", partial(MonteCarloShapley, permutations=25))
+    monkeypatch.setattr(baselines, "MonteCarloShapley", partial(MonteCarloShapley, n_permutations=25))
     demo.write(tmp_path / "data", DebuggingScale(tasks=1, train=24, test=100, val=60))
     written = write(tmp_path / "data", tmp_path / "made", ["mc-shapley", "consecutive", "random"])
     assert sorted(map(int, written[0].read_text().split())) == list(range(24))

@@ -162,7 +162,8 @@ def signature(function: Any) -> str:
         if name in factories:
             part += f" = {factories[name]()!r}"
         elif parameter.default is not parameter.empty:
-            part += f" = {parameter.default!r}"
+            default = parameter.default  # a function is shown by its name: its address is another in each process
+            part += f" = {default.__name__ if inspect.isfunction(default) else repr(default)}"
         parts.append(part)
     returned = "" if inspect.isclass(function) else f" -> {_type(found.return_annotation)}"
     line = f"{function.__name__}({', '.join(parts)}){returned}"

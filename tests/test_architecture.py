@@ -18,10 +18,10 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"", "boards", "commands", "engine", "files", "report"},
     "commands": {"", "boards", "contest", "engine", "files", "parity", "profiling", "report"},
-    "": {"boards", "boards.acquisition", "files"},  # what the public names are; below, its version
+    "": {"boards", "boards.acquisition", "files", "profiling", "report"},  # what the public names are; below, its version
     "contest": {"", "boards", "engine", "files", "report", "sandbox"},
     "parity": {"boards", "engine", "files"},
-    "profiling": {"boards", "engine", "files", "kernels"},
+    "profiling": {"boards", "engine", "files", "kernels", "report"},
     "boards": {"engine", "files", "kernels", "models", "report", "valuation"},
     "valuation": {"engine", "files", "kernels", "models"},
     "report": {"engine", "files"},

@@ -180,6 +180,14 @@ class Benchmark(ABC):
         Raises ``InputError`` where nothing can be scored.
         """
 
+    def score(self, data: Any, submissions: Any, engine: Engine, options: Options) -> Iterator[Result]:
+        """Score what is in memory as ``evaluate`` scores the same in files; ``data`` is as the board says.
+
+        ``submissions`` is a mapping from names to mappings from tasks. Raises ``InputError`` where nothing can be
+        scored, and for a board that takes files alone, as this default says it does.
+        """
+        raise InputError("score", f"has no meaning for {self.name}, which takes files", expected="evaluate")
+
     @abstractmethod
     def tasks(self, data: Path) -> list[str]:
         """The names of the tasks in ``data``, in order. Raises ``InputError`` where it holds none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,14 +13,17 @@ from typing import Any
 from dataperf_fast import boards
 from dataperf_fast.boards.board import Benchmark, Result
 from dataperf_fast.boards.options import Options
+from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.backend import Backend
-from dataperf_fast.engine.engine import Engine, Progress
+from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.finished import ResultCache
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import StrPath, listed, taken_for_one
 from dataperf_fast.files.records import Record
 from dataperf_fast.models import known_answers
+from dataperf_fast.report import tables
 from dataperf_fast.report.pictures import drawn
+from dataperf_fast.report.progress import Shown, shown
 from dataperf_fast.report.terminal import line_of
 
 
@@ -35,27 +38,73 @@ class Evaluated:
 
 @contextmanager
 def open_engine(
-    board: Benchmark,
+    board: Benchmark | None = None,
     model: str | None = None,
     backend: str = "auto",
     jobs: int | None = None,
     cache: bool = True,
-    progress: Progress | None = None,
+    progress: Shown = None,
 ) -> Iterator[Engine]:
-    """An engine where ``backend_of`` says, with the user's finished retrains unless ``cache`` is False.
+    """Open an engine for several calls of ``evaluate`` and ``score``: what it has trained once it does not train again.
 
     Under ``auto`` it begins on the CPU, and goes on there once a GPU pays.
+
+    Args:
+        board: the board that it is for; None for any.
+        model: which of the board's models; None for its own.
+        backend: auto, cpu, cuda, reference or reference-cuml.
+        jobs: how many threads, or processes of the reference; None for one a core.
+        cache: whether finished retrains and parsed tables are used and kept on disk too.
+        progress: True for a bar, on a terminal or in a notebook; or a function that is told what is being done, how
+            many retrains of it are done, and how many there are to do.
+
+    Returns:
+        A context, of the engine.
+
+    Raises:
+        InputError: for a backend that is not there, and anything else as ``progress``.
+
+    Example:
+        >>> with dpf.open_engine(jobs=1) as engine:
+        ...     once, again = (dpf.evaluate("debugging", "data/debugging", engine=engine) for _ in range(2))
+        >>> [record.score for record in once] == [record.score for record in again]
+        True
     """
     if backend == "auto":
-        chosen = known_answers.until_it_pays(jobs, board.without_cuda(model))
+        chosen = known_answers.until_it_pays(jobs, "" if board is None else board.without_cuda(model))
     else:
         chosen = backend_of(board, model, backend, jobs)
     store = ResultCache() if cache else None
     try:
-        yield Engine(chosen, store, progress)
+        with shown(progress) as told:
+            yield Engine(chosen, store, told)
     finally:
         if store is not None:
             store.close()
+
+
+@contextmanager
+def _engine_for(
+    board: Benchmark, model: str | None, engine: Engine | None, backend: str, jobs: int | None, cache: bool,
+    progress: Shown,
+) -> Iterator[Engine]:  # fmt: skip
+    """The engine that a caller gave, on the CPU where the model has no CUDA path; or one of the call's own."""
+    if engine is None:
+        with open_engine(board, model, backend, jobs, cache, progress) as opened:
+            yield opened
+        return
+    if (backend, jobs, cache, progress) != ("auto", None, True, None):
+        expected = "backend, jobs, cache and progress where it is opened, or in a call without it"
+        raise InputError("engine", "has its own", expected=expected)
+    of_engine = engine.backend
+    if board.without_cuda(model) and (of_engine.name == "cuda" or of_engine.longer is not None):
+        engine.backend = backends.choose("cpu", of_engine.threads)
+        try:
+            yield engine
+        finally:
+            engine.backend = of_engine
+    else:
+        yield engine
 
 
 def backend_of(
@@ -75,20 +124,46 @@ def results(
     engine: Engine,
     options: Options,
     out: StrPath | None = None,
-    pictures: bool = False,
 ) -> Iterator[Evaluated]:
-    """Score submissions task by task, and write each task's official files to ``out``, with ``pictures`` if asked for.
+    """Score submissions task by task, and write each task's official files to ``out``.
 
     ``submissions`` is one path or several; without any those are scored that come with ``data``. Raises ``InputError``
     where nothing can be scored.
     """
-    for result in board.evaluate(Path(data), listed(submissions), engine, options):
+    return _written(board.evaluate(Path(data), listed(submissions), engine, options), engine, out)
+
+
+def _written(
+    made: Iterator[Result],
+    engine: Engine,
+    out: StrPath | None,
+    draw: Callable[[Path, Result], list[Path]] = lambda folder, result: [],
+) -> Iterator[Evaluated]:
+    for result in made:
         evaluated = Evaluated(result.records)
         if out is not None:
             with engine.stage("write"):
                 evaluated.whole = _write(result, Path(out), evaluated.written)
-                evaluated.written += drawn(partial(board.draw, Path(out), result)) if pictures else []
+                evaluated.written += drawn(partial(draw, Path(out), result))
         yield evaluated
+
+
+def with_files(
+    board: Benchmark, made: Iterator[Result], engine: Engine, out: StrPath | None
+) -> Iterator[Evaluated]:
+    """What the board makes task by task, as it is written to ``out``: official files, pictures, at last scores.csv."""
+    records: list[Record] = []
+    for evaluated in _written(made, engine, out, board.draw):
+        records += evaluated.records
+        yield evaluated
+    if out is not None:
+        path = Path(out) / "scores.csv"
+        try:
+            tables.write_csv(path, records)
+            yield Evaluated([], [path])
+        except OSError as error:
+            warnings.warn(line_of(error), stacklevel=2)
+            yield Evaluated([], whole=False)
 
 
 def _write(result: Result, out: Path, written: list[Path]) -> bool:
@@ -117,6 +192,8 @@ def evaluate(
     model: str | None = None,
     cache: bool = True,
     own: Mapping[str, Any] | None = None,
+    progress: Shown = None,
+    engine: Engine | None = None,
 ) -> list[Record]:
     """Score submissions as ``dataperf-fast evaluate`` does.
 
@@ -126,7 +203,8 @@ def evaluate(
         submissions: one path or several, files or folders; None for those that come with ``data``.
         backend: auto, cpu, cuda, reference or reference-cuml.
         jobs: how many threads, or processes of the reference; None for one a core.
-        out: a folder for the official result files; None writes none. Where one cannot be written, a warning says so.
+        out: a folder for what the command line's ``--out`` writes: official result files, pictures, ``scores.csv``;
+            None writes none. Where one cannot be written, a warning says so.
         curve: whether all is wanted that files and pictures show, the debugging board's whole curves; None wants it if
             ``out`` is given.
         model: logistic-regression, nearest-neighbours or boosted-stumps (acquisition), linear-net, logistic-optimum,
@@ -134,6 +212,10 @@ def evaluate(
             name: lr, knn, rf, logistic, svc, xgb. None for the board's own.
         cache: whether finished retrains and parsed tables are used and kept.
         own: options of the board by name, ``{"embedding": function}`` (nibbler) say.
+        progress: True for a bar, on a terminal or in a notebook; or a function that is told what is being done, how
+            many retrains of it are done, and how many there are to do.
+        engine: one of ``open_engine``, for several calls, in the place of ``backend``, ``jobs``, ``cache`` and
+            ``progress``.
 
     Returns:
         A record for each submission on each task, and one for the mean of several tasks. A submission that cannot be
@@ -150,11 +232,66 @@ def evaluate(
     board = boards.load(benchmark)
     options = Options(model, own or {}, out is not None if curve is None else curve)
     require_own(board, options.own)
-    records: list[Record] = []
-    with open_engine(board, model, backend, jobs, cache) as engine:
-        for evaluated in results(board, data, submissions, engine, options, out):
-            records += evaluated.records
-    return records
+    with _engine_for(board, model, engine, backend, jobs, cache, progress) as opened:
+        made = board.evaluate(Path(data), listed(submissions), opened, options)
+        return [record for evaluated in with_files(board, made, opened, out) for record in evaluated.records]
+
+
+def score(
+    benchmark: str,
+    data: Any,
+    submissions: Mapping[str, Any] | None = None,
+    *,
+    backend: str = "auto",
+    jobs: int | None = None,
+    out: StrPath | None = None,
+    curve: bool | None = None,
+    model: str | None = None,
+    cache: bool = True,
+    own: Mapping[str, Any] | None = None,
+    progress: Shown = None,
+    engine: Engine | None = None,
+) -> list[Record]:
+    """Score what is in memory as ``evaluate`` scores files: the same checks, the same scores.
+
+    docs/notebook.md says what each board takes. A table is a mapping of columns, a data frame, an Arrow table, or a
+    tuple of its columns.
+
+    Args:
+        benchmark: the board's name, one of ours or of an installed package's.
+        data: the board's data, by the names of its official files.
+        submissions: by name, what each submits for each task, by the task's name. None, where the board's data hold
+            submissions (nibbler), for these.
+        backend: as ``evaluate`` takes it.
+        jobs: as ``evaluate`` takes it.
+        out: as ``evaluate`` takes it.
+        curve: as ``evaluate`` takes it.
+        model: as ``evaluate`` takes it.
+        cache: as ``evaluate`` takes it.
+        own: as ``evaluate`` takes it.
+        progress: as ``evaluate`` takes it.
+        engine: as ``evaluate`` takes it.
+
+    Returns:
+        The records, as ``evaluate`` returns them of the same in files. An error names the argument in the place of the
+        file, ``submissions['mine']['digits49']`` for instance.
+
+    Raises:
+        InputError: where nothing can be scored, and for a board that takes files alone.
+
+    Example:
+        >>> train, test, order = (train_X, train_y), (val_X, val_y), np.arange(40)
+        >>> task = {"train": train, "ground_truth": train_y, "test": test}
+        >>> [record] = dpf.score("debugging", {"made": task}, {"in-order": {"made": order}}, model="logistic")
+        >>> record.submission, record.score
+        ('in-order', 0.0)
+    """
+    board = boards.load(benchmark)
+    options = Options(model, own or {}, out is not None if curve is None else curve)
+    require_own(board, options.own)
+    with _engine_for(board, model, engine, backend, jobs, cache, progress) as opened:
+        made = board.score(data, submissions, opened, options)
+        return [record for evaluated in with_files(board, made, opened, out) for record in evaluated.records]
 
 
 def require_own(board: Benchmark, own: Mapping[str, Any]) -> None:

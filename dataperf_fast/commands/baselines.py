@@ -40,7 +40,6 @@ def run(options: argparse.Namespace) -> int:
 def write(board: Benchmark, data: Path, out: Path, methods: Sequence[str] | None, seed: int) -> list[Path]:
     """Write submissions by those methods."""
     from dataperf_fast.boards import evaluation
-    from dataperf_fast.report.progress import Bar
 
-    with Bar() as bar, evaluation.open_engine(board, progress=bar) as engine:
+    with evaluation.open_engine(board, progress=True) as engine:
         return board.write_baselines(data, out, methods, seed, engine)

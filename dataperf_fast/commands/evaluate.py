@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain, line_of, show_warning
+from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain
 
 if TYPE_CHECKING:
     from dataperf_fast.boards.board import Benchmark
@@ -60,27 +60,21 @@ def score(
 ) -> int:
     """Score submissions, print their records as they come or at the end, and write what ``out`` is to hold."""
     from dataperf_fast.boards import evaluation
+    from dataperf_fast.files.paths import listed
     from dataperf_fast.report import tables
-    from dataperf_fast.report.progress import Bar
 
     records: list[Record] = []
     written: list[Path] = []
     whole = True
-    with Bar() as bar, evaluation.open_engine(board, options.model, backend, jobs, cache, bar) as engine:
-        for evaluated in evaluation.results(board, data, submissions, engine, options, out, pictures=True):
+    with evaluation.open_engine(board, options.model, backend, jobs, cache, progress=True) as engine:
+        made = board.evaluate(data, listed(submissions), engine, options)
+        for evaluated in evaluation.with_files(board, made, engine, out):
             records += evaluated.records
             written += evaluated.written
             whole &= evaluated.whole
             if output == "json":
                 for record in evaluated.records:
                     print(record.to_json(), flush=True)
-    if out is not None:
-        try:
-            tables.write_csv(out / "scores.csv", records)
-            written.append(out / "scores.csv")
-        except OSError as error:
-            show_warning(line_of(error))
-            whole = False
     if output == "table":
         tables.print_records(records, board.columns, sys.stdout)
     for path in dict.fromkeys(written):

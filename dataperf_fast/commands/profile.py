@@ -33,14 +33,12 @@ def run(options: argparse.Namespace) -> int:
     from dataperf_fast.files.paths import write_text
     from dataperf_fast.profiling import report
     from dataperf_fast.report.pictures import drawn
-    from dataperf_fast.report.progress import Bar
 
     arguments.require_model(options)
-    with Bar() as bar:
-        found = profiling.profile(
-            options.benchmark, options.data, options.submissions, backend=options.backend, model=options.model,
-            curve=options.curve, jobs=options.jobs, out=options.out, progress=bar,
-        )  # fmt: skip
+    found = profiling.profile(
+        options.benchmark, options.data, options.submissions, backend=options.backend, model=options.model,
+        curve=options.curve, jobs=options.jobs, out=options.out, progress=True,
+    )  # fmt: skip
     if options.format == "json":
         print(json.dumps(found.as_dict(), allow_nan=False))
     else:

@@ -27,6 +27,7 @@ from dataperf_fast.engine.engine import Engine, Outcomes, Progress
 from dataperf_fast.engine.plan import Plan, Trainer
 from dataperf_fast.files.paths import StrPath
 from dataperf_fast.kernels.watched import watch
+from dataperf_fast.report.progress import Shown, shown
 
 STAGES = ("read", "plan", "share", "train", "certify", "score", "write")
 
@@ -145,8 +146,7 @@ class Profile:
         invalid: a line for each submission that could not be scored.
 
     Example:
-        >>> from dataperf_fast import profiling
-        >>> found = profiling.profile("debugging", "data/debugging", model="knn", jobs=1)
+        >>> found = dpf.profile("debugging", "data/debugging", model="knn", jobs=1)
         >>> list(found.stages)
         ['read', 'plan', 'share', 'train', 'certify', 'score', 'write']
     """
@@ -224,7 +224,7 @@ def profile(
     curve: bool = False,
     jobs: int | None = None,
     out: StrPath | None = None,
-    progress: Progress | None = None,
+    progress: Shown = None,
 ) -> Profile:
     """Score as ``evaluate`` does, without the cache of finished retrains, and say where the time went.
 
@@ -239,7 +239,7 @@ def profile(
         curve: whether all is wanted that files and pictures show.
         jobs: how many threads; None for one a core.
         out: a folder for the official result files; None writes none.
-        progress: is told what is being done; None for nobody.
+        progress: as ``evaluate`` takes it.
 
     Returns:
         The seconds of stages and kernels, and how far these are from what this machine can do.
@@ -248,22 +248,22 @@ def profile(
         InputError: where nothing can be scored.
 
     Example:
-        >>> from dataperf_fast import profiling
-        >>> found = profiling.profile("debugging", "data/debugging", model="knn", jobs=1)
+        >>> found = dpf.profile("debugging", "data/debugging", model="knn", jobs=1)
         >>> found.retrains > found.distinct > 0
         True
     """
     board, options = boards.load(benchmark), Options(model, whole=curve)
     chosen = evaluation.backend_of(board, model, backend, jobs)
 
-    list(evaluation.results(board, data, submissions, Engine(chosen, None, progress), options))
-    engine = _Timed(chosen, progress)
-    limits = ceilings()
-    with _watch_kernels(limits) as spent:
-        started = clock.now()
-        with engine.stage("score"):
-            evaluated = list(evaluation.results(board, data, submissions, engine, options, out))
-        seconds = clock.now() - started
+    with shown(progress) as told:
+        list(evaluation.results(board, data, submissions, Engine(chosen, None, told), options))
+        engine = _Timed(chosen, told)
+        limits = ceilings()
+        with _watch_kernels(limits) as spent:
+            started = clock.now()
+            with engine.stage("score"):
+                evaluated = list(evaluation.results(board, data, submissions, engine, options, out))
+            seconds = clock.now() - started
     bad = [record for of_task in evaluated for record in of_task.records if record.status != "ok"]
     return Profile(
         benchmark, chosen.name, chosen.threads, seconds, engine.retrains, engine.distinct, engine.rechecked,

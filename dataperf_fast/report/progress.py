@@ -1,14 +1,20 @@
-"""A progress bar on standard error, shown only on a terminal and once a run has taken a second."""
+"""A progress bar on standard error, shown only on a terminal or in a notebook, once a run has taken a second."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Progress
+from dataperf_fast.files.errors import InputError
+
+# What a caller may want of progress: a bar, a function, a class of its own; None or False for nothing.
+Shown = bool | Callable[[str, int, int], object] | Progress | None
 
 _PATIENCE = 1.0
 _SECONDS_BETWEEN_LINES = 20.0
@@ -33,33 +39,57 @@ class _Shown:
     def _update(self, text: str, total: int) -> None:
         if self._shown is None:
             # To a file or a pipe rich would write an empty line.
-            if time.perf_counter() - self._started < _PATIENCE or not sys.stderr.isatty():
+            shows = sys.stderr.isatty() or _in_notebook()
+            if time.perf_counter() - self._started < _PATIENCE or not shows:
                 return
             self._shown, self._task = _bar(text)
         self._shown.update(self._task, description=text, completed=self._done, total=total or None)
 
 
-class Bar(_Shown, Progress):
-    """``engine.Progress`` as a rich bar: what is scored, retrains done of those planned so far, time spent and left."""
+class Told(Progress):
+    """``engine.Progress`` as calls of a function: what is scored, retrains done, those planned so far."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._planned = 0
+    def __init__(self, tell: Callable[[str, int, int], object]) -> None:
+        self._tell = tell
+        self._label, self._planned, self._done = "", 0, 0
 
     def begin(self, label: str) -> None:
         """Name what comes next; counts start again."""
         self._label, self._planned, self._done = label, 0, 0
-        self._update(label, 0)
+        self._tell(label, 0, 0)
 
     def planned(self, retrains: int) -> None:
         """Add retrains to do."""
         self._planned += retrains
-        self._update(self._label, self._planned)
+        self._tell(self._label, self._done, self._planned)
 
     def done(self, retrains: int) -> None:
         """Add retrains done."""
         self._done += retrains
-        self._update(self._label, self._planned)
+        self._tell(self._label, self._done, self._planned)
+
+
+class Bar(_Shown, Told):
+    """``engine.Progress`` as a rich bar: what is scored, retrains done of those planned so far, time spent and left."""
+
+    def __init__(self) -> None:
+        _Shown.__init__(self)
+        Told.__init__(self, lambda label, done, planned: self._update(label, planned))
+
+
+@contextmanager
+def shown(progress: Shown) -> Iterator[Progress | None]:
+    """What an engine tells, while it is shown as a caller wants it."""
+    if progress is True:
+        with Bar() as bar:
+            yield bar
+    elif progress is None or progress is False or isinstance(progress, Progress):
+        yield progress or None
+    elif callable(progress):
+        yield Told(progress)
+    else:
+        expected = "True, or a function of a label, the retrains done and those to do"
+        raise InputError("progress", "is", value=progress, expected=expected)
 
 
 class ContestBar(_Shown):
@@ -110,6 +140,15 @@ class ContestBar(_Shown):
         if not sys.stderr.isatty() and now - self._said > _SECONDS_BETWEEN_LINES:
             self._said = now
             print(f"dataperf-fast: {text}: {self._done} of {self._total}", file=sys.stderr, flush=True)
+
+
+def _in_notebook() -> bool:
+    """Whether rich shows a bar below a notebook's cell, where standard error is no terminal."""
+    if "ipykernel" not in sys.modules:
+        return False
+    from rich.console import Console
+
+    return Console(stderr=True).is_jupyter
 
 
 def _bar(label: str) -> tuple[Any, Any]:

@@ -78,29 +78,24 @@ def _find(
 
 
 def _evaluate_task(
-    folder: Path,
-    setup: files.DebuggingSetup,
-    task_setup: files.TaskSetup,
-    submissions: list[files.OrderFile],
-    engine: Engine,
-    options: Options,
+    source: files.Source, data_id: str, submissions: list[files.OrderFile], engine: Engine, options: Options
 ) -> DebuggingResult:
     model, curve = BOARD.model_named(options.model), options.own.get("curve", options.whole)
     try:
-        task = engine.read(_read_task, folder, setup, task_setup, model)
+        task = engine.read(_read_task, source, model)
     except InputError as error:
-        return DebuggingResult(task_setup.data_id, [_invalid(file, error, engine) for file in submissions])
+        return DebuggingResult(data_id, [_invalid(file, error, engine) for file in submissions])
     orders: dict[files.OrderFile, np.ndarray] = {}
     broken = []
     for file in submissions:
         try:
-            order = engine.read(files.read_submission, file.path, len(task.true_labels))
-            _require_trainable(task, order, files.embedding_path(folder, setup, task_setup, "train"), model)
+            order = engine.read(file.read, len(task.true_labels))
+            _require_trainable(task, order, source.train, model)
             orders[file] = order
         except InputError as error:
             broken.append(_invalid(file, error, engine))
     if not options.train:
-        timed = {file: {"method_seconds": _method_seconds(file.path)} for file in orders}
+        timed = {file: {"method_seconds": _method_seconds(file)} for file in orders}
         broken += [BOARD.pending(file.data_id, file.method, engine, details=of) for file, of in timed.items()]
     if not (orders and options.train):
         return DebuggingResult(task.data_id, broken)
@@ -112,9 +107,9 @@ def _evaluate_task(
     return result
 
 
-def _read_task(folder: Path, setup: files.DebuggingSetup, task: files.TaskSetup, model: str) -> files.Task:
+def _read_task(source: files.Source, model: str) -> files.Task:
     """Read a task; the board's own model takes vectors of its own length alone."""
-    return files.read_task(folder, setup, task, DIMENSION if model == OWN_MODEL else None)
+    return source.read(DIMENSION if model == OWN_MODEL else None)
 
 
 def _require_trainable(task: files.Task, order: np.ndarray, path: Path, model: str) -> None:
@@ -141,7 +136,7 @@ def score_task(
     pool = Pool(task.train.features, task.test.features, task.test.labels)
     rows = len(task.test.labels)
     trained = BOARD.make_model(model)
-    ways = [Inspection(file.method, file.path, *label_states(task, order)) for file, order in orders.items()]
+    ways = [Inspection(file, *label_states(task, order)) for file, order in orders.items()]
     ends = engine.run(Plan(pool, trained, [task.train.labels, task.true_labels]))
     before, cleaned = np.round(trained.accuracy(ends.values, rows), 2).tolist()
     target = TARGET_SHARE * cleaned
@@ -186,7 +181,7 @@ def _record(
         "accuracy_cleaned": cleaned,
         "target": TARGET_SHARE * cleaned,
     }
-    if (taken := _method_seconds(way.path)) is not None:
+    if (taken := _method_seconds(way.file)) is not None:
         details["method_seconds"] = taken
     if curve:
         details["curve"] = way.curve.tolist()
@@ -204,10 +199,10 @@ def _record(
     )
 
 
-def _method_seconds(path: Path) -> float | None:
+def _method_seconds(file: files.OrderFile) -> float | None:
     """What the submission's time file says; a broken one costs a warning and not the score."""
     try:
-        return files.read_time(path)
+        return file.read_seconds()
     except InputError as error:
         warnings.warn(error.line, stacklevel=2)
         return None
@@ -231,7 +226,7 @@ def _score_by_reference(
         with closing(pipeline.each("score", fits, shared)) as accuracies:
             before, cleaned = islice(accuracies, 2)
             engine.progress.done(2)
-            way = Inspection(file.method, file.path, task.train.labels[None], np.arange(len(order) + 1), [before])
+            way = Inspection(file, task.train.labels[None], np.arange(len(order) + 1), [before])
             for accuracy in accuracies:
                 engine.progress.done(1)
                 way.accuracies.append(accuracy)
@@ -296,17 +291,34 @@ class Debugging(Benchmark):
         model = self.make_model(options.model).name  # or say at once why not
         folder, setup = engine.read(files.open_setup, data)
         paths = list(submissions) if submissions is not None else [folder / setup.paths.submission_folder]
-        tasks = {task.data_id: task for task in setup.tasks}
+        tasks = {task.data_id: files.TaskFiles(folder, setup, task) for task in setup.tasks}
         orders, refused = _find(paths, list(tasks), engine, options)
+        yield from self._scored(tasks, orders, refused, model, engine, options)
+
+    def score(self, data: Any, submissions: Any, engine: Engine, options: Options) -> Iterator[DebuggingResult]:
+        """The same of tasks and orders in memory: ``memory.py``."""
+        from dataperf_fast.boards.debugging import memory
+
+        model = self.make_model(options.model).name
+        tasks = engine.read(memory.tasks_of, data)
+        orders, refused = memory.orders_of(submissions, list(tasks))
+        records = [self.invalid("", name, error, engine) for name, error in refused]
+        yield from self._scored(tasks, orders, records, model, engine, options)
+
+    def _scored(
+        self, tasks: Mapping[str, files.Source], orders: Sequence[files.OrderFile], refused: list[Record],
+        model: str, engine: Engine, options: Options,
+    ) -> Iterator[DebuggingResult]:  # fmt: skip
+        """Task by task, and the means."""
         if refused:
             yield DebuggingResult("", refused)
         scores: dict[str, list[Record]] = {}
-        for data_id, task_setup in tasks.items():
+        for data_id, source in tasks.items():
             of_task = [file for file in orders if file.data_id == data_id]
             if not of_task:
                 continue
             engine.progress.begin(data_id)
-            result = _evaluate_task(folder, setup, task_setup, of_task, engine, options)
+            result = _evaluate_task(source, data_id, of_task, engine, options)
             for record in result.records:
                 scores.setdefault(record.submission, []).append(record)
             yield result
@@ -321,7 +333,9 @@ class Debugging(Benchmark):
     def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
         """The tasks."""
         folder, setup = files.open_setup(data)
-        return [partial(_read_task, folder, setup, task, self.model_named(model)) for task in setup.tasks]
+        return [
+            partial(_read_task, files.TaskFiles(folder, setup, task), self.model_named(model)) for task in setup.tasks
+        ]
 
     def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
         """Of the inspections before the one that reaches the target, and the rows."""

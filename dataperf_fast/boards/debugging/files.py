@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -92,6 +92,43 @@ class OrderFile:
     data_id: str
     method: str
     path: Path
+
+    def read(self, rows: int) -> np.ndarray:
+        """The order, as ``read_submission`` has it."""
+        return read_submission(self.path, rows)
+
+    def read_seconds(self) -> float | None:
+        """What its method took, as ``read_time`` has it."""
+        return read_time(self.path)
+
+
+class Source(Protocol):
+    """Where a task is: in files, or in memory."""
+
+    @property
+    def train(self) -> Path:
+        """The training set's file, or name."""
+
+    def read(self, dimension: int | None) -> Task:
+        """The task, with vectors of this length, any if None."""
+
+
+@dataclass(frozen=True)
+class TaskFiles:
+    """Where a task's files are."""
+
+    folder: Path
+    setup: DebuggingSetup
+    task: TaskSetup
+
+    @property
+    def train(self) -> Path:
+        """The training set's."""
+        return embedding_path(self.folder, self.setup, self.task, "train")
+
+    def read(self, dimension: int | None) -> Task:
+        """The task, as ``read_task`` has it."""
+        return read_task(self.folder, self.setup, self.task, dimension)
 
 
 def open_setup(data: Path) -> tuple[Path, DebuggingSetup]:
@@ -204,25 +241,31 @@ def read_submission(path: Path, rows: int) -> np.ndarray:
     lines = read_text(path, f"a submission: {what}").rstrip(f"{BLANKS}\n").split("\n")
     if lines == [""]:
         raise InputError(path, "is empty", expected=what)
-    line_of: dict[int, int] = {}
-    for number, line in enumerate(lines, start=1):
+    return order_of(path, lines, rows, [f"line {number}" for number in range(1, len(lines) + 1)])
+
+
+def order_of(path: Path, texts: Sequence[str], rows: int, places: Sequence[str]) -> np.ndarray:
+    """An order of inspection, int64 ``(rows,)``, of rows as texts; ``places`` say where in ``path`` each stands."""
+    what = f"each row 0 to {rows - 1} once, one a line"
+    place_of: dict[int, str] = {}
+    for place, line in zip(places, texts, strict=True):
         text = line.strip(BLANKS)
         exact = int(text) if _ROW.fullmatch(text) else decimal(text)
         if exact is None or exact.denominator != 1:
             problem = "holds no integer:" if text else "holds no row"
-            raise InputError(path, problem, f"line {number}", text or None, what)
+            raise InputError(path, problem, place, text or None, what)
         row = int(exact)
         if not 0 <= row < rows:
-            raise InputError(path, "holds the row", f"line {number}", row, f"0 to {rows - 1}")
-        if row in line_of:
-            raise InputError(path, f"repeats line {line_of[row]}'s row", f"line {number}", row, what)
-        line_of[row] = number
-    if len(line_of) < rows:
-        missing = min(set(range(rows)) - line_of.keys())
+            raise InputError(path, "holds the row", place, row, f"0 to {rows - 1}")
+        if row in place_of:
+            raise InputError(path, f"repeats {place_of[row]}'s row", place, row, what)
+        place_of[row] = place
+    if len(place_of) < rows:
+        missing = min(set(range(rows)) - place_of.keys())
         raise InputError(
-            path, f"lists {len(line_of)} of {rows} rows; the first one missing is", value=missing, expected=what
+            path, f"lists {len(place_of)} of {rows} rows; the first one missing is", value=missing, expected=what
         )
-    return np.fromiter(line_of, dtype=np.int64, count=rows)
+    return np.fromiter(place_of, dtype=np.int64, count=rows)
 
 
 def read_time(path: Path) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -19,14 +18,18 @@ class Inspection:
     ``states[state_of[i]]``. ``accuracies (<= s,)`` are filled in as states are trained.
     """
 
-    method: str
-    path: Path
+    file: files.OrderFile
     states: np.ndarray
     state_of: np.ndarray
     accuracies: list[float] = field(default_factory=list)
     rechecked: int = 0
     crossing: int | None = None  # inspections, 1 .. n
     seconds: float = 0.0
+
+    @property
+    def method(self) -> str:
+        """The submission's."""
+        return self.file.method
 
     @property
     def curve(self) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
@@ -58,16 +58,23 @@ class Language:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        path = folder / "allowed_training_set.yaml"
-        self.allowed = files.read_official(path, "the speech board's allowed training set")
+        path, self.allowed = self.listed("allowed_training_set", "the speech board's allowed training set")
         self.allowed_ids = files.allowed_ids(self.allowed)
         self.class_of = files.class_numbers(path, self.allowed.targets)
+
+    def listed(self, name: str, what: str) -> tuple[Path, Selection]:
+        """One of the two official sets, ``allowed_training_set`` or ``eval``, and where it is."""
+        path = self.folder / f"{name}.yaml"
+        return path, files.read_official(path, what)
+
+    def clips(self, part: str, selections: Iterable[Selection], dimension: int | None, threads: int) -> files.Clips:
+        """The clips of ``part``, ``train_embeddings`` or ``eval_embeddings``, that any of the selections lists."""
+        return files.read_clips(self.folder / part, files.wanted_clips(selections), dimension, threads)
 
     @cached_property
     def evaluation(self) -> Selection:
         """What ``eval.yaml`` lists; its words must be the allowed set's."""
-        path = self.folder / "eval.yaml"
-        listed = files.read_official(path, "the speech board's evaluation set")
+        path, listed = self.listed("eval", "the speech board's evaluation set")
         for word in listed.targets:
             if word not in self.class_of:
                 words = ", ".join(self.class_of)
@@ -78,13 +85,11 @@ class Language:
 
     def read_training(self, selections: Iterable[Selection], threads: int) -> files.Clips:
         """Read the clips that any of the selections lists."""
-        return files.read_clips(self.folder / "train_embeddings", files.wanted_clips(selections), None, threads)
+        return self.clips("train_embeddings", selections, None, threads)
 
     def read_evaluation(self, dimension: int | None, threads: int) -> tuple[np.ndarray, np.ndarray]:
         """The evaluation clips' vectors ``(m, d)`` float32, any ``d`` if None, and classes ``(m,)`` uint8."""
-        clips = files.read_clips(
-            self.folder / "eval_embeddings", files.wanted_clips([self.evaluation]), dimension, threads
-        )
+        clips = self.clips("eval_embeddings", [self.evaluation], dimension, threads)
         classes = np.zeros(len(clips.features), np.uint8)
         for word, ids in self.evaluation.targets.items():
             classes[[clips.row_of[clip] for clip in ids]] = self.class_of[word]
@@ -108,7 +113,7 @@ def training_set(selection: Selection, clips: files.Clips, class_of: dict[str, i
 
 
 def _find(
-    paths: Sequence[Path], folders: dict[str, Path], engine: Engine, options: Options
+    paths: Sequence[Path], languages: Collection[str], engine: Engine, options: Options
 ) -> tuple[list[files.SelectionFile], list[Record]]:
     """The selections, and the records of what is none, those of a language that the data lacks among them."""
     found, refused = BOARD.find_submissions(
@@ -118,29 +123,32 @@ def _find(
     for one in found:
         for (language, size), path in one.files.items():
             file = files.SelectionFile(language, size, one.name, path)
-            if (error := one.doubtful.get((language, size))) is None and language not in folders:
-                expected = f"{' or '.join(folders)}, which the data holds"
+            if (error := one.doubtful.get((language, size))) is None and language not in languages:
+                expected = f"{' or '.join(languages)}, which the data holds"
                 error = InputError(path, "is for language", "", language, expected)
             if error is None:
                 usable.append(file)
             else:
                 refused.append(_invalid(file, error, engine))
+    return usable, refused
+
+
+def _warn_of_sizes(usable: Sequence[files.SelectionFile]) -> None:
     for size in sorted({file.size for file in usable} - set(files.BOARD_SIZES)):
         larger = [board for board in files.BOARD_SIZES if board > size]
         fate = f"a picture compares it on that of {larger[0]}" if larger else "none takes so many"
         first = next(file.path for file in usable if file.size == size)
         warnings.warn(f"{shown(first)}: there is no board of {size} clips: {fate}", stacklevel=2)
-    return usable, refused
 
 
 def _evaluate_language(
-    folder: Path, found: list[files.SelectionFile], engine: Engine, options: Options
+    opened: Callable[[], Language], found: list[files.SelectionFile], engine: Engine, options: Options
 ) -> list[Record]:
     """Score a language's submissions; what is wrong with its own files is said for all that are valid so far."""
     selections: dict[files.SelectionFile, Selection] = {}
     records = []
     try:
-        board = engine.read(Language, folder)
+        board = engine.read(opened)
         for file in found:
             try:
                 selections[file] = engine.read(files.read_submission, file, board.allowed, board.allowed_ids)
@@ -265,13 +273,31 @@ class Speech(Benchmark):
         """Score submissions, all of a language's in one plan; without ``submissions`` those in ``data``."""
         folders = files.find_languages(data)
         usable, refused = _find([data] if submissions is None else submissions, folders, engine, options)
+        languages = {language: partial(Language, folder) for language, folder in folders.items()}
+        yield from self._scored(languages, usable, refused, engine, options)
+
+    def score(self, data: Any, submissions: Any, engine: Engine, options: Options) -> Iterator[SpeechResult]:
+        """The same of languages and selections in memory: ``memory.py``."""
+        from dataperf_fast.boards.speech import memory
+
+        languages = memory.languages_of(data)
+        usable, refused = memory.selections_of(submissions, languages)
+        records = [self.invalid("", name, error, engine) for name, error in refused]
+        yield from self._scored(languages, usable, records, engine, options)
+
+    def _scored(
+        self, languages: Mapping[str, Callable[[], Language]], usable: Sequence[files.SelectionFile],
+        refused: list[Record], engine: Engine, options: Options,
+    ) -> Iterator[SpeechResult]:  # fmt: skip
+        """Language by language."""
+        _warn_of_sizes(usable)
         if refused:
             yield SpeechResult("", refused)
-        for language, folder in folders.items():
+        for language, opened in languages.items():
             of_language = [file for file in usable if file.language == language]
             if of_language:
                 engine.progress.begin(language)
-                records = _evaluate_language(folder, of_language, engine, options)
+                records = _evaluate_language(opened, of_language, engine, options)
                 for task in dict.fromkeys(file.task for file in of_language):
                     yield SpeechResult(task, [record for record in records if record.task == task])
 

@@ -27,7 +27,8 @@ LANGUAGES = ("en", "id", "pt")
 BOARD_SIZES = (25, 60)
 
 LANGUAGE_FOLDER = re.compile(r"dataperf_([a-z]{2,3})_data")
-_SUBMISSION_NAME = re.compile(r"([a-z]{2,3})_([0-9]{1,6})_train\.json", re.ASCII)
+TASK_NAME = re.compile(r"([a-z]{2,3})_([0-9]{1,6})", re.ASCII)
+_SUBMISSION_NAME = re.compile(rf"{TASK_NAME.pattern}_train\.json", re.ASCII)
 NAMED = "files named {language}_{size}_train.json"
 _ID, _VECTOR = "clip_id", "mswc_embedding_vector"
 
@@ -45,6 +46,10 @@ class SelectionFile:
     def task(self) -> str:
         """The board's name, as ``en_25``."""
         return f"{self.language}_{self.size}"
+
+    def read(self) -> Selection:
+        """What it lists, whether that is allowed or not."""
+        return read_selection(self.path, f"a submission to {self.task}: targets and nontargets")
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,11 @@ def allowed_ids(allowed: Selection) -> AllowedIds:
 
 def read_official(path: Path, what: str) -> Selection:
     """Read an allowed or an evaluation set: a selection that lists no clip twice."""
-    selection = read_selection(path, what)
+    return official(path, read_selection(path, what))
+
+
+def official(path: Path, selection: Selection) -> Selection:
+    """An allowed or an evaluation set, if it lists no clip twice."""
     place_of: dict[str, str] = {}
     lists = [(("targets", word), ids) for word, ids in selection.targets.items()]
     for location, ids in [*lists, (("nontargets",), selection.nontargets)]:
@@ -129,7 +138,7 @@ def class_numbers(path: Path, words: Collection[str]) -> dict[str, int]:
 
 def read_submission(file: SelectionFile, allowed: Selection, allowed_ids: AllowedIds) -> Selection:
     """Read a submission and check it against the rules: allowed words and ids, none twice, few enough, two classes."""
-    chosen = _as_allowed(read_selection(file.path, f"a submission to {file.task}: targets and nontargets"), allowed_ids)
+    chosen = _as_allowed(file.read(), allowed_ids)
     for word in chosen.targets:
         if word not in allowed_ids.targets:
             raise InputError(
@@ -137,7 +146,7 @@ def read_submission(file: SelectionFile, allowed: Selection, allowed_ids: Allowe
             )
     count = sum(map(len, chosen.targets.values())) + len(chosen.nontargets)
     if count > file.size:
-        raise InputError(file.path, f"lists {count} clips", expected=f"at most {file.size}, as the file's name says")
+        raise InputError(file.path, f"lists {count} clips", expected=f"at most {file.size}, as the name says")
     place_of: dict[str, str] = {}
     lists = [(("targets", word), ids, allowed_ids.targets[word]) for word, ids in chosen.targets.items()]
     for location, ids, allowed_here in [*lists, (("nontargets",), chosen.nontargets, allowed_ids.nontargets)]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -78,13 +79,14 @@ def read_selection(path: Path, what: str) -> Selection:
         content = read_plain(text)
         if content is None:
             content = _load_yaml(path, text, what)
-    try:
-        return _selection(content)
-    except _MisfitError as misfit:
-        place = show_place(misfit.location)
-        if kind != ".json":
-            place = f"line {_line(text, content, misfit.location)}{', ' + place if place else ''}"
-        raise InputError(path, misfit.problem, place, expected=misfit.expected) from None
+    if kind == ".json":
+        return selection_of(path, content)
+
+    def with_line(location: Location) -> str:
+        place = show_place(location)
+        return f"line {_line(text, content, location)}{', ' + place if place else ''}"
+
+    return selection_of(path, content, with_line)
 
 
 def write_selection(path: Path, selection: Selection) -> None:
@@ -94,6 +96,18 @@ def write_selection(path: Path, selection: Selection) -> None:
             file.write(json.dumps(asdict(selection), ensure_ascii=False) + "\n")
         else:
             yaml.dump(asdict(selection), file, _Dumper, default_flow_style=False, sort_keys=False, allow_unicode=True)
+
+
+def selection_of(path: Path, content: Any, show: Callable[[Location], str] | None = None) -> Selection:
+    """Check the content of ``path`` and make a selection of it; ``show`` says where in it something stands.
+
+    Raises ``InputError`` for another shape, and for words that are no file names.
+    """
+    try:
+        return _selection(content)
+    except _MisfitError as misfit:
+        place = (show or show_place)(misfit.location)
+        raise InputError(path, misfit.problem, place, expected=misfit.expected) from None
 
 
 def show_place(location: Location) -> str:

@@ -148,9 +148,7 @@ def _written(
         yield evaluated
 
 
-def with_files(
-    board: Benchmark, made: Iterator[Result], engine: Engine, out: StrPath | None
-) -> Iterator[Evaluated]:
+def with_files(board: Benchmark, made: Iterator[Result], engine: Engine, out: StrPath | None) -> Iterator[Evaluated]:
     """What the board makes task by task, as it is written to ``out``: official files, pictures, at last scores.csv."""
     records: list[Record] = []
     for evaluated in _written(made, engine, out, board.draw):

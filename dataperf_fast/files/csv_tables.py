@@ -62,13 +62,39 @@ def read_table(path: Path, what: str, kept: Path | None) -> Table:
         table = _parse(path, what) if kept is None else _read_kept(path, what, kept)
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})", expected=what) from error
+    _require_rows_alone(table, "line 1", "column 1")
+    return table
+
+
+def table_of(path: Path, numbers: np.ndarray) -> Table:
+    """The table that numbers ``(n, d + 1)`` in memory are, label last, checked as a file is.
+
+    ``path`` is what errors call it. Raises ``InputError`` with row, column and value.
+    """
+    if numbers.dtype.kind not in "biuf" or numbers.ndim != 2 or numbers.shape[1] < 2 or not len(numbers):
+        found = f"is {numbers.dtype} of the shape {numbers.shape}"
+        raise InputError(path, found, expected="numbers, features and a label a row")
+    wrong = np.argwhere(~np.isfinite(numbers))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise InputError(path, "holds", f"row {row}, column {column}", float(numbers[row, column]), "a finite number")
+    features = numbers[:, :-1]
+    with np.errstate(over="ignore"):  # what is too big for float32 becomes infinite, and so not equal
+        narrow = features.astype(np.float32)
+    exact = narrow if np.array_equal(narrow, features) else features.astype(np.float64)
+    table = Table(np.ascontiguousarray(exact), numbers[:, -1].astype(np.float64), path)
+    _require_rows_alone(table, "row 0", "column 0")
+    return table
+
+
+def _require_rows_alone(table: Table, first_row: str, first_column: str) -> None:
+    """Refuse a header, and a column that counts the rows: they are numbers, and no data."""
     if _has_counted_header(table):
         first = ",".join(f"{value:g}" for value in (*table.features[0], table.labels[0]))
-        raise InputError(path, "is a header, not a row:", "line 1", first, _ROWS_ALONE)
+        raise InputError(table.path, "is a header, not a row:", first_row, first, _ROWS_ALONE)
     if _has_counted_rows(table):
         counted = f"{table.features[0, 0]:g}, {table.features[1, 0]:g} .. {table.features[-1, 0]:g}"
-        raise InputError(path, f"counts the rows: {counted}", "column 1", expected=_ROWS_ALONE)
-    return table
+        raise InputError(table.path, f"counts the rows: {counted}", first_column, expected=_ROWS_ALONE)
 
 
 def _has_counted_header(table: Table) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,28 @@ class Given:
             array = np.asarray(value)
             if array.ndim != 1:
                 raise InputError(self.path, f"has the shape {array.shape}", expected=expected)
-            return list(array.tolist())
+            return list((array.astype("datetime64[ms]") if array.dtype.kind == "M" else array).tolist())
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             raise self.error(expected)
         return [one.item() if isinstance(one, np.generic) else one for one in value]
+
+    def rows(self, expected: str) -> list[dict[str, Any]]:
+        """The records in a list of mappings, or in a table of any columns; what is missing in a row is not there."""
+        names = _names(self.value)
+        if names is None:
+            records = self.values(expected)
+        elif all(isinstance(self.value[name], Mapping) for name in names):  # {column: {row: value}}, as JSON has it
+            rows = dict.fromkeys(row for name in names for row in self.value[name])
+            records = [{name: self.value[name].get(row) for name in names} for row in rows]
+        else:
+            columns = [Given(f"{self.name}[{name!r}]", self.value[name]).values(expected) for name in names]
+            if len({len(column) for column in columns}) > 1:
+                raise InputError(self.path, "has columns of different lengths", expected=expected)
+            records = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        for at, record in enumerate(records):
+            if not isinstance(record, Mapping):
+                raise InputError(self.path, f"holds {_kind(record)}", f"row {at}", expected="a mapping, a record")
+        return [{str(name): of for name, of in record.items() if not _is_missing(of)} for record in records]
 
     def table(self, columns: Sequence[str], what: str) -> Columns:
         """A table's ``columns``, each there once and of one length, as ``vectors.read_columns`` has them of a file."""
@@ -88,13 +107,23 @@ class Given:
             if len(table) != len(columns):
                 raise InputError(self.path, f"is a tuple of {len(table)}", expected=expected)
             return [Given(f"{self.name}[{at}]", column) for at, column in enumerate(table)]
-        names = getattr(table, "column_names", getattr(table, "columns", None))
-        if isinstance(table, Mapping):
-            names = list(table)
-        if names is None or not hasattr(table, "__getitem__"):
+        if (names := _names(table)) is None:
             raise self.error(expected)
-        require_columns(self.path, list(names), columns, expected)
+        require_columns(self.path, names, columns, expected)
         return [Given(f"{self.name}[{name!r}]", table[name]) for name in columns]
+
+
+def _names(table: Any) -> list[str] | None:
+    """The names of a table's columns; None for what has none."""
+    if isinstance(table, Mapping):
+        return list(table)
+    names = getattr(table, "column_names", getattr(table, "columns", None))
+    return None if names is None else list(names)
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a table has no value there: None, NaN, and pandas' own two kinds of nothing."""
+    return value is None or type(value).__name__ in ("NaTType", "NAType") or (isinstance(value, float) and isnan(value))
 
 
 def _kind(value: object) -> str:

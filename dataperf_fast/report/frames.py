@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from dataperf_fast.files.errors import InputError
@@ -75,11 +76,9 @@ def to_frame(records: Sequence[Record]) -> Any:
         6
     """
     table = to_arrow(records)
-    try:
-        import pandas  # noqa: F401  (or Arrow says it in many lines)
-    except ModuleNotFoundError as error:
+    if find_spec("pandas") is None:
         expected = "pip install pandas, or to_arrow, which does without"
-        raise InputError("to_frame", "needs the package pandas", expected=expected) from error
+        raise InputError("to_frame", "needs the package pandas", expected=expected)
     return table.to_pandas()
 
 

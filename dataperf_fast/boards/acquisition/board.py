@@ -26,7 +26,6 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.files import csv_tables
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.handed_in import HandedIn
 from dataperf_fast.files.records import Record
@@ -55,7 +54,7 @@ class AcquisitionResult:
 
 
 def _evaluate_market(
-    of_market: files.MarketFiles,
+    source: trading.Source,
     found: Sequence[HandedIn],
     generators: dict[str, np.random.RandomState],
     model: str,
@@ -63,16 +62,16 @@ def _evaluate_market(
     options: Options,
     over: Fraction,
 ) -> list[Record]:
-    task = str(of_market.number)
+    task = str(source.number)
     try:
-        market = engine.read(_open, of_market, engine)
+        market = engine.read(source.open, engine)
     except InputError as error:
         return [BOARD.invalid(task, submission.name, error, engine) for submission in found]
     engine.progress.begin(f"market {task}")
     records = []
     for submission in found:
         try:
-            counts, cost = engine.read(_read_plan, submission, of_market, market, model, over)
+            counts, cost = engine.read(_read_plan, submission, source, market, model, over)
             record = score_plan(task, submission, market, counts, generators[submission.name], model, engine, options)
             record.details = {**cost, **record.details}
         except InputError as error:
@@ -81,21 +80,11 @@ def _evaluate_market(
     return records
 
 
-def _open(of_market: files.MarketFiles, engine: Engine) -> trading.FullMarket:
-    """Open a market; its tables are kept for the next run unless the engine keeps nothing."""
-    engine.progress.begin(f"reading market {of_market.number}")
-    engine.progress.planned(len(files.seller_paths(of_market)))
-    kept = csv_tables.default_folder() if engine.keeps else None
-    return trading.open_full_market(of_market, kept, lambda: engine.progress.done(1))
-
-
 def _read_plan(
-    submission: HandedIn, of_market: files.MarketFiles, market: trading.FullMarket, model: str, over: Fraction
+    submission: HandedIn, source: trading.Source, market: trading.FullMarket, model: str, over: Fraction
 ) -> tuple[np.ndarray, dict[str, float]]:
     """A submission's counts ``(sellers,)``, and what its record says of the cost, if they are legal."""
-    number = of_market.number
-    path = submission.file(number, f"{number}.csv")
-    counts = files.read_plan(path, market.sizes)
+    path, counts = source.plan(submission, market.sizes)
     cost, excess = files.check_plan(path, counts, market.sizes, market.prices, market.budget, over)
     if model == "nearest-neighbours" and counts.sum() < NEIGHBOURS:
         expected = f"at least {NEIGHBOURS}, the neighbours of knn"
@@ -227,6 +216,24 @@ class Acquisition(Benchmark):
         markets = files.find_markets(data)
         paths = [data / "submission"] if submissions is None else submissions
         found, refused = self.find_submissions(paths, files.recognize, files.NAMED, options, engine)
+        yield from self._scored(list(map(trading.MarketInFiles, markets)), found, refused, model, over, engine, options)
+
+    def score(self, data: Any, submissions: Any, engine: Engine, options: Options) -> Iterator[AcquisitionResult]:
+        """The same of markets and plans in memory: ``memory.py``."""
+        from dataperf_fast.boards.acquisition import memory
+
+        model = self.model_named(options.model)
+        over = _over_budget(options.own.get("over_budget", 0))
+        markets = memory.markets_of(data)
+        found, refused = memory.plans_of(submissions, [market.number for market in markets])
+        records = [self.invalid("", name, error, engine) for name, error in refused]
+        yield from self._scored(markets, found, records, model, over, engine, options)
+
+    def _scored(
+        self, markets: Sequence[trading.Source], found: Sequence[HandedIn], refused: list[Record], model: str,
+        over: Fraction, engine: Engine, options: Options,
+    ) -> Iterator[AcquisitionResult]:  # fmt: skip
+        """Market by market, and the means."""
         if refused:
             yield AcquisitionResult("", refused)
         generators = {submission.name: np.random.RandomState(SEED) for submission in found}
@@ -249,7 +256,7 @@ class Acquisition(Benchmark):
 
     def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
         """The markets."""
-        return [partial(_open, market, engine) for market in files.find_markets(data)]
+        return [partial(trading.MarketInFiles(market).open, engine) for market in files.find_markets(data)]
 
     def ratio(self, details: Mapping[str, Any]) -> Fraction | None:
         """Of the buyer's rows that are classified correctly in some trial, and all of them in all trials."""

@@ -23,8 +23,8 @@ from dataperf_fast.files.handed_in import Named
 from dataperf_fast.files.numbers import BLANKS, decimal
 from dataperf_fast.files.paths import read_text, write_text
 
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
-_PLAN_NAME = re.compile(rf"({_NUMBER.pattern})\.(?:csv|txt)")
+NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+_PLAN_NAME = re.compile(rf"({NUMBER.pattern})\.(?:csv|txt)")
 _LONGEST_COUNT = 32  # bytes, with spaces
 _MOST_PERCENT = 10_000
 NAMED = "files named {market}.csv or {market}.txt"
@@ -95,7 +95,7 @@ def find_markets(data: Path) -> list[MarketFiles]:
     folder, what = data / "marketinfo", "a folder of markets, marketinfo/0 and on"
     if not folder.is_dir():
         raise InputError(folder, "is not a folder" if folder.exists() else "no such folder", expected=what)
-    numbers = sorted(int(path.name) for path in folder.iterdir() if path.is_dir() and _NUMBER.fullmatch(path.name))
+    numbers = sorted(int(path.name) for path in folder.iterdir() if path.is_dir() and NUMBER.fullmatch(path.name))
     if not numbers:
         raise InputError(folder, "holds no market", expected=what)
     return [market_files(data, number) for number in numbers]
@@ -109,7 +109,7 @@ def read_prices(path: Path, sellers: int | None) -> list[Price]:
     prices = []
     for number, line in enumerate(_lines(path, "a price list"), start=1):
         method, _, text = (part.strip(BLANKS) for part in line.partition(","))
-        exact = _amount(text)
+        exact = amount(text)
         if method.lower() != "lin" or exact is None:
             expected = "lin,NUMBER with a number from 0"
             raise InputError(path, "holds", f"line {number}", line, expected)
@@ -129,7 +129,7 @@ def read_budget(path: Path) -> Budget:
     lines = _lines(path, "a budget")
     if len(lines) > 1:
         raise InputError(path, "holds more:", "line 2", lines[1], expected)
-    exact = _amount(lines[0])
+    exact = amount(lines[0])
     if exact is None:
         raise InputError(path, "holds", "line 1", lines[0], expected)
     return Budget(float(exact), exact)
@@ -142,7 +142,7 @@ def _lines(path: Path, what: str) -> list[str]:
     return text.split("\n")
 
 
-def _amount(text: str) -> Fraction | None:
+def amount(text: str) -> Fraction | None:
     """The exact value of a decimal from 0, else None."""
     exact = decimal(text)
     return None if exact is None or exact < 0 else exact
@@ -171,7 +171,7 @@ def seller_paths(market: MarketFiles) -> list[Path]:
     if not names:
         raise InputError(folder, "holds no seller's table", expected=what)
     for name in sorted(names):
-        if not _NUMBER.fullmatch(name):
+        if not NUMBER.fullmatch(name):
             raise InputError(folder / f"{name}.csv", "is not named as a seller's table", expected=what)
     paths = [market.seller(number) for number in range(len(names))]
     for path in paths:
@@ -190,12 +190,17 @@ def _read_labelled(path: Path, what: str, kept: Path | None, dimension: int | No
     columns = table.features.shape[1] + 1
     if dimension is not None and columns != dimension + 1:
         raise InputError(path, f"has {columns} columns", "line 1", expected=f"{dimension + 1}, as {whose}")
+    require_classes(table, lambda row: f"line {row + 1}, column {columns}")
+    return table
+
+
+def require_classes(table: Table, place: Callable[[int], str]) -> None:
+    """Raise ``InputError`` for the first label that is no whole number, at ``place(row)``."""
     wrong = np.flatnonzero(table.labels != np.rint(table.labels))
     if len(wrong):
-        value = float(table.labels[wrong[0]])
-        place = f"line {wrong[0] + 1}, column {columns}"
-        raise InputError(path, "holds the label", place, value, "a whole number, the class")
-    return table
+        row = int(wrong[0])
+        value = float(table.labels[row])
+        raise InputError(table.path, "holds the label", place(row), value, "a whole number, the class")
 
 
 def recognize(path: Path) -> Named | None:
@@ -224,7 +229,11 @@ def read_plan(path: Path, sizes: Sequence[int]) -> np.ndarray:
         if len(row) > 1 or len(rows[0][1]) > 1:
             raise InputError(path, "holds more:", f"line {number}", texts[number], what)
     places = [f"line {number}" for number, row in rows for _ in row]
-    values = [value.strip() for _, row in rows for value in row]
+    return counts_of(path, [value.strip() for _, row in rows for value in row], sizes, places)
+
+
+def counts_of(path: Path, values: Sequence[str], sizes: Sequence[int], places: Sequence[str]) -> np.ndarray:
+    """A plan, int64 ``(sellers,)``, of counts as texts; ``places`` say where in ``path`` each stands."""
     counts = [
         _read_count(path, f"{place}, seller {seller}", value)
         for seller, (place, value) in enumerate(zip(places, values, strict=True))
@@ -287,10 +296,10 @@ def check_plan(
 
 def read_percent(text: str) -> Fraction:
     """A percentage of at most 10,000 as a share, exactly; ``ValueError`` for what is no number from 0."""
-    amount = _amount(text)
-    if amount is None or amount > _MOST_PERCENT:
+    percent = amount(text)
+    if percent is None or percent > _MOST_PERCENT:
         raise ValueError(text)
-    return amount / 100
+    return percent / 100
 
 
 def _show_cost(cost: Fraction, most: Fraction) -> str:

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from dataperf_fast.boards.acquisition import files
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.files import csv_tables
 from dataperf_fast.files.csv_tables import Table
+from dataperf_fast.files.handed_in import HandedIn
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,44 @@ class FullMarket:
     def sizes(self) -> list[int]:
         """The sellers' numbers of rows."""
         return [len(table.labels) for table in self.sellers]
+
+
+class Source(Protocol):
+    """Where a market is: in files, or in memory."""
+
+    @property
+    def number(self) -> int:
+        """The market's."""
+
+    def open(self, engine: Engine) -> FullMarket:
+        """All of it."""
+
+    def plan(self, submission: HandedIn, sizes: Sequence[int]) -> tuple[Path, np.ndarray]:
+        """A submission's counts for the market, and the file, or name, that they are in."""
+
+
+@dataclass(frozen=True)
+class MarketInFiles:
+    """A market in its official files."""
+
+    files: files.MarketFiles
+
+    @property
+    def number(self) -> int:
+        """The market's."""
+        return self.files.number
+
+    def open(self, engine: Engine) -> FullMarket:
+        """All of it; its tables are kept for the next run unless the engine keeps nothing."""
+        engine.progress.begin(f"reading market {self.number}")
+        engine.progress.planned(len(files.seller_paths(self.files)))
+        kept = csv_tables.default_folder() if engine.keeps else None
+        return open_full_market(self.files, kept, lambda: engine.progress.done(1))
+
+    def plan(self, submission: HandedIn, sizes: Sequence[int]) -> tuple[Path, np.ndarray]:
+        """A submission's counts for the market, and the file that they are in."""
+        path = submission.file(self.number, f"{self.number}.csv")
+        return path, files.read_plan(path, sizes)
 
 
 def open_full_market(

@@ -105,16 +105,26 @@ class Nibbler(Benchmark):
         ``options.model`` is one of ``ratings.METHODS``, ``embedding`` a function from texts to vectors, or its place.
         """
         self.tasks(data)
-        method = self.model_named(options.model)
-        embedding = options.own.get("embedding")
-        if isinstance(embedding, str):
-            embedding = similarity.function(embedding)
         engine.progress.begin("reading")
         brought = (
             engine.read(_round, data)
             if submissions is None
             else engine.read(_brought, data, submissions, options.by_folder)
         )
+        yield from self._scored(brought, engine, options)
+
+    def score(self, data: Any, submissions: Any, engine: Engine, options: Options) -> Iterator[NibblerResult]:
+        """The same of a round's records in memory: ``memory.py``."""
+        from dataperf_fast.boards.nibbler import memory
+
+        yield from self._scored(engine.read(memory.brought, data, submissions), engine, options)
+
+    def _scored(self, brought: Brought, engine: Engine, options: Options) -> Iterator[NibblerResult]:
+        """Both scores, and the report of the round."""
+        method = self.model_named(options.model)
+        embedding = options.own.get("embedding")
+        if isinstance(embedding, str):
+            embedding = similarity.function(embedding)
         if brought.problems:
             yield NibblerResult("", [self.invalid("", name, problem, engine) for name, problem in brought.problems])
         broken = rules.violations(brought.whole.submitted, brought.whole.attempted)
@@ -132,7 +142,7 @@ class Nibbler(Benchmark):
         )
         if engine.backend.is_reference:
             judge = _plainly(brought.rated, method, space)
-        scored = list(_scored(brought.entrants, judge, engine))
+        scored = list(_judged(brought.entrants, judge, engine))
         records = [self._record(task, one, engine, embedding) for task in TASKS for one in scored]
         for record, one in zip(records, scored, strict=False):  # those of fooling
             if lines := [violation.line for violation in broken if violation.participant == one.name]:
@@ -244,7 +254,7 @@ def _number(value: float) -> str:
 
 
 @dataclass(frozen=True)
-class _Brought:
+class Brought:
     """What is scored: the pairs of each entrant, together ``whole``; all ratings at hand; prompts to fit a space to."""
 
     whole: files.Round
@@ -254,52 +264,72 @@ class _Brought:
     problems: list[tuple[str, InputError]]
 
 
-def _round(data: Path) -> _Brought:
+def _round(data: Path) -> Brought:
     """A round's own participants."""
-    whole = files.read_round(data)
+    return brought_by(files.read_round(data))
+
+
+def brought_by(whole: files.Round) -> Brought:
+    """A round's own participants."""
     pairs = whole.submitted  # those of nobody are nobody's
     names = sorted(name for name in pc.unique(pairs["participant"]).to_pylist() if name is not None)
     entrants = {name: pairs.filter(pc.equal(pairs["participant"], name)) for name in names}
     problems = [("", problem) for problem in whole.problems]
-    return _Brought(whole, entrants, scores.ratings_of(pairs), pairs["prompt"].to_pylist(), problems)
+    return Brought(whole, entrants, scores.ratings_of(pairs), pairs["prompt"].to_pylist(), problems)
 
 
-def _brought(data: Path, paths: Sequence[Path], by_path: bool) -> _Brought:
+def _brought(data: Path, paths: Sequence[Path], by_path: bool) -> Brought:
     """Submissions from outside a round, rated by what lies in its ``ratings/``, and compared with its prompts."""
     given, wrong = files.read_given(data)
+    inside = files.read_round(data) if (data / "submitted").is_dir() else None
+    refused: list[tuple[str, InputError]] = []
+    found: list[handed_in.HandedIn] = []
+    for path in paths:
+        try:  # a file by itself is named after itself and not its folder: it is a participant's
+            of_path, of_none = handed_in.find([path], files.recognize, files.NAMED, by_path or not path.is_dir())
+            found += of_path
+            refused += of_none
+        except InputError as error:
+            refused.append((handed_in.name_of(path), error))
+    readers = [(of.name, of.path, partial(files.read_submission, of, given)) for of in found]
+    return brought_beside(data.name, inside, given, wrong, readers, refused)
+
+
+def brought_beside(
+    name: str,
+    inside: files.Round | None,
+    given: files.Given,
+    wrong: Sequence[InputError],
+    readers: Sequence[tuple[str, Path, Callable[[], files.Round]]],
+    refused: Sequence[tuple[str, InputError]],
+) -> Brought:
+    """Submissions from outside a round: the name, the path and the reader of each; what is ``wrong`` with ratings."""
     problems = [("", problem) for problem in wrong]
     corpus: list[str] = []
     rated: files.Given = {}
-    if (data / "submitted").is_dir():
-        inside = files.read_round(data)
+    if inside is not None:
         problems += [("", problem) for problem in inside.problems if problem.line not in {one.line for one in wrong}]
         corpus = inside.submitted["prompt"].to_pylist()
         for row in inside.submitted.to_pylist():
             rated[files.key(row["pair"], content(row))] = row["ratings"]
+    problems += refused
     entrants: dict[str, pa.Table] = {}
-    for path in paths:
-        try:  # a file by itself is named after itself and not its folder: it is a participant's
-            found, refused = handed_in.find([path], files.recognize, files.NAMED, by_path or not path.is_dir())
-            problems += refused
+    for of, path, read in readers:
+        try:
+            one = read()
+            if one.name in entrants:
+                raise InputError(path, "has the same name as another submission")
+            entrants[one.name] = one.submitted
         except InputError as error:
-            problems.append((handed_in.name_of(path), error))
-            continue
-        for submission in found:
-            try:
-                one = files.read_submission(submission, given)
-                if one.name in entrants:
-                    raise InputError(submission.path, "has the same name as another submission")
-                entrants[one.name] = one.submitted
-            except InputError as error:
-                problems.append((submission.name, error))
+            problems.append((of, error))
     for pairs in entrants.values():
         rated |= scores.ratings_of(pairs)
     together = pa.concat_tables([SUBMITTED.empty_table(), *entrants.values()])
-    whole = files.Round(data.name, together, ATTEMPTED.empty_table(), [problem for _, problem in problems])
-    return _Brought(whole, entrants, given | rated, corpus, problems)
+    whole = files.Round(name, together, ATTEMPTED.empty_table(), [problem for _, problem in problems])
+    return Brought(whole, entrants, given | rated, corpus, problems)
 
 
-def _scored(entrants: Mapping[str, pa.Table], judge: Callable[[pa.Table], Judged], engine: Engine) -> Iterator[_Scored]:
+def _judged(entrants: Mapping[str, pa.Table], judge: Callable[[pa.Table], Judged], engine: Engine) -> Iterator[_Scored]:
     engine.progress.begin("participants")
     engine.progress.planned(len(entrants))
     clock.watch_compiler()

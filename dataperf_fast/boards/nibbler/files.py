@@ -80,24 +80,52 @@ def read_round(path: Path) -> Round:
         raise problems[0] if problems else InputError(path, "holds no submitted file", expected=_WHAT)
     if path.suffix not in _SUFFIXES and not folder:
         raise InputError(path, "is no such file" if path.exists() else "no such file or folder", expected=_WHAT)
-    pairs: dict[str, dict[str, Any]] = {}
-    contents: dict[str, str] = {}
-    for file in files:
-        for place, pair in _records(file, OfficialPair, Submitted, problems):
-            row = pair.model_dump()
-            row |= row.pop("annotations", None) or {}
-            row["ratings"] = row.get("ratings") or []
-            _add(row, row["pair"], pairs, contents if isinstance(pair, Submitted) else {}, file, place, problems)
+    submitted = ((file, *of) for file in files for of in _records(file, OfficialPair, Submitted, problems))
+    pairs = _pairs(submitted, problems)
     if not pairs:
         raise problems[0] if problems else InputError(path, "holds no pair", expected=_WHAT)
-    attempted: list[dict[str, Any]] = []
+    attempted: list[Any] = []
     if folder:
-        _append_ratings(_files(path / "ratings", problems, (".jsonl",)), pairs, problems)
+        _append_ratings(_rating_lines(path, problems), pairs, problems)
         for file in _files(path / "attempted", problems):
-            attempted += [line.model_dump() for _, line in _records(file, OfficialAttempt, Attempted, problems)]
+            attempted += [line for _, line in _records(file, OfficialAttempt, Attempted, problems)]
+    return _round(path.resolve().name, pairs, attempted, problems)
+
+
+Read = Iterable[tuple[Path, str, Any]]  # of each record the file, or its name in memory, its place and its model
+
+
+def round_of(path: Path, submitted: Read, ratings: Read, attempted: Read, problems: list[InputError]) -> Round:
+    """The round that records in memory make, checked as a round's files are; ``path`` is what errors call it."""
+    pairs = _pairs(submitted, problems)
+    if not pairs:
+        raise problems[0] if problems else InputError(path, "holds no pair", expected="pairs of a prompt and an image")
+    _append_ratings(ratings, pairs, problems)
+    return _round(path.name, pairs, [line for _, _, line in attempted], problems)
+
+
+def _pairs(submitted: Read, problems: list[InputError]) -> dict[str, dict[str, Any]]:
+    """The pairs by name, without ratings from elsewhere."""
+    pairs: dict[str, dict[str, Any]] = {}
+    contents: dict[str, str] = {}
+    for file, place, pair in submitted:
+        row = pair.model_dump()
+        row |= row.pop("annotations", None) or {}
+        row["ratings"] = row.get("ratings") or []
+        _add(row, row["pair"], pairs, contents if isinstance(pair, Submitted) else {}, file, place, problems)
+    return pairs
+
+
+def _round(name: str, pairs: dict[str, dict[str, Any]], attempted: Iterable[Any], problems: list[InputError]) -> Round:
     submitted = pa.Table.from_pylist(list(pairs.values()), schema=SUBMITTED)
-    name = path.resolve().name
-    return Round(name, submitted, pa.Table.from_pylist(attempted, schema=ATTEMPTED), problems)
+    lines = [line.model_dump() for line in attempted]
+    return Round(name, submitted, pa.Table.from_pylist(lines, schema=ATTEMPTED), problems)
+
+
+def _rating_lines(data: Path, problems: list[InputError]) -> Read:
+    for file in _files(data / "ratings", problems, (".jsonl",)):
+        for place, line in _records(file, RatingLine, RatingLine, problems):
+            yield file, place, line
 
 
 def _add(
@@ -118,12 +146,16 @@ Given = dict[str, list[dict[str, Any]]]
 def read_given(data: Path) -> tuple[Given, list[InputError]]:
     """Ratings of pairs that are outside the round: those in ``data``/ratings that name a content, by ``key``."""
     problems: list[InputError] = []
+    return given_by(_rating_lines(data, problems)), problems
+
+
+def given_by(ratings: Read) -> Given:
+    """Those of these ratings that name a content, by ``key``."""
     given: Given = {}
-    for file in _files(data / "ratings", problems, (".jsonl",)):
-        for _, line in _records(file, RatingLine, RatingLine, problems):
-            if line.content is not None:
-                given.setdefault(key(line.pair, line.content), []).append(line.model_dump())
-    return given, problems
+    for _, _, line in ratings:
+        if line.content is not None:
+            given.setdefault(key(line.pair, line.content), []).append(line.model_dump())
+    return given
 
 
 def key(pair: str, about: str) -> str:
@@ -142,26 +174,32 @@ def read_submission(submission: HandedIn, given: Given) -> Round:
     Only what others have ``given`` rates them. Raises ``InputError`` where a line is broken, or there is none.
     """
     problems: list[InputError] = []
+    files = submission.files.values()
+    lines = ((file, *of) for file in files for of in _records(file, Submitted, Submitted, problems))
+    return submission_of(submission.name, submission.path, lines, given, problems)
+
+
+def submission_of(name: str, path: Path, lines: Read, given: Given, problems: list[InputError]) -> Round:
+    """A participant's pairs of lines; ``problems`` are filled as ``lines`` are read, and the first is raised."""
     try:
-        name = plain(submission.name)
+        name = plain(name)
     except ValueError as error:
-        raise InputError(submission.path, "is named", value=submission.name, expected=str(error)) from error
+        raise InputError(path, "is named", value=name, expected=str(error)) from error
     pairs: dict[str, dict[str, Any]] = {}
     contents: dict[str, str] = {}
-    for file in submission.files.values():
-        for place, line in _records(file, Submitted, Submitted, problems):
-            row = line.model_dump()
-            known = key(line.pair, content(row))
-            if line.participant != name:
-                expected = f"{name!r}, whose submission it is"
-                problems.append(InputError(file, "is", f"{place}, participant", line.participant, expected))
-            else:
-                row["ratings"] = [one for one in given.get(known, []) if not same_person(name, one["rater"])]
-                _add(row | {"pair": known}, known, pairs, contents, file, place, problems)
+    for file, place, line in lines:
+        row = line.model_dump()
+        known = key(line.pair, content(row))
+        if line.participant != name:
+            expected = f"{name!r}, whose submission it is"
+            problems.append(InputError(file, "is", f"{place}, participant", line.participant, expected))
+        else:
+            row["ratings"] = [one for one in given.get(known, []) if not same_person(name, one["rater"])]
+            _add(row | {"pair": known}, known, pairs, contents, file, place, problems)
     if problems:
         raise problems[0]
     if not pairs:
-        raise InputError(submission.path, "holds no pair", expected=NAMED)
+        raise InputError(path, "holds no pair", expected=NAMED)
     return Round(name, pa.Table.from_pylist(list(pairs.values()), SUBMITTED), ATTEMPTED.empty_table(), [])
 
 
@@ -223,29 +261,26 @@ def _files(folder: Path, problems: list[InputError], suffixes: tuple[str, ...] =
     return [path for path in found.values() if path.suffix != ".csv" or f"{path.stem}.json" not in found]
 
 
-def _append_ratings(files: list[Path], pairs: dict[str, dict[str, Any]], problems: list[InputError]) -> None:
+def _append_ratings(lines: Read, pairs: dict[str, dict[str, Any]], problems: list[InputError]) -> None:
     contents = {name: content(pair) for name, pair in pairs.items()}
     rated = {(name, rating["rater"].casefold()) for name, pair in pairs.items() for rating in pair["ratings"]}
-    for file in files:
-        for place, line in _records(file, RatingLine, RatingLine, problems):
-            if line.content is not None and line.pair not in pairs:
-                continue  # of a pair from outside the round
-            if line.content not in (None, contents.get(line.pair)):
-                expected = "the prompt, image and participant that were rated"
-                problems.append(InputError(file, "is of other content:", f"{place}, pair", line.pair, expected))
-            elif line.pair not in pairs:
-                expected = "a pair of this round that could be read"
-                problems.append(InputError(file, "is unknown:", f"{place}, pair", line.pair, expected))
-            elif same_person(pairs[line.pair].get("participant"), line.rater):
-                problems.append(
-                    InputError(file, "rates his own pair:", f"{place}, rater", line.rater, "another person")
-                )
-            elif (line.pair, line.rater.casefold()) in rated:
-                expected = "one rating of each rater for a pair"
-                problems.append(InputError(file, "has rated this pair:", f"{place}, rater", line.rater, expected))
-            else:
-                rated.add((line.pair, line.rater.casefold()))
-                pairs[line.pair]["ratings"].append(line.model_dump())
+    for file, place, line in lines:
+        if line.content is not None and line.pair not in pairs:
+            continue  # of a pair from outside the round
+        if line.content not in (None, contents.get(line.pair)):
+            expected = "the prompt, image and participant that were rated"
+            problems.append(InputError(file, "is of other content:", f"{place}, pair", line.pair, expected))
+        elif line.pair not in pairs:
+            expected = "a pair of this round that could be read"
+            problems.append(InputError(file, "is unknown:", f"{place}, pair", line.pair, expected))
+        elif same_person(pairs[line.pair].get("participant"), line.rater):
+            problems.append(InputError(file, "rates his own pair:", f"{place}, rater", line.rater, "another person"))
+        elif (line.pair, line.rater.casefold()) in rated:
+            expected = "one rating of each rater for a pair"
+            problems.append(InputError(file, "has rated this pair:", f"{place}, rater", line.rater, expected))
+        else:
+            rated.add((line.pair, line.rater.casefold()))
+            pairs[line.pair]["ratings"].append(line.model_dump())
 
 
 def _records(
@@ -260,16 +295,23 @@ def _records(
             try:
                 if isinstance(record, InputError):
                     raise record
-                yield place, schema.model_validate(_parse(path, record, place) if isinstance(record, bytes) else record)
-            except ValidationError as error:
-                where, found, expected = explain(error)
-                problems.append(InputError(path, found, f"{place}, {where}" if where else place, expected=expected))
+                content = _parse(path, record, place) if isinstance(record, bytes) else record
+                yield place, validated(path, place, content, schema)
             except InputError as error:
                 problems.append(error)
     except InputError as error:
         problems.append(error)
     except OSError as error:
         problems.append(InputError(path, f"cannot be read ({error.strerror})"))
+
+
+def validated(path: Path, place: str, content: Any, schema: type[BaseModel]) -> Any:
+    """A record's model, of what stands at ``place`` in ``path``; ``InputError`` for what is none."""
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        where, found, expected = explain(error)
+        raise InputError(path, found, f"{place}, {where}" if where else place, expected=expected) from None
 
 
 def _require_plain(path: Path) -> None:

@@ -7,7 +7,7 @@ is F1, as in the paper's table; accuracy, recall, precision and average precisio
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -72,23 +72,43 @@ def _find(
     return BOARD.find_submissions(paths, training_sets.recognizer(tasks), expected, options, engine)
 
 
+class Source:
+    """Where the pool, the test sets and the training sets are: here in files; ``memory.py`` has the other."""
+
+    def __init__(self, root: Path, setup: files.VisionSetup):
+        self._root, self._setup = root, setup
+        self.tasks = list(setup.tasks)
+        self.pool = root / setup.emb_file
+
+    def embeddings(self, ids: Iterable[str], threads: int) -> tuple[dict[str, int], np.ndarray]:
+        """The vectors of ``ids``, as ``read_embeddings`` has them."""
+        return read_embeddings(self.pool, ids, self._setup.dim, threads)
+
+    def test_set(self, task: str) -> files.TestSet:
+        """A task's test set."""
+        return files.read_test_set(self._root / self._setup.tasks[task].test, self._setup.dim)
+
+    def training_set(self, submission: HandedIn, task: str) -> tuple[Path, files.TrainingSet]:
+        """What is submitted for a task, and the file that it is in."""
+        return training_sets.read(submission, task)
+
+
 def _read_training_sets(
-    found: Sequence[HandedIn], tasks: Sequence[str], engine: Engine
+    source: Source, found: Sequence[HandedIn], engine: Engine
 ) -> tuple[dict[_Key, tuple[Path, files.TrainingSet]], dict[_Key, Record]]:
     sets: dict[_Key, tuple[Path, files.TrainingSet]] = {}
     invalid: dict[_Key, Record] = {}
     for submission in found:
-        for task in tasks:
+        for task in source.tasks:
             try:
-                sets[submission.name, task] = engine.read(training_sets.read, submission, task)
+                sets[submission.name, task] = engine.read(source.training_set, submission, task)
             except InputError as error:
                 invalid[submission.name, task] = BOARD.invalid(task, submission.name, error, engine)
     return sets, invalid
 
 
 def _read_pool(
-    root: Path,
-    setup: files.VisionSetup,
+    source: Source,
     sets: dict[_Key, tuple[Path, files.TrainingSet]],
     invalid: dict[_Key, Record],
     engine: Engine,
@@ -97,15 +117,14 @@ def _read_pool(
     wanted = dict.fromkeys(name for _, chosen in sets.values() for name in chosen.ids)
     odd = {name: forms(name) for name in wanted if not name.isascii()}
     wanted |= dict.fromkeys(form for of in odd.values() for form in sorted(of))
-    path = root / setup.emb_file
-    row_of, features = engine.read(read_embeddings, path, wanted, setup.dim, engine.backend.threads)
+    row_of, features = engine.read(source.embeddings, wanted, engine.backend.threads)
     spelling = dict(zip(odd, spelled(list(odd), row_of), strict=True))
     row_of |= {name: row_of[there] for name, there in spelling.items() if there in row_of}
     for (submission, task), (file, chosen) in list(sets.items()):
         for name, place in zip(chosen.ids, chosen.places, strict=True):
             there = spelling.get(name, name)
             if name not in row_of or (there != name and there in chosen.ids):  # or two ids would be one image
-                error = InputError(file, "names an unknown image", place, name, f"an ImageID of {path.name}")
+                error = InputError(file, "names an unknown image", place, name, f"an ImageID of {source.pool.name}")
                 invalid[submission, task] = BOARD.invalid(task, submission, error, engine)
                 del sets[submission, task]
                 break
@@ -114,15 +133,14 @@ def _read_pool(
 
 def _evaluate_task(
     task: str,
-    path: Path,
-    dimension: int,
+    source: Source,
     sets: dict[str, tuple[Path, files.TrainingSet]],
     pooled: Pooled,
     engine: Engine,
     options: Options,
 ) -> list[Record]:
     try:
-        test = engine.read(files.read_test_set, path, dimension)
+        test = engine.read(source.test_set, task)
     except InputError as error:
         return [BOARD.invalid(task, name, error, engine) for name in sets]
     if not options.train:
@@ -224,21 +242,34 @@ class Vision(Benchmark):
         """Score submissions concept by concept; without ``submissions`` the training sets that the set-up names."""
         root, setup = engine.read(files.open_setup, data)
         found, refused = _find(root, setup, submissions, engine, options)
+        yield from self._scored(Source(root, setup), found, refused, engine, options)
+
+    def score(self, data: Any, submissions: Any, engine: Engine, options: Options) -> Iterator[VisionResult]:
+        """The same of a pool, test sets and training sets in memory: ``memory.py``."""
+        from dataperf_fast.boards.vision import memory
+
+        source = memory.SourceInMemory(data)
+        found, refused = memory.training_sets_of(submissions, source.tasks)
+        records = [self.invalid("", name, error, engine) for name, error in refused]
+        yield from self._scored(source, found, records, engine, options)
+
+    def _scored(
+        self, source: Source, found: Sequence[HandedIn], refused: list[Record], engine: Engine, options: Options
+    ) -> Iterator[VisionResult]:
+        """Concept by concept, and the means."""
         if refused:
             yield VisionResult("", refused)
         engine.progress.begin("reading images")
-        sets, invalid = _read_training_sets(found, list(setup.tasks), engine)
-        pooled = _read_pool(root, setup, sets, invalid, engine)
+        sets, invalid = _read_training_sets(source, found, engine)
+        pooled = _read_pool(source, sets, invalid, engine)
         records: dict[str, list[Record]] = {submission.name: [] for submission in found}
         scores: dict[str, dict[str, dict[str, float]]] = {}
-        for task in setup.tasks:
+        for task in source.tasks:
             engine.progress.begin(task)
             of_task = {name: chosen for (name, of), chosen in sets.items() if of == task}
             result = VisionResult(task, [record for (_, of), record in invalid.items() if of == task])
             if of_task:
-                result.records += _evaluate_task(
-                    task, root / setup.tasks[task].test, setup.dim, of_task, pooled, engine, options
-                )
+                result.records += _evaluate_task(task, source, of_task, pooled, engine, options)
             for record in result.records:
                 records[record.submission].append(record)
                 if record.status == "ok":
@@ -246,7 +277,8 @@ class Vision(Benchmark):
                         metric: record.details[metric] for metric in METRICS
                     }
             yield result
-        means = [_mean(of, len(setup.tasks), engine) for of in records.values()] if len(setup.tasks) > 1 else []
+        several = len(source.tasks) > 1
+        means = [_mean(of, len(source.tasks), engine) for of in records.values()] if several else []
         yield VisionResult("mean", means, scores)
 
     def tasks(self, data: Path) -> list[str]:

@@ -31,7 +31,7 @@ from dataperf_fast.files.vectors import read_columns, vector_lists
 # A file is named after each task: nothing that leaves a folder, hides a file or cannot be seen at a name's end.
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._+ -]*[A-Za-z0-9_+-])?$")]
 
-_LABEL = "Confidence"
+LABEL = "Confidence"
 _LARGEST_TABLE = 64 << 20  # bytes of a csv: some three million images
 
 
@@ -104,8 +104,8 @@ def read_training_set(path: Path) -> TrainingSet:
     Raises ``InputError`` with the line for a file that is too large, no csv or empty, a missing column, a row of too
     many or too few fields, an id that is empty or there twice, another label, and a file of one label only.
     """
-    what = f"a csv with the columns {IMAGE_ID} and {_LABEL}, 0 or 1"
-    rows = list(_read_rows(path, (IMAGE_ID, _LABEL), what))
+    what = f"a csv with the columns {IMAGE_ID} and {LABEL}, 0 or 1"
+    rows = list(_read_rows(path, (IMAGE_ID, LABEL), what))
     places = [f"line {line}" for line, _ in rows]
     return training_set(path, [row[IMAGE_ID] for _, row in rows], _labels(path, rows), places)
 
@@ -130,8 +130,8 @@ def read_examples(folder: Path, task: str) -> list[str]:
 
 def _labels(path: Path, rows: Sequence[tuple[int, dict[str, str]]]) -> np.ndarray:
     """The rows' labels, 1 where there is no column of them."""
-    texts = (row.get(_LABEL, "1") for _, row in rows)
-    return binary_labels(texts, path, _LABEL, lambda row: f"line {rows[row][0]}")
+    texts = (row.get(LABEL, "1") for _, row in rows)
+    return binary_labels(texts, path, LABEL, lambda row: f"line {rows[row][0]}")
 
 
 def examples_path(folder: Path, task: str) -> Path:
@@ -188,11 +188,11 @@ def read_test_set(path: Path, dimension: int) -> TestSet:
 
     Raises ``InputError`` with the row for another label or a vector that does not fit, and for a file without rows.
     """
-    what = f"a test set: a parquet file with the columns {IMAGE_ID}, {_LABEL} and {VECTOR}"
-    found = read_columns(path, [IMAGE_ID, _LABEL, VECTOR], what)
+    what = f"a test set: a parquet file with the columns {IMAGE_ID}, {LABEL} and {VECTOR}"
+    found = read_columns(path, [IMAGE_ID, LABEL, VECTOR], what)
     if not len(found):
         raise InputError(path, "holds no rows", expected=what)
-    return TestSet(found.texts(IMAGE_ID), found.vectors(VECTOR, dimension), found.labels(_LABEL))
+    return TestSet(found.texts(IMAGE_ID), found.vectors(VECTOR, dimension), found.labels(LABEL))
 
 
 def write_setup(folder: Path, setup: VisionSetup) -> Path:
@@ -208,7 +208,7 @@ def write_training_set(path: Path, ids: Sequence[str], labels: np.ndarray) -> No
     """Write a training csv of ids and labels ``(n,)`` in 0, 1."""
     rows = io.StringIO(newline="")
     writer = csv.writer(rows, lineterminator="\n")
-    writer.writerow((IMAGE_ID, _LABEL))
+    writer.writerow((IMAGE_ID, LABEL))
     writer.writerows(zip(ids, labels.tolist(), strict=True))
     write_text(path, rows.getvalue())
 
@@ -222,7 +222,7 @@ def write_examples(folder: Path, task: str, ids: Sequence[str]) -> Path:
 
 def write_test_set(path: Path, ids: Sequence[str], labels: np.ndarray, features: np.ndarray) -> None:
     """Write a test parquet of ids, labels ``(m,)`` and vectors ``(m, d)``; labels are strings, as officially."""
-    texts = {IMAGE_ID: ids, _LABEL: [str(label) for label in labels.tolist()]}
+    texts = {IMAGE_ID: ids, LABEL: [str(label) for label in labels.tolist()]}
     columns = {name: pa.array(values, type=pa.string()) for name, values in texts.items()}
     columns[VECTOR] = vector_lists(features)
     with whole_file(path) as aside:

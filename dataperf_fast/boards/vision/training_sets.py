@@ -52,7 +52,7 @@ def read(submission: HandedIn, task: str) -> tuple[Path, TrainingSet]:
     if path.suffix.lower() == ".csv":
         return path, files.read_training_set(path)
     content = _read(path)
-    return path, _of_concept(path, task) if _is_nested(content) else _training_set(path, "", content)
+    return path, _of_concept(path, task) if _is_nested(content) else of_labels(path, "", content)
 
 
 def _of_concept(path: Path, task: str) -> TrainingSet:
@@ -60,7 +60,7 @@ def _of_concept(path: Path, task: str) -> TrainingSet:
     name, content = concepts.get(task.casefold(), ("", None))
     if not name:
         raise InputError(path, "holds no concept", value=task, expected=_WHAT)
-    return _training_set(path, name, content)
+    return of_labels(path, name, content)
 
 
 def _holds_concepts(path: Path, known: dict[str, str]) -> bool:
@@ -93,7 +93,8 @@ def _each_once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _training_set(path: Path, concept: str, content: Any) -> TrainingSet:
+def of_labels(path: Path, concept: str, content: Any) -> TrainingSet:
+    """The training set that ``{ImageID: 0 or 1}`` is, content of a file or its part for a concept."""
     if not isinstance(content, dict):
         raise InputError(path, "holds", concept, content, _WHAT)
     if not content:

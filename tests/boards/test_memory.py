@@ -1,0 +1,345 @@
+"""``score`` gives of what is in memory the records that ``evaluate`` gives of the same in files, on every board."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import dataperf_fast as dpf
+from dataperf_fast import boards
+from dataperf_fast.boards.acquisition import baselines as acquisition_baselines
+from dataperf_fast.boards.acquisition import synth as made_markets
+from dataperf_fast.boards.nibbler import synth as made_rounds
+from dataperf_fast.boards.speech import baselines as speech_baselines
+from dataperf_fast.boards.speech import synth as made_speech
+from dataperf_fast.boards.vision import synth as made_images
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine.engine import Engine
+from dataperf_fast.models.logistic_regression import LogisticRegression
+
+from . import in_memory
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+MARKETS = replace(made_markets.SCALES["small"], markets=2, sellers=3, rows=40, buyer=30)
+IMAGES = replace(made_images.SCALES["small"], concepts=2, pool=300, train=40, test=30)
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(backends.choose("cpu", 1))
+
+
+def test_debugging(engine):
+    data = ROOT / "data" / "debugging"
+    expected = dpf.evaluate("debugging", data, engine=Engine(engine.backend), model="logistic", curve=True)
+    found = dpf.score("debugging", *in_memory.debugging(data), engine=engine, model="logistic", curve=True)
+    assert in_memory.comparable(found) == in_memory.comparable(expected)
+    assert [record.status for record in found] == ["ok"] * 6
+
+
+def test_vision(engine, tmp_path):
+    list(made_images.write(tmp_path, IMAGES, 0))
+    expected = dpf.evaluate("vision", tmp_path, engine=Engine(engine.backend))
+    data, submissions = in_memory.vision(tmp_path)
+    found = dpf.score("vision", data, submissions, engine=engine)
+    assert in_memory.comparable(found) == in_memory.comparable(expected)
+    assert [record.status for record in found] == ["ok"] * 3
+    [(name, sets)] = submissions.items()
+    as_tables = {task: pa.table({"ImageID": list(of), "Confidence": list(of.values())}) for task, of in sets.items()}
+    as_columns = {task: {"ImageID": list(of), "Confidence": np.array(list(of.values()))} for task, of in sets.items()}
+    for other in (as_tables, as_columns):
+        again = dpf.score("vision", data, {name: other}, engine=engine)
+        assert in_memory.comparable(again) == in_memory.comparable(expected)
+
+
+def test_acquisition(engine, tmp_path):
+    list(made_markets.write(tmp_path, MARKETS, 0))
+    acquisition_baselines.write(tmp_path, tmp_path / "plans", ["uniform"], 0, engine)
+    plans = tmp_path / "plans" / "uniform"
+    expected = dpf.evaluate("acquisition", tmp_path, plans, engine=Engine(engine.backend))
+    found = dpf.score("acquisition", *in_memory.acquisition(tmp_path, plans), engine=engine)
+    assert in_memory.comparable(found) == in_memory.comparable(expected)
+    assert [record.status for record in found] == ["ok"] * 3
+
+
+def test_speech(engine, tmp_path):
+    list(made_speech.write(tmp_path / "data", made_speech.SCALES["small"], 0))
+    speech_baselines.write(tmp_path / "data", tmp_path / "handed-in", ["random"], 0, engine)
+    handed_in = tmp_path / "handed-in"
+    expected = dpf.evaluate("speech", tmp_path / "data", handed_in, engine=Engine(engine.backend))
+    data, submissions = in_memory.speech(tmp_path / "data", handed_in)
+    found = dpf.score("speech", data, submissions, engine=engine)
+    assert in_memory.comparable(found) == in_memory.comparable(expected)
+    assert {record.status for record in found} == {"ok"}
+    assert len(found) == len(list(handed_in.rglob("*.json"))) > 1
+
+
+@pytest.mark.parametrize("form", ["lines", "columns"])
+def test_nibbler(form, engine, tmp_path):
+    data = tmp_path / "round"
+    list(made_rounds.write(data, made_rounds.SCALES["small"], 0))
+    parts = {}
+    for name in ("submitted", "attempted", "ratings"):
+        paths = sorted((data / name).glob("*.jsonl")) if (data / name).is_dir() else []
+        rows = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+        names = dict.fromkeys(name for row in rows for name in row)
+        if rows:
+            parts[name] = rows if form == "lines" else {name: [row.get(name) for row in rows] for name in names}
+    assert "submitted" in parts
+    expected = dpf.evaluate("nibbler", data, engine=Engine(engine.backend))
+    found = dpf.score("nibbler", parts, engine=engine)
+    assert in_memory.comparable(found) == in_memory.comparable(expected)
+    assert "ok" in {record.status for record in found}
+
+
+def shared(board: str) -> Path:
+    if not (SHARED / board).is_dir():
+        pytest.skip(f"no {SHARED / board}: tests of real recordings need it")
+    return SHARED / board
+
+
+def test_real_images(engine):
+    data = shared("vision")
+    expected = dpf.evaluate("vision", data, engine=Engine(engine.backend))
+    assert in_memory.comparable(dpf.score("vision", *in_memory.vision(data), engine=engine)) == in_memory.comparable(
+        expected
+    )
+
+
+def test_a_real_market(engine):
+    data = shared("acquisition")
+    plans = data / "submission"
+    plans = plans if list(plans.glob("*.csv")) else next(path for path in plans.iterdir() if path.is_dir())
+    expected = dpf.evaluate("acquisition", data, plans, engine=Engine(engine.backend))
+    found = dpf.score("acquisition", *in_memory.acquisition(data, plans), engine=engine)
+    assert in_memory.comparable(found) == in_memory.comparable(expected)
+
+
+# What is wrong with arguments, board by board, and the one line that says so.
+TASK = {
+    "train": (np.eye(4), [0, 1, 0, 1]),
+    "ground_truth": [0, 1, 1, 1],
+    "test": (np.eye(4)[:2], [0, 1]),
+}
+IMAGE = {
+    "embeddings": (["a", "b", "c"], np.eye(3)),
+    "test_sets": {"Hawk": (np.eye(3), [0, 1, 1])},
+}
+MARKET = {"sellers": [(np.eye(4), [0, 1, 0, 1])] * 2, "buyer": (np.eye(4), [0, 1, 1, 0]), "prices": [4, 8], "budget": 9}
+CLIPS = {"clip_id": ["cat/1", "cat/2", "dog/1", "dog/2"], "mswc_embedding_vector": np.eye(4)}
+LANGUAGE = {
+    "allowed_training_set": {"targets": {"cat": ["cat/1", "cat/2"]}, "nontargets": ["dog/1", "dog/2"]},
+    "train_embeddings": CLIPS,
+    "eval": {"targets": {"cat": ["cat/1"]}, "nontargets": ["dog/1"]},
+    "eval_embeddings": CLIPS,
+}
+ORDER, SET, PLAN = [2, 0, 1, 3], {"a": 0, "b": 1}, [1, 2]
+CHOSEN = {"targets": {"cat": ["cat/1"]}, "nontargets": ["dog/2"]}
+WRONG = [
+    (
+        "debugging",
+        {"t": TASK},
+        {"mine": {"t": [2, 0, 1, 2]}},
+        "submissions['mine']['t']: position 3: repeats position 0's row 2",
+        "each row 0 to 3 once, one a line",
+    ),
+    (
+        "debugging",
+        {"t": TASK},
+        {"mine": {"t": [2, 0, 1.5, 3]}},
+        "submissions['mine']['t']: position 2: holds no integer: '1.5'",
+        "each row 0 to 3 once, one a line",
+    ),
+    ("debugging", {"t": TASK}, {"mine": {"u": ORDER}}, "submissions['mine']: holds the key 'u'", "a task, t"),
+    (
+        "debugging",
+        {"t": TASK},
+        {"mine": ORDER},
+        "submissions['mine']: is a list",
+        "a mapping from a task, t, to an order of inspection",
+    ),
+    (
+        "debugging",
+        {"t": TASK | {"ground_truth": [0, 1, 2, 1]}},
+        {"mine": {"t": ORDER}},
+        "data['t']['ground_truth']: row 2: holds 2",
+        "0 or 1",
+    ),
+    (
+        "debugging",
+        {"t": TASK | {"ground_truth": [0, 1]}},
+        {"mine": {"t": ORDER}},
+        "data['t']['ground_truth']: holds 2 labels",
+        "4, one a training row",
+    ),
+    (
+        "debugging",
+        {"t": TASK | {"train": (np.full((4, 4), np.nan), [0, 1, 0, 1])}},
+        {"mine": {"t": ORDER}},
+        "data['t']['train']: row 0, element 0: column encoding holds nan",
+        "a finite number",
+    ),
+    (
+        "debugging",
+        {"t": {"train": TASK["train"], "tests": TASK["test"]}},
+        {"mine": {"t": ORDER}},
+        "data['t']: holds the key 'tests'",
+        "'test'",
+    ),
+    ("vision", IMAGE, {"mine": {"Hawk": {"a": 0, "b": 2}}}, "submissions['mine']['Hawk']: 'b': holds 2", "0 or 1"),
+    (
+        "vision",
+        IMAGE,
+        {"mine": {"Hawk": {"a": 0, "z": 1}}},
+        "submissions['mine']['Hawk']: 'z': names an unknown image 'z'",
+        "an ImageID of data['embeddings']",
+    ),
+    (
+        "vision",
+        IMAGE,
+        {"mine": {"Hawk": (["a", "a"], [0, 1])}},
+        "submissions['mine']['Hawk']: row 1: repeats row 0's ImageID 'a'",
+        "each image once",
+    ),
+    (
+        "vision",
+        IMAGE | {"test_sets": {"Hawk": (np.eye(2), [0, 1])}},
+        {"mine": {"Hawk": SET}},
+        "data['test_sets']['Hawk']: row 0: column embedding holds a vector of length 2",
+        "length 3",
+    ),
+    (
+        "acquisition",
+        {0: MARKET},
+        {"mine": {0: [1, 5]}},
+        "submissions['mine'][0]: position 1, seller 1: buys too many rows: 5",
+        "at most 4, the rows that it has",
+    ),
+    (
+        "acquisition",
+        {0: MARKET},
+        {"mine": {0: [1]}},
+        "submissions['mine'][0]: position 0: lists 1 counts",
+        "2, one a seller",
+    ),
+    (
+        "acquisition",
+        {0: MARKET},
+        {"mine": {0: [4, 4]}},
+        "submissions['mine'][0]: costs 12.00",
+        "at most 9, the budget; evaluate --over-budget PERCENT allows more",
+    ),
+    (
+        "acquisition",
+        {0: MARKET | {"prices": [4, -1]}},
+        {"mine": {0: PLAN}},
+        "data[0]['prices']: position 1: holds '-1'",
+        "a number from 0",
+    ),
+    (
+        "acquisition",
+        {0: MARKET | {"buyer": (np.eye(4), [0, 1, 0.5, 1])}},
+        {"mine": {0: PLAN}},
+        "data[0]['buyer']: row 2: holds the label 0.5",
+        "a whole number, the class",
+    ),
+    (
+        "speech",
+        {"en": LANGUAGE},
+        {"mine": {"en_25": CHOSEN | {"nontargets": ["dog/3"]}}},
+        "submissions['mine']['en_25']: nontargets[0]: is not allowed here: 'dog/3'",
+        "a clip of nontargets in the allowed training set",
+    ),
+    (
+        "speech",
+        {"en": LANGUAGE},
+        {"mine": {"pt_25": CHOSEN}},
+        "submissions['mine']: holds the key 'pt_25'",
+        "a task, en_25 or en_60",
+    ),
+    (
+        "speech",
+        {"en": LANGUAGE},
+        {"mine": {"en_25": {"targets": {}}}},
+        "submissions['mine']['en_25']: has no key 'nontargets'",
+        "the keys targets and nontargets",
+    ),
+    (
+        "speech",
+        {"en": LANGUAGE | {"eval_embeddings": (["cat/1"], np.eye(4)[:1])}},
+        {"mine": {"en_25": CHOSEN}},
+        "data['en']['eval_embeddings']: holds no clip_id 'dog/1'",
+        "all clips that are listed",
+    ),
+    ("nibbler", {"submitted": [{"prompt": "secret"}]}, None, "submitted", ""),
+]
+
+
+@pytest.mark.parametrize(("board", "data", "submissions", "problem", "expected"), WRONG)
+def test_what_is_wrong_is_a_line_that_names_the_argument(board, data, submissions, problem, expected, engine):
+    model = "logistic" if board == "debugging" else None
+    try:
+        records = dpf.score(board, data, submissions, engine=engine, model=model)
+    except dpf.InputError as error:
+        lines = {error.line}
+    else:
+        lines = {record.error for record in records}
+        assert {record.status for record in records} == {"invalid"}
+    if board == "nibbler":
+        [found] = lines
+        assert re.match(r"data\['submitted'\]: row 0", found)
+        assert "secret" not in found
+    else:
+        assert lines == {f"{problem}; expected {expected}"}
+
+
+def test_the_rest_is_scored(engine):
+    records = dpf.score(
+        "debugging", {"t": TASK}, {"mine": {"t": ORDER}, "broken": {"t": [0]}, "lost": {"u": ORDER}},
+        engine=engine, model="logistic",
+    )  # fmt: skip
+    assert {record.submission: record.status for record in records} == {
+        "mine": "ok", "broken": "invalid", "lost": "invalid",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("board", "data"), [("debugging", []), ("speech", {}), ("vision", None), ("acquisition", 3), ("nibbler", {})]
+)
+def test_data_of_another_kind_is_a_line(board, data):
+    with pytest.raises(dpf.InputError) as caught:
+        dpf.score(board, data, {"mine": {}})
+    assert caught.value.line.startswith(("data", "submissions['mine']"))
+    assert "\n" not in caught.value.line
+
+
+def test_a_board_of_files_alone_says_so(monkeypatch):
+    monkeypatch.setattr(type(boards.load("vision")), "score", boards.board.Benchmark.score)
+    with pytest.raises(
+        dpf.InputError, match=r"^score: has no meaning for vision, which takes files; expected evaluate$"
+    ):
+        dpf.score("vision", IMAGE, {"mine": {"Hawk": SET}})
+
+
+def test_fifty_calls_train_nothing_twice(engine, monkeypatch):
+    trained = []
+    answer = LogisticRegression.answer
+    monkeypatch.setattr(
+        LogisticRegression, "answer", lambda self, *given: trained.append(len(given[0])) or answer(self, *given)
+    )
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(60, 8))
+    labels = (features[:, 0] > 0).astype(int)
+    data = {"embeddings": (list("abcdefghijklmnopqrst"), features[:20]), "test_sets": {"Hawk": (features, labels)}}
+    sets = [dict(zip(data["embeddings"][0], np.roll(np.arange(20) % 2, number % 2).tolist(), strict=True)) for number in range(50)]
+    records = [dpf.score("vision", data, {"mine": {"Hawk": of}}, engine=engine)[0] for of in sets]
+    assert len(trained) == 2
+    together = dpf.score("vision", data, {str(number): {"Hawk": of} for number, of in enumerate(sets)}, jobs=1)
+    assert [record.score for record in records] == [record.score for record in together]

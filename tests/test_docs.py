@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 
 import dataperf_fast as dpf
@@ -102,7 +103,28 @@ def check_nibbler(_: Examples) -> None:
     assert weights == list(WEIGHTS.values())
 
 
+def check_notebook(examples: Examples) -> None:
+    """What the page makes of its data: every candidate scored, equal ones trained once, and what the methods gave."""
+    names = examples.names
+    assert [record.status for record in names["records"]] == ["ok"] * 50
+    assert names["again"][0].score == names["records"][-1].score
+    assert names["best"].score == max(record.score for record in names["records"])
+    different = {tuple(sorted(names["chosen"](share).items())) for share in names["shares"]}
+    assert sum(names["told"][at] > names["told"][at - 1] for at in range(1, len(names["told"]))) == len(different) <= 50
+    scores = {record.submission: record.score for record in names["inspected"]}
+    assert scores["shapley"] < scores["random"]
+    assert names["table"].num_rows == 50
+    assert len(names["axes"].lines) == 4
+    assert names["scored"].score == scores["shapley"]
+    halves, X, noisy = names["halves"], names["vectors"], names["noisy"]
+    fitted = [GaussianNB().fit(X[half].astype(float), noisy[half]) for half in halves]
+    assert names["outcomes"].trained == 20
+    assert names["accuracies"].tolist() == [of.score(X[120:].astype(float), names["truth"][120:]) for of in fitted] * 2
+    assert names["found"].retrains > names["found"].distinct > 0
+
+
 CHECKS = {
+    "notebook.md": check_notebook,
     "README.md": check_readme,
     "scoring.md": check_scoring,
     "organize.md": check_organize,

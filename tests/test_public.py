@@ -40,6 +40,7 @@ SPEECH, NIBBLER = made_speech.SCALES["small"], made_nibbler.SCALES["small"]
 VISION = replace(made_vision.SCALES["small"], concepts=2, pool=300, train=40, test=30)
 MARKET = replace(made_acquisition.SCALES["small"], markets=1, sellers=2, rows=30, buyer=20)
 SUITE = made_debugging.DebuggingScale(tasks=1, train=60, test=40, val=10)
+IMAGES = {"embeddings": (["a", "b"], np.eye(2)), "test_sets": {"Hawk": (np.eye(2), [0, 1])}}
 TABLE = np.eye(3, dtype=np.float32), np.array([0, 1, 1])
 
 
@@ -88,6 +89,9 @@ CALLS: dict[Callable[..., Any], Callable[[Callable[[str], Any]], Any]] = {
         without_times(dpf.evaluate("debugging", path("suite"), path("suite/submissions"))),
         without_times(dpf.evaluate("debugging", path("suite"), [path("suite/submissions")])),
     ],
+    dpf.score: lambda path: without_times(
+        dpf.score("vision", IMAGES, {"mine": {"Hawk": {"a": 0, "b": 1}}}, out=path("out"), jobs=1)
+    ),
     dpf.open_market: lambda path: [
         list(made_acquisition.write(path("out"), MARKET, 0)),
         [seller.summary for seller in dpf.open_market(path("out"), 0).sellers],

@@ -45,12 +45,12 @@ train_X, val_X = (generator.normal(labels[:, None], 1, (len(labels), 5)) for lab
 
 # Headings, and below each the names, which are imported from ``dataperf_fast``.
 NAMES = {
-    "Scoring": ["evaluate", "Record", "InputError"],
+    "Scoring": ["evaluate", "score", "open_engine", "Record", "to_frame", "to_arrow", "InputError"],
     "A data market": ["open_market", "Market", "boards.acquisition.market.Seller"],
     "Values of training rows": [  # what they have in common comes first
         f"valuation.{name}" for name in sorted(valuation.__all__, key=lambda name: name != "Valuation")
     ],
-    "Comparing and profiling": ["parity.verify", "parity.Report", "profiling.profile", "profiling.Profile"],
+    "Comparing and profiling": ["parity.verify", "parity.Report", "profile", "profiling.Profile"],
     "A board of a package of your own": [
         "boards.board.Benchmark",
         "boards.board.Result",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,11 @@ def test_python_writes_what_the_command_line_writes(tmp_path, capsys):
 
 def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_score(tmp_path):
     (tmp_path / "out").write_text("a file")
-    with pytest.warns(UserWarning, match=r"out/scores\.csv: "):
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         records = dpf.evaluate("debugging", DATA, model="knn", out=tmp_path / "out")
     assert [record.status for record in records] == ["ok"] * 6
+    assert f"{tmp_path / 'out' / 'scores.csv'}: cannot be written (File exists)" in {str(of.message) for of in warned}
 
 
 def test_an_engine_trains_nothing_twice(monkeypatch):

@@ -1,6 +1,12 @@
-"""What a contest's bar says of the time left: by each board's own pace, and what it does not know."""
+"""What bars say, of a contest the time left by each board's own pace; and where they are shown."""
 
 from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+from rich import console
 
 from dataperf_fast.engine import clock
 from dataperf_fast.report import progress
@@ -46,3 +52,27 @@ def test_without_a_terminal_a_line_now_and_then(times, capsys):
         "dataperf-fast: scoring, about 1:19 left: 21 of 100",
         "dataperf-fast: scoring, about 0:58 left: 42 of 100",
     ]
+
+
+@pytest.mark.parametrize("in_kernel", [True, False])
+@pytest.mark.parametrize("of_rich", [True, False])
+def test_a_notebook_shows_a_bar_where_standard_error_is_no_terminal(in_kernel, of_rich, monkeypatch, times):
+    if in_kernel:
+        monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    monkeypatch.setattr(console, "_is_jupyter", lambda: of_rich)
+    made: list[str] = []
+
+    class Shown:
+        def update(self, *_, **__):
+            """Nothing."""
+
+        def stop(self):
+            """Nothing."""
+
+    monkeypatch.setattr(progress, "_bar", lambda label: made.append(label) or (Shown(), 0))
+    with progress.Bar() as bar:
+        bar.begin("digits49")
+        assert not made
+        times.seconds = 2.0
+        bar.planned(3)
+    assert made == ["digits49"] * (in_kernel and of_rich)

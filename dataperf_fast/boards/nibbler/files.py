@@ -199,7 +199,7 @@ def submission_of(name: str, path: Path, lines: Read, given: Given, problems: li
     if problems:
         raise problems[0]
     if not pairs:
-        raise InputError(path, "holds no pair", expected=NAMED)
+        raise InputError(path, "holds no pair", expected="pairs of a prompt and an image")
     return Round(name, pa.Table.from_pylist(list(pairs.values()), SUBMITTED), ATTEMPTED.empty_table(), [])
 
 

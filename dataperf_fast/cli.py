@@ -142,10 +142,7 @@ def _require_places(options: argparse.Namespace) -> None:
     for name in ("out", "dynabench"):
         if (folder := getattr(options, name, None)) is not None:
             _require_place(folder)
-    files = [getattr(options, "junit", None)]
-    if getattr(options, "action", "") == "export":  # all of organize's actions have its default
-        files.append(options.parquet)
-    for file in filter(None, files):
+    for file in filter(None, (getattr(options, name, None) for name in ("junit", "parquet", "backup"))):
         if file.is_dir():
             raise InputError(file, "is a folder", expected="a file, or a place for one")
         _require_place(file.parent)

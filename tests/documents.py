@@ -99,12 +99,18 @@ def blocks(page: Path) -> list[Block]:
     return [Block(*parts) for parts in found]
 
 
+def parsers(whole: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and those of its commands and their actions."""
+    yield whole
+    for action in whole._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from parsers(command)
+
+
 def help_examples() -> list[str]:
-    """Every example that ``--help`` shows, the commands' own included."""
-    whole = parser()
-    [commands] = [action for action in whole._actions if isinstance(action, argparse._SubParsersAction)]
-    epilogs = [whole.epilog, *(command.epilog for command in commands.choices.values())]
-    lines = (line.strip() for epilog in epilogs for line in (epilog or "").splitlines())
+    """Every example that ``--help`` shows, those of commands and of their actions included."""
+    lines = (line.strip() for each in parsers(parser()) for line in (each.epilog or "").splitlines())
     return list(dict.fromkeys(line for line in lines if line.startswith("dataperf-fast ")))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from dataperf_fast.boards import evaluation
 from dataperf_fast.contest.planning import PlannedSet, Watcher
@@ -42,6 +43,23 @@ def of_data(plan: list[PlannedSet], how: How, watcher: Watcher) -> Iterator[Faul
                 except Exception as error:  # as in a run: what nobody had thought of stops nothing else
                     yield Fault(part.board, work.tasks.name, "", text(failure(data, error).line))
                 watcher.done(part.board, 1)
+
+
+def lie_in_data(plan: list[PlannedSet], scores: Iterable[Score]) -> bool:
+    """Whether what is wrong with a score lies in the data, and so is not its submission's to mend."""
+    known = {entrant.unit: (work, entrant) for work in plan for entrant in work.entrants}
+    for score in scores:
+        if score.error and score.unit in known:
+            work, entrant = known[score.unit]
+            data = [work.tasks.data, *work.board.inputs(work.tasks.data)]
+            if _begins(score.error, data) and not _begins(score.error, [entrant.submission.path, entrant.folder]):
+                return True
+    return False
+
+
+def _begins(line: str, paths: Sequence[Path]) -> bool:
+    """Whether what a line is about is one of these paths, or below it."""
+    return any(line.startswith((f"{text(str(path))}/", f"{text(str(path))}:")) for path in paths)
 
 
 def lines(problems: Iterable[Fault]) -> list[str]:

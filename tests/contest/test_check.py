@@ -331,9 +331,9 @@ def good(tmp_path_factory) -> dict[str, Path]:
 
 
 def said(capsys, path: Path, action: str) -> tuple[int, list[str], set[str], str]:
-    """A command's exit status, the lines of what is wrong, its warnings, and the last line."""
+    """A command's exit status, where invalid submissions have one, what is wrong, its warnings, and the last line."""
     capsys.readouterr()
-    status = cli.main(["organize", action, str(path), "--backend", "cpu"])
+    status = cli.main(["organize", action, str(path), "--backend", "cpu", "--strict"])
     err = capsys.readouterr().err.splitlines()
     lines = [line.removeprefix(PREFIX) for line in err if line.startswith(PREFIX)]
     lines = [line for line in lines if not re.search(r"\d+ of \d+$", line)]  # how far it is, on a slow machine
@@ -563,3 +563,47 @@ def test_what_may_not_be_read_is_one_line(good, place, capsys, monkeypatch):
         for path in [folder, *folder.rglob("*")]:
             path.chmod(0o777)
         shutil.rmtree(folder)
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize(
+    ("board", "fault", "status"),
+    [
+        ("debugging", "an empty folder", 0),
+        ("debugging", "a pipe", 0),
+        ("debugging", "algorithm: no settings", 0),
+        ("speech", "an unknown clip", 0),
+        ("acquisition", "over the budget", 0),
+        ("nibbler", "no JSON", 0),
+        ("debugging", "algorithm: no such image", 1),
+        ("debugging", "algorithm: no place for answers", 1),
+        ("vision", "data: the pool", 1),
+        ("debugging", "a baseline that is nobody", 2),
+        ("debugging", "a mistyped key", 2),
+        ("debugging", "store: no server", 2),
+        ("debugging", "data: a label", 2),
+        ("speech", "data: training clips", 2),
+        ("vision", "data: a test set", 2),
+        ("acquisition", "data: prices", 2),
+    ],
+)
+def test_a_broken_submission_is_no_broken_run(good, board, fault, status, tmp_path, capsys):
+    """What cron reads: 0 where it costs itself alone, 1 for what is ours to mend, 2 for manifest, store and data."""
+    case = Case(tmp_path / "contest", board, good[board])
+    FAULTS[board][fault](case)
+    path = str(case.write())
+    for action in ("check", "run", "run"):  # what the store has by then makes no difference
+        assert cli.main(["organize", action, path, "--backend", "cpu"]) == status
+        assert f"{PREFIX}" in capsys.readouterr().err  # it is said all the same
+        assert cli.main(["organize", action, path, "--backend", "cpu", "--strict"]) == (status or 2)
+    assert cli.main(["organize", "check", path]) == status
+
+
+def test_data_that_hold_the_submissions_are_not_broken_by_them(good, tmp_path, capsys):
+    case = Case(tmp_path / "contest", "debugging", good["debugging"])
+    case.file().write_text("zero\n")
+    shutil.move(case.teams, case.data / "teams")
+    case.keys["submissions"] = ["data/teams"]
+    for action in ("check", "run"):
+        assert cli.main(["organize", action, str(case.write())]) == 0
+        assert "/data/teams/broken" in capsys.readouterr().err

@@ -231,7 +231,7 @@ def test_a_missing_file_is_one_invalid_task_and_no_average(data, tmp_path):
     scores, _ = contests.score(path)
     bad = {(s.submission, s.task): s.error for s in scores if s.status != "ok"}
     assert list(bad) == [("team0001", tasks[1])]
-    assert f"holds no file for '{tasks[1]}'" in bad["team0001", tasks[1]]
+    assert f"holds no file for {tasks[1]} but " in bad["team0001", tasks[1]]
     entries = {entry.submission: entry for entry in contests.standing(path)[0].entries}
     assert entries["team0001"].score is None
     assert entries["team0001"].status == "invalid"
@@ -307,7 +307,7 @@ def test_the_commands(data, tmp_path, capsys, monkeypatch):
     contests.write_orders(data, tmp_path / "teams", 3)
     (tmp_path / "teams" / "broken").mkdir()
     path = contest(tmp_path, data, dynabench={"team0001": 17})
-    assert cli.main(["organize", "check", str(path)]) == 2
+    assert cli.main(["organize", "check", str(path)]) == 0
     assert "submissions: 4, 1 wrong" in capsys.readouterr().err
     (tmp_path / "teams" / "linked").symlink_to(tmp_path / "teams" / "team0001")
     misspelt = contest(tmp_path / "misspelt", data, submissions=[str(tmp_path / "teams")], baselines=["team1"])
@@ -316,7 +316,7 @@ def test_the_commands(data, tmp_path, capsys, monkeypatch):
     assert "linked: is a link; expected a folder" in err
     assert "line 11, boards.0.baselines.0: no submission is named 'team1'" in err
     (tmp_path / "teams" / "linked").unlink()
-    assert cli.main(["organize", "run", str(path), "--format", "json"]) == 2
+    assert cli.main(["organize", "run", str(path), "--format", "json"]) == 0
     out, err = capsys.readouterr()
     ranks = {line["submission"]: (line["rank"], line["score"]) for line in map(json.loads, out.splitlines())}
     assert len(ranks) == 4

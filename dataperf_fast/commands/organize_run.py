@@ -1,0 +1,113 @@
+"""The actions ``run`` and ``check`` of ``organize``: score a contest, or say what a run will find wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
+
+from dataperf_fast.commands import arguments
+from dataperf_fast.contest import databases, planning, problems, standings
+from dataperf_fast.contest import run as running
+from dataperf_fast.contest.manifest import Contest
+from dataperf_fast.contest.problems import Fault
+from dataperf_fast.contest.store import Score, Store, beside
+from dataperf_fast.files.errors import InputError
+from dataperf_fast.report import leaderboard as pages
+from dataperf_fast.report import tables
+from dataperf_fast.report.progress import ContestBar
+from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain, show_warning
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """How to score; a check goes the same way."""
+    arguments.add_backend(command)
+    arguments.add_jobs(command, "threads of a worker")
+    command.add_argument(
+        "--cluster", default="", metavar="ADDRESS", help="send batches to the Dask scheduler there, tcp://host:8786; "
+        "its workers must see the same paths",
+    )  # fmt: skip
+    command.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
+    arguments.add_format(command, "one standing a line")
+    command.add_argument(
+        "--strict", action="store_true", help="exit with 2 where a submission is invalid [it costs itself alone: 0]"
+    )
+
+
+def check(contest: Contest, options: argparse.Namespace) -> int:
+    """Say what a run would find wrong."""
+    others: list[str] = []
+    store = None
+    try:
+        store = Store.before_making(contest.store, contest.store_named)
+    except InputError as error:
+        others.append(error.line)
+    how = _how(options)
+    with ContestBar() as bar, closing(store) if store else nullcontext():
+        plan = planning.read(contest, bar, options.backend)
+        of_data = list(problems.of_data(plan, how, bar))
+        scores = running.check(contest, plan, store, how, bar)
+    of_scores = problems.of_scores(scores)
+    others += planning.strangers(contest, plan)
+    _complain(of_scores + of_data, others)
+    entrants = {(work.part.board, entrant.submission.name) for work in plan for entrant in work.entrants}
+    wrong = len({(one.board, one.submission) for one in of_scores})
+    counts = f"boards: {len(contest.manifest.boards)}, sets of tasks: {len(plan)}, submissions: {len(entrants)}"
+    elsewhere = len(others) + len(problems.lines(of_data))
+    verdict = f"{wrong or 'none'} wrong" + (f"; manifest and data: {elsewhere} wrong" if elsewhere else "")
+    print(f"{contest.name}: {counts}, {verdict if wrong or elsewhere else 'nothing wrong'}", file=sys.stderr)
+    return _status(scores, bool(elsewhere) or problems.lie_in_data(plan, scores), options.strict)
+
+
+def run(contest: Contest, options: argparse.Namespace) -> int:
+    """Score what has no score yet, and print the standings."""
+    if store := Store.before_making(contest.store, contest.store_named):  # or say why not, before all that is read
+        store.close()
+    with ContestBar() as bar:
+        plan = planning.read(contest, bar, options.backend)
+        with closing(Store(contest.store, contest.store_named, make=True)) as store:
+            if store.made:
+                _say_made(contest)
+            new = running.run(contest, plan, store, _how(options), bar)
+            scores = standings.current(plan, store)
+    print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
+    tables.print_standings(standings.settings(contest, plan, scores), sys.stdout, options.format)
+    strangers = planning.strangers(contest, plan)
+    _complain(problems.of_scores(scores), strangers)
+    elsewhere = bool(strangers) or problems.lie_in_data(plan, scores)
+    return _status(scores, elsewhere, options.strict)
+
+
+def _how(options: argparse.Namespace) -> running.How:
+    return running.How(options.backend, options.jobs, not options.no_cache, options.cluster)
+
+
+def _say_made(contest: Contest) -> None:
+    """A new store may be one too many: the key mistyped, or the old one moved."""
+    print(f"made a new store: {databases.shown(contest.store)}", file=sys.stderr)
+    if others := beside(contest.store):
+        show_warning(f"{contest.store_named}: is new; beside it lies {' and '.join(others)}")
+    folder = contest.path.parent
+    for index in sorted(folder.glob("*/index.html")):
+        name, count = pages.lying_in(index.parent)
+        if name == contest.name and count:
+            show_warning(
+                f"{contest.store_named}: is new; the pages in {index.parent} show {count} scores of an old one"
+            )
+
+
+def _complain(found: Sequence[Fault], others: Sequence[str]) -> None:
+    for line in [*sorted(others), *problems.lines(found)]:
+        complain(line)
+
+
+def _status(scores: Sequence[Score], elsewhere: bool, strict: bool) -> int:
+    """That of a run whose scores these are; ``elsewhere``: something is wrong in the manifest or the data.
+
+    Who reads it is cron: an invalid submission is the participant's to mend, and no broken run.
+    """
+    statuses = {score.status for score in scores} - {"ok", "pending"}
+    if "failed" in statuses:
+        return FAILURE
+    return BAD_INPUT if elsewhere or (strict and statuses) else OK

@@ -235,6 +235,10 @@ class Benchmark(ABC):
             return version
         return f"{version}, reference {machine.digest(self.decided_by(model, backend))}"
 
+    def recognizer(self, data: Path) -> Recognize | None:
+        """Which files are a submission's to the tasks in ``data``, by their names; None: the board does not say."""
+        return None
+
     def inputs(self, data: Path) -> list[Path]:
         """The files and folders that scores depend on."""
         return [data]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dataperf_fast
-from dataperf_fast.contest import manifest, planning, standings
+from dataperf_fast.contest import history, manifest, planning, seasons, standings
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.store import Store
 from dataperf_fast.engine.backend import NAMES as BACKENDS
@@ -29,6 +29,11 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pages")
     command.add_argument(
+        "--season",
+        metavar="NAME",
+        help="one that is over, as its last run left it, of the store alone [the one on]",
+    )
+    command.add_argument(
         "--backend", default="auto", choices=BACKENDS, help="whose scores: the reference's, or ours [%(default)s: ours]"
     )
     command.add_argument(
@@ -41,16 +46,21 @@ def run(options: argparse.Namespace) -> int:
     contest = manifest.read(options.manifest)
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
     with closing(Store(contest.store, contest.store_named)) as store, ContestBar() as bar:
-        plan = planning.read(contest, bar, options.backend)
+        if options.season is None:
+            plan, late = seasons.admitted(contest, planning.read(contest, bar, options.backend), store)
+        else:
+            (contest, plan), late = seasons.past(contest, store, options.season, options.backend), []
         scores = standings.current(plan, store)
+        before = history.of_standing(contest.name, contest.season, plan, store)
+        season = seasons.of(contest, store)
         known = store.contests()
         lacking = standings.without_score(plan, store)
-    settings = standings.settings(contest, plan, scores)
+    settings = standings.settings(contest, plan, scores, before)
     shown = pages.scores_in(settings)
     _compare(options.out, shown, "" if shown else _empty(contest, known, bool(scores)))
-    for line in [*lacking, *planning.strangers(contest, plan)]:
+    for line in [*late, *lacking, *planning.strangers(contest, plan)]:
         show_warning(line)
-    written = pages.write(options.out, contest.name, settings, made)
+    written = pages.write(options.out, contest.title, settings, made, (season.frozen or "") if season else "")
     if options.dynabench is not None:
         written += standings.write_dynabench(options.dynabench, contest, scores)
     for path in written:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dataperf_fast.commands import organize_run, organize_store
+from dataperf_fast.commands import organize_run, organize_show, organize_store
 from dataperf_fast.contest import manifest
 from dataperf_fast.contest.manifest import Contest
 
@@ -30,8 +30,28 @@ ACTIONS = {
     "check": Action(
         "say what run will find wrong, training and running nothing", "", organize_run.add, organize_run.check
     ),
+    "show": Action(
+        "show all that is known of a participant: reasons, files, scores, earlier ones, logs", "anna",
+        organize_show.add_show, organize_show.show,
+    ),
+    "diff": Action(
+        "show what was new, changed, withdrawn or rescored since a date", "--since 2026-01-01",
+        organize_show.add_diff, organize_show.diff,
+    ),
     "export": Action(
         "write scores to a parquet file", "--parquet spring.parquet", organize_store.add_export, organize_store.export
+    ),
+    "freeze": Action(
+        "take nothing more into the season that is on: what is handed in later is not scored", "",
+        organize_store.add_freeze, organize_store.freeze,
+    ),
+    "backup": Action(
+        "copy the store to a file, while others use it, and check the copy", "store.backup",
+        organize_store.add_backup, organize_store.backup,
+    ),
+    "restore": Action(
+        "put a backup in the store's place, and keep aside what was there", "store.backup",
+        organize_store.add_restore, organize_store.restore,
     ),
     "logs": Action("show what algorithms printed", "", organize_store.add_logs, organize_store.logs),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.contest import databases, planning, problems, standings
+from dataperf_fast.contest import databases, planning, problems, seasons, standings
 from dataperf_fast.contest import run as running
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.problems import Fault
@@ -47,9 +47,11 @@ def check(contest: Contest, options: argparse.Namespace) -> int:
     with ContestBar() as bar, closing(store) if store else nullcontext():
         plan = planning.read(contest, bar, options.backend)
         of_data = list(problems.of_data(plan, how, bar))
+        plan, late = seasons.admitted(contest, plan, store)
         scores = running.check(contest, plan, store, how, bar)
     of_scores = problems.of_scores(scores)
     others += planning.strangers(contest, plan)
+    _warn(late)
     _complain(of_scores + of_data, others)
     entrants = {(work.part.board, entrant.submission.name) for work in plan for entrant in work.entrants}
     wrong = len({(one.board, one.submission) for one in of_scores})
@@ -69,10 +71,13 @@ def run(contest: Contest, options: argparse.Namespace) -> int:
         with closing(Store(contest.store, contest.store_named, make=True)) as store:
             if store.made:
                 _say_made(contest)
+            seasons.enter(contest, plan, store, options.backend)
+            plan, late = seasons.admitted(contest, plan, store)
             new = running.run(contest, plan, store, _how(options), bar)
             scores = standings.current(plan, store)
     print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
     tables.print_standings(standings.settings(contest, plan, scores), sys.stdout, options.format)
+    _warn(late)
     strangers = planning.strangers(contest, plan)
     _complain(problems.of_scores(scores), strangers)
     elsewhere = bool(strangers) or problems.lie_in_data(plan, scores)
@@ -91,10 +96,15 @@ def _say_made(contest: Contest) -> None:
     folder = contest.path.parent
     for index in sorted(folder.glob("*/index.html")):
         name, count = pages.lying_in(index.parent)
-        if name == contest.name and count:
+        if name == contest.title and count:
             show_warning(
                 f"{contest.store_named}: is new; the pages in {index.parent} show {count} scores of an old one"
             )
+
+
+def _warn(lines: Sequence[str]) -> None:
+    for line in lines:
+        show_warning(line)
 
 
 def _complain(found: Sequence[Fault], others: Sequence[str]) -> None:

@@ -13,7 +13,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dataperf_fast import sandbox
 from dataperf_fast.boards.board import Challenge
 from dataperf_fast.contest.manifest import Contest, ContestBoard
-from dataperf_fast.contest.store import Run, Store
+from dataperf_fast.contest.store import Run, Store, now
 from dataperf_fast.contest.submissions import Submission, text
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import has_place, read_text, whole_file
@@ -100,7 +99,7 @@ def run(
             made = hashlib.sha256(ran.answer or b"").hexdigest()
             known = Run(
                 key, contest.name, part.board, dataset, challenge.task, submission.name, ran.problem, made, ran.seconds,
-                ran.log, datetime.now(UTC).isoformat(timespec="seconds"),
+                ran.log, now(),
             )  # fmt: skip
             store.add_run(known)
         if known.problem:

@@ -17,7 +17,7 @@ from dataperf_fast.sandbox import Limits
 
 WHAT = "an organizer's manifest"
 
-Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f/]{1,200}$")]
+Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f/]{1,200}$", coerce_numbers_to_str=True)]
 Count = Annotated[int, Field(gt=0, strict=True)]
 Location = tuple[int | str, ...]
 
@@ -72,9 +72,13 @@ class ContestBoard(_Part):
 
 
 class Manifest(_Part):
-    """The whole contest. ``store`` is a SQLAlchemy URL; ``work`` keeps the answers of algorithms."""
+    """The whole contest. ``store`` is a SQLAlchemy URL, and may hold more of its seasons, and other contests.
+
+    ``work`` keeps the answers of algorithms.
+    """
 
     contest: Name
+    season: Annotated[str, Field(pattern=r"^[^\x00-\x1f/]{0,200}$", coerce_numbers_to_str=True)] = ""
     store: str = "sqlite:///store.sqlite"
     work: Path = Path("work")
     boards: Annotated[list[ContestBoard], Field(min_length=1)]
@@ -91,6 +95,16 @@ class Contest:
     def name(self) -> str:
         """The contest's."""
         return self.manifest.contest
+
+    @property
+    def title(self) -> str:
+        """What pages are called: the contest and its season."""
+        return ", ".join(filter(None, (self.name, self.season)))
+
+    @property
+    def season(self) -> str:
+        """The season that is on."""
+        return self.manifest.season
 
     @property
     def store(self) -> str:

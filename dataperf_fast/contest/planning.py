@@ -47,13 +47,20 @@ class Entrant:
 
 @dataclass(frozen=True)
 class PlannedSet:
-    """A board on a set of tasks, by what ``version`` scores are kept apart, and its entrants."""
+    """A board on a set of tasks, which it ``holds``, by what ``version`` scores are kept apart, and its entrants."""
 
     part: ContestBoard
     board: Benchmark
     tasks: TaskSet
     version: str
     entrants: list[Entrant]
+    digest: str  # of the data
+    holds: tuple[str, ...]
+
+    def unit(self, contest: str, submission: str, submission_digest: str) -> Unit:
+        """What is stored of a submission on it."""
+        place = contest, self.part.board, self.part.model or "", self.version, self.tasks.name, self.digest
+        return Unit(*place, submission, submission_digest)
 
     @property
     def name(self) -> tuple[str, str | None, str]:
@@ -66,8 +73,13 @@ def read(contest: Contest, watcher: Watcher, backend: str = "auto") -> list[Plan
 
     The reference's scores are none of ours. ``backend`` says whose are meant; which one of ours does not matter.
     """
-    whose = backends.choose(backend if backend.startswith("reference") else "cpu")
+    whose = backends.choose(backend if whose_scores(backend) == "reference" else "cpu")
     return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher, whose)]
+
+
+def whose_scores(backend: str) -> str:
+    """Whose scores a backend makes: the reference's, or ours."""
+    return "reference" if backend.startswith("reference") else "ours"
 
 
 def _of_board(contest: Contest, part: ContestBoard, watcher: Watcher, whose: Backend) -> Iterator[PlannedSet]:
@@ -87,12 +99,11 @@ def _of_board(contest: Contest, part: ContestBoard, watcher: Watcher, whose: Bac
     for tasks in part.tasks:
         watcher.begin(f"{part.board}, {tasks.name}: reading data", {})
         data = submissions.digest(board.inputs(tasks.data))
-        place = contest.name, part.board, part.model or "", version, tasks.name, data
-        entrants = []
+        work = PlannedSet(part, board, tasks, version, [], data, tuple(board.tasks(tasks.data)))
         for one, of_one in zip(found, digests, strict=True):
             kind = "baseline" if one.name in part.baselines else "submission"
-            entrants.append(Entrant(one, Unit(*place, one.name, of_one), kind, one.path))
-        yield PlannedSet(part, board, tasks, version, entrants)
+            work.entrants.append(Entrant(one, work.unit(contest.name, one.name, of_one), kind, one.path))
+        yield work
 
 
 def strangers(contest: Contest, plan: list[PlannedSet]) -> list[str]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from dataperf_fast import sandbox
 from dataperf_fast.contest import algorithms, standings, submissions
 from dataperf_fast.contest.batches import Batch, refusals
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import Entrant, PlannedSet, Watcher
-from dataperf_fast.contest.store import Score, Store, Unit
+from dataperf_fast.contest.store import Score, Store, Unit, now
 from dataperf_fast.contest.submissions import text
 from dataperf_fast.contest.workers import everywhere, software
 from dataperf_fast.files.errors import InputError, failure
@@ -152,14 +151,14 @@ def _batches(plan: list[PlannedSet], how: How, pace: dict[str, float]) -> Iterat
 
 def _rows(entrant: Entrant, records: list[Record], made_by: dict[str, str]) -> list[Score]:
     """What is stored of an entrant's records; where its algorithm left no answer, why is said in the record's place."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    finished = now()
     rows = []
     for record in [*_kept(entrant, records), *_unanswered(entrant, records[0])]:
         passed_over = ("benchmark", "submission", "arithmetic")
         values = {name: value for name, value in vars(record).items() if name not in passed_over}
         of_record = made_by | {"arithmetic": record.arithmetic}
         values["error"] = None if record.error is None else text(record.error)
-        rows.append(Score(**vars(entrant.unit), **values, kind=entrant.kind, finished=now, software=of_record))
+        rows.append(Score(**vars(entrant.unit), **values, kind=entrant.kind, finished=finished, software=of_record))
     return rows
 
 

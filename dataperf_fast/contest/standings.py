@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from statistics import mean, pstdev
 
 from dataperf_fast.boards.board import Benchmark
+from dataperf_fast.contest import history
 from dataperf_fast.contest.manifest import Contest, ContestBoard, TaskSet
 from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.store import Score, Store
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import decimal
-from dataperf_fast.report.ranks import Entry, Setting
+from dataperf_fast.report.ranks import Earlier, Entry, Setting
 
 _NAMED = 3  # of submissions without a score
 
@@ -52,8 +54,13 @@ def without_score(plan: list[PlannedSet], store: Store) -> list[str]:
     return lines
 
 
-def settings(contest: Contest, plan: list[PlannedSet], scores: list[Score]) -> list[Setting]:
-    """A setting a board, or a task where the board ranks its tasks apart, of the ``current`` scores."""
+def settings(
+    contest: Contest, plan: list[PlannedSet], scores: list[Score], before: Sequence[Score] = ()
+) -> list[Setting]:
+    """A setting a board, or a task where the board ranks its tasks apart, of the ``current`` scores.
+
+    ``before`` are those of ``history.of_standing``, where each entry is to have the scores that it had before.
+    """
     folder = f"{contest.path.parent}/"  # of no interest to a page's readers
     scores = [replace(score, error=score.error and score.error.replace(folder, "")) for score in scores]
     works: dict[int, list[PlannedSet]] = {}
@@ -62,13 +69,16 @@ def settings(contest: Contest, plan: list[PlannedSet], scores: list[Score]) -> l
     found = []
     for of_part in works.values():
         part, board = of_part[0].part, of_part[0].board
-        of_board = [score for score in scores if (score.board, score.model) == (part.board, part.model or "")]
+        of_board, earlier = (
+            [score for score in of if (score.board, score.model) == (part.board, part.model or "")]
+            for of in (scores, before)
+        )
         if not board.ranks_tasks:
-            found.append(_setting(part, board, part.tasks, of_board, ""))
+            found.append(_setting(part, board, part.tasks, of_board, earlier, ""))
             continue
         holding: dict[str, list[TaskSet]] = {}  # the sets that hold a task: not each holds all
         for work in of_part:
-            for task in board.tasks(work.tasks.data):
+            for task in work.holds:
                 holding.setdefault(task, []).append(work.tasks)
         for task, sets in holding.items():
             there = {tasks.name for tasks in sets}
@@ -76,16 +86,24 @@ def settings(contest: Contest, plan: list[PlannedSet], scores: list[Score]) -> l
             entered = {score.submission for score in of_task if score.task == task}
             # A folder that no board could open stands on each of them, one that enters other tasks does not.
             others = {score.submission for score in of_board if score.task} - entered
-            found.append(_setting(part, board, sets, [s for s in of_task if s.submission not in others], task))
+            of_task = [score for score in of_task if score.submission not in others]
+            of_earlier = [score for score in earlier if score.dataset in there and score.task in (task, "")]
+            found.append(_setting(part, board, sets, of_task, of_earlier, task))
     return found
 
 
-def _setting(part: ContestBoard, board: Benchmark, sets: list[TaskSet], scores: list[Score], task: str) -> Setting:
+def _setting(
+    part: ContestBoard, board: Benchmark, sets: list[TaskSet], scores: list[Score], earlier: list[Score], task: str
+) -> Setting:
     by_submission: dict[str, list[tuple[Score, Fraction | None]]] = {}
     for score, exact in zip(scores, board.exact(scores), strict=True):
         by_submission.setdefault(score.submission, []).append((score, exact))
     hidden = {tasks.name for tasks in sets if tasks.hidden} or {tasks.name for tasks in sets}
     entries = [_entry(name, of, hidden, len(sets) > 1, part) for name, of in by_submission.items()]
+    entries = [
+        replace(entry, earlier=_earlier(part, board, hidden, [score for score, _ in of], earlier))
+        for entry, of in zip(entries, by_submission.values(), strict=True)
+    ]
     details = [next((s.details for s, _ in of if s.dataset in hidden), {}) for of in by_submission.values()]
     entries = [replace(entry, details=notes) for entry, notes in zip(entries, board.beside(task, details), strict=True)]
     if board.model_named(part.model) in ("", *board.models[:1]):
@@ -129,6 +147,19 @@ def _entry(
         (bad.error or "") if bad else f"not yet scored on {', '.join(sorted(expected))}" if expected else "",
         exact=exact,
     )  # fmt: skip
+
+
+def _earlier(
+    part: ContestBoard, board: Benchmark, hidden: set[str], now: list[Score], scores: list[Score]
+) -> list[Earlier]:
+    """The states that a submission's scores went through before those that it has ``now``, the newest first."""
+    name, units = now[0].submission, {score.unit for score in now}
+    found = []
+    for state in history.states(score for score in scores if score.submission == name):
+        if not {score.unit for score in state} <= units:
+            entry = _entry(name, list(zip(state, board.exact(state), strict=True)), hidden, False, part)
+            found.append(Earlier(entry.date, entry.score, entry.status, history.why(state, now)))
+    return found[::-1]
 
 
 def _place(score: Score, several: bool) -> str:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from difflib import SequenceMatcher
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from dataperf_fast.contest import databases
+from dataperf_fast.contest import databases, schema
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.files.paths import whole_file
 
 _ROWS_AT_ONCE = 5000  # of an export
 _ATTEMPTS = 10
-_metadata = sql.MetaData()
 
 
 @dataclass(frozen=True)
@@ -39,56 +36,9 @@ _UNIT = tuple(column.name for column in fields(Unit))
 _PLACE = _UNIT[:-2]  # all but the submission and its digest
 
 
-def _key(name: str, length: int) -> sql.Column[str]:
-    return sql.Column(name, sql.String(length), nullable=False)
-
-
-_scores = sql.Table(
-    "scores",
-    _metadata,
-    sql.Column("id", sql.Integer, primary_key=True),
-    _key("contest", 255),
-    _key("board", 64),
-    _key("model", 64),
-    _key("version", 128),
-    _key("dataset", 255),
-    _key("dataset_digest", 64),
-    _key("submission", 255),
-    _key("submission_digest", 64),
-    _key("task", 255),
-    sql.Column("kind", sql.String(16), nullable=False),
-    sql.Column("status", sql.String(16), nullable=False),
-    sql.Column("metric", sql.String(64), nullable=False),
-    sql.Column("score", sql.Double),
-    sql.Column("higher_is_better", sql.Boolean, nullable=False),
-    sql.Column("error", sql.Text),
-    sql.Column("backend", sql.String(64), nullable=False),
-    sql.Column("retrains", sql.Integer, nullable=False),
-    sql.Column("distinct", sql.Integer, nullable=False),
-    sql.Column("rechecked", sql.Integer, nullable=False),
-    sql.Column("seconds", sql.Double, nullable=False),
-    sql.Column("details", sql.JSON, nullable=False),
-    sql.Column("software", sql.JSON, nullable=False),
-    sql.Column("finished", sql.String(32), nullable=False),
-    sql.UniqueConstraint(*_UNIT, "task"),
-)
-_runs = sql.Table(
-    "algorithm_runs",
-    _metadata,
-    sql.Column("id", sql.Integer, primary_key=True),
-    _key("key", 64),
-    _key("contest", 255),
-    _key("board", 64),
-    _key("dataset", 255),
-    _key("task", 255),
-    _key("submission", 255),
-    sql.Column("problem", sql.Text, nullable=False),
-    sql.Column("answer_digest", sql.String(64), nullable=False),
-    sql.Column("seconds", sql.Double, nullable=False),
-    sql.Column("log", sql.Text, nullable=False),
-    sql.Column("finished", sql.String(32), nullable=False),
-    sql.UniqueConstraint("key"),
-)
+def unit_of(row: Mapping[str, Any]) -> Unit:
+    """What a row of the table ``scores`` is a score of."""
+    return Unit(*(row[name] for name in _UNIT))
 
 
 @dataclass(frozen=True)
@@ -114,7 +64,7 @@ class Score(Unit):
     @property
     def unit(self) -> Unit:
         """What it is a score of."""
-        return Unit(*(getattr(self, name) for name in _UNIT))
+        return unit_of(vars(self))
 
 
 @dataclass(frozen=True)
@@ -134,7 +84,47 @@ class Run:
     finished: str
 
 
-Kept = TypeVar("Kept", Score, Run)
+@dataclass(frozen=True)
+class Entered:
+    """That a submission stood in a season, of some contents: from when on a run saw it, to when no run did any more."""
+
+    contest: str
+    season: str
+    board: str
+    model: str
+    submission: str
+    submission_digest: str
+    kind: str
+    seen: str
+    gone: str | None = None
+
+    @property
+    def standing(self) -> tuple[str, str, str, str]:
+        """What stood: board, model, submission and its digest."""
+        return self.board, self.model, self.submission, self.submission_digest
+
+
+@dataclass(frozen=True)
+class Season:
+    """A season as its last run had it.
+
+    ``sets`` are its sets of tasks, by ``planning.whose_scores``, and ``frozen`` says since when nothing more is taken.
+    """
+
+    contest: str
+    season: str
+    manifest: dict[str, Any]
+    sets: dict[str, list[dict[str, Any]]]
+    began: str
+    frozen: str | None = None
+
+
+Kept = TypeVar("Kept", Score, Run, Entered, Season)
+
+
+def now() -> str:
+    """The time as stores keep it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Store:
@@ -154,7 +144,10 @@ class Store:
             with databases.refusals(named), self._database.execution_options(writes=make).begin() as connection:
                 self.made = not _is_there(connection, named)
                 if make:
-                    _metadata.create_all(connection)
+                    older = not self.made and not sql.inspect(connection).has_table(schema.entries.name)
+                    schema.metadata.create_all(connection)
+                    if older:
+                        _remember(connection)
                 elif self.made:
                     raise _absent(url, named)
         except InputError:
@@ -176,7 +169,7 @@ class Store:
         with databases.refusals(named), database.execution_options(writes=True).connect() as connection:
             there = _is_there(connection, named)
             if database.dialect.name in databases.TAKES_TABLES_BACK:
-                _metadata.create_all(connection)  # which shows whether it may be done
+                schema.metadata.create_all(connection)  # which shows whether it may be done
             connection.rollback()
         database.dispose()
         return cls(url, named) if there else None
@@ -187,16 +180,16 @@ class Store:
 
     def finished(self, contest: str) -> set[Unit]:
         """The units of a contest that have their scores; one that failed, which was not its own doing, has not."""
-        failed = sql.func.max(sql.case((_scores.c.status == "failed", 1), else_=0))
-        columns = [_scores.c[name] for name in _UNIT]
-        query = sql.select(*columns).where(_scores.c.contest == contest).group_by(*columns).having(failed == 0)
+        failed = sql.func.max(sql.case((schema.scores.c.status == "failed", 1), else_=0))
+        columns = [schema.scores.c[name] for name in _UNIT]
+        query = sql.select(*columns).where(schema.scores.c.contest == contest).group_by(*columns).having(failed == 0)
         with self._database.connect() as connection:
             return {Unit(*row) for row in connection.execute(query)}
 
     def units(self, contest: str) -> set[Unit]:
         """The units of a contest that have any score, or the reason why not."""
-        columns = [_scores.c[name] for name in _UNIT]
-        query = sql.select(*columns).where(_scores.c.contest == contest).distinct()
+        columns = [schema.scores.c[name] for name in _UNIT]
+        query = sql.select(*columns).where(schema.scores.c.contest == contest).distinct()
         with self._database.connect() as connection:
             return {Unit(*row) for row in connection.execute(query)}
 
@@ -212,38 +205,41 @@ class Store:
         for row in rows:
             of_place.setdefault(tuple(row[name] for name in _PLACE), []).append(row)
         for place, of in of_place.items():
-            here = [_scores.c[name] == value for name, value in zip(_PLACE, place, strict=True)]
-            names = _scores.c.submission.in_({row["submission"] for row in of})
-            digests = _scores.c.submission_digest.in_({row["submission_digest"] for row in of})
-            columns = _scores.c.submission, _scores.c.submission_digest
-            failed = sql.select(*columns).where(*here, names, digests, _scores.c.status == "failed")
-            connection.execute(_scores.delete().where(*here, sql.tuple_(*columns).in_(failed)))
+            here = [schema.scores.c[name] == value for name, value in zip(_PLACE, place, strict=True)]
+            names = schema.scores.c.submission.in_({row["submission"] for row in of})
+            digests = schema.scores.c.submission_digest.in_({row["submission_digest"] for row in of})
+            columns = schema.scores.c.submission, schema.scores.c.submission_digest
+            failed = sql.select(*columns).where(*here, names, digests, schema.scores.c.status == "failed")
+            connection.execute(schema.scores.delete().where(*here, sql.tuple_(*columns).in_(failed)))
             known = {tuple(row) for row in connection.execute(sql.select(*columns).where(*here, names))}
             new = [row for row in of if (row["submission"], row["submission_digest"]) not in known]
             if new:
-                connection.execute(_scores.insert(), new)
+                connection.execute(schema.scores.insert(), new)
 
     def scores(self, contest: str) -> list[Score]:
         """Every score of a contest in the order of their arrival, those of replaced files and versions too."""
-        return self._read(Score, _scores, _scores.c.contest == contest)
+        return self._read(Score, schema.scores, schema.scores.c.contest == contest)
 
     def contests(self) -> list[str]:
         """The names of the contests that have scores."""
         with self._database.connect() as connection:
-            return list(connection.execute(sql.select(_scores.c.contest).distinct().order_by("contest")).scalars())
+            query = sql.select(schema.scores.c.contest).distinct().order_by("contest")
+            return list(connection.execute(query).scalars())
 
     def run_of(self, key: str) -> Run | None:
         """What came of an algorithm's run, if it ran."""
-        return next(iter(self._read(Run, _runs, _runs.c.key == key)), None)
+        return next(iter(self._read(Run, schema.runs, schema.runs.c.key == key)), None)
 
     def runs(self, contest: str) -> list[Run]:
         """Every run of an algorithm in a contest, with its log, in the order of their arrival."""
-        return self._read(Run, _runs, _runs.c.contest == contest)
+        return self._read(Run, schema.runs, schema.runs.c.contest == contest)
 
     def _read(self, kind: type[Kept], table: sql.Table, where: sql.ColumnElement[bool]) -> list[Kept]:
         """Those rows of a table, in the order of their arrival."""
         columns = [table.c[column.name] for column in fields(kind)]
         with self._database.connect() as connection:
+            if table not in schema.FIRST and not sql.inspect(connection).has_table(table.name):
+                return []  # a store of an earlier version
             rows = connection.execute(sql.select(*columns).where(where).order_by(table.c.id)).mappings()
             return [kind(**row) for row in rows]
 
@@ -252,38 +248,56 @@ class Store:
         row = asdict(run) | {"log": run.log.replace("\0", "\\0")}  # PostgreSQL's text holds no NUL
 
         def replace(connection: sql.Connection) -> None:
-            connection.execute(_runs.delete().where(_runs.c.key == run.key))
-            connection.execute(_runs.insert(), [row])
+            connection.execute(schema.runs.delete().where(schema.runs.c.key == run.key))
+            connection.execute(schema.runs.insert(), [row])
 
         self._write(replace)
 
-    def export(self, path: Path) -> int:
-        """Write every score to a parquet file, details and software as JSON; returns the number of rows.
+    def entries(self, contest: str) -> list[Entered]:
+        """What stood in a contest's seasons, in the order of its arrival."""
+        return self._read(Entered, schema.entries, schema.entries.c.contest == contest)
 
-        Raises ``InputError`` rather than write none over a file that is there.
-        """
-        import pyarrow as pa
-        from pyarrow import parquet
+    def enter(self, contest: str, season: str, standing: Sequence[Entered]) -> None:
+        """Keep what stands in a season now: what did before and does no more has gone."""
+        of_season = (schema.entries.c.contest == contest) & (schema.entries.c.season == season)
 
-        kinds = {sql.Integer: pa.int64(), sql.Double: pa.float64(), sql.Boolean: pa.bool_()}
-        schema = pa.schema([(column.name, kinds.get(type(column.type), pa.string())) for column in _scores.columns])
-        count = 0
-        with whole_file(path) as aside, parquet.ParquetWriter(aside, schema) as writer:
-            for rows in self._chunks():
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-                count += len(rows)
-            if not count and path.exists():
-                raise InputError(path, "stays as it is: the store holds no score to export")
-        return count
+        def change(connection: sql.Connection) -> None:
+            left = {one.standing: one for one in standing}
+            open_ones = sql.select(schema.entries).where(of_season, schema.entries.c.gone.is_(None))
+            for row in connection.execute(open_ones).mappings().all():
+                key = row["board"], row["model"], row["submission"], row["submission_digest"]
+                if left.pop(key, None) is None:
+                    here = schema.entries.c.id == row["id"]
+                    connection.execute(schema.entries.update().where(here).values(gone=now()))
+            if left:
+                connection.execute(schema.entries.insert(), [asdict(one) for one in left.values()])
 
-    def _chunks(self) -> Iterator[list[dict[str, Any]]]:
-        query = sql.select(_scores).order_by(_scores.c.id).execution_options(yield_per=_ROWS_AT_ONCE)
+        self._write(change)
+
+    def seasons(self, contest: str) -> list[Season]:
+        """A contest's seasons, in their order."""
+        return self._read(Season, schema.seasons, schema.seasons.c.contest == contest)
+
+    def keep(self, season: Season) -> None:
+        """Keep a season, in the place of what it was; when it began, and others' sets, stay."""
+        here = (schema.seasons.c.contest == season.contest) & (schema.seasons.c.season == season.season)
+
+        def change(connection: sql.Connection) -> None:
+            known = connection.execute(sql.select(schema.seasons).where(here)).mappings().first()
+            kept = season if known is None else replace(season, began=known["began"], sets=known["sets"] | season.sets)
+            connection.execute(schema.seasons.delete().where(here))
+            connection.execute(schema.seasons.insert(), [asdict(kept) | ({"id": known["id"]} if known else {})])
+
+        self._write(change)
+
+    def score_rows(self, contest: str | None) -> Iterator[list[dict[str, Any]]]:
+        """Every score of a contest, or of all, some thousands at a time; no writer waits meanwhile."""
+        query = sql.select(schema.scores).order_by(schema.scores.c.id).execution_options(yield_per=_ROWS_AT_ONCE)
+        if contest is not None:
+            query = query.where(schema.scores.c.contest == contest)
         with self._database.connect() as connection:
             for part in connection.execute(query).mappings().partitions():
-                rows = [dict(row) for row in part]
-                for row in rows:
-                    row["details"], row["software"] = json.dumps(row["details"]), json.dumps(row["software"])
-                yield rows
+                yield [dict(row) for row in part]
 
     def _write(self, change: Callable[[sql.Connection], None]) -> None:
         """Make a change in one transaction; where another run was first after it had looked, look again."""
@@ -309,7 +323,7 @@ def beside(url: str) -> list[str]:
         others = [other for other in path.parent.iterdir() if other != path]
     except OSError:  # no such folder
         return []
-    found = [other.name for other in others if databases.holds_tables(other, _metadata.tables)]
+    found = [other.name for other in others if databases.holds_tables(other, [table.name for table in schema.FIRST])]
     return sorted(found, key=lambda name: (-SequenceMatcher(None, name, path.name).ratio(), name))
 
 
@@ -320,13 +334,23 @@ def _absent(url: str, named: str) -> InputError:
     return InputError(named, "no store there", expected=expected)
 
 
+def _remember(connection: sql.Connection) -> None:
+    """Take it that what an earlier version scored has stood since then, in the season without a name."""
+    of = schema.scores.c
+    key = [of.contest, of.board, of.model, of.submission, of.submission_digest, of.kind]
+    columns = [*key[:1], sql.literal("").label("season"), *key[1:], sql.func.min(of.finished).label("seen")]
+    names = [column.name for column in columns]
+    query = sql.select(*columns).group_by(*key).order_by(sql.func.min(of.id))
+    connection.execute(schema.entries.insert().from_select(names, query))
+
+
 def _is_there(connection: sql.Connection, named: str) -> bool:
     """Whether our tables are; raises ``InputError`` where one of that name is another's."""
     found = sql.inspect(connection)
-    ours = [table for table in _metadata.sorted_tables if found.has_table(table.name)]
+    ours = [table for table in schema.metadata.sorted_tables if found.has_table(table.name)]
     for table in ours:
         columns = {column["name"] for column in found.get_columns(table.name)}
         if missing := [column.name for column in table.columns if column.name not in columns]:
             expected = "a database of its own, or one that `organize run` has filled"
             raise InputError(named, f"is no store: its table {table.name} has no column", "", missing[0], expected)
-    return len(ours) == len(_metadata.tables)
+    return set(schema.FIRST) <= set(ours)

@@ -30,10 +30,11 @@ _MARK = re.compile('<meta name="dataperf-fast" content="([0-9]+) scores of ([^"]
 _HEAD = 4096  # characters of a page that hold it
 
 
-def write(folder: Path, name: str, settings: Sequence[Setting], made: str) -> list[Path]:
+def write(folder: Path, name: str, settings: Sequence[Setting], made: str, frozen: str = "") -> list[Path]:
     """Write index.html, one page a setting, and their style and script into a folder; return the files.
 
-    ``name`` is the contest's; ``made`` says when and by which version, at the foot of each page.
+    ``name`` is the contest's; ``made`` says when and by which version, at the foot of each page, and ``frozen`` since
+    when nothing more is taken, if so, at the head.
     """
     slugs = [setting.slug for setting in settings]
     for slug in slugs:
@@ -41,7 +42,7 @@ def write(folder: Path, name: str, settings: Sequence[Setting], made: str) -> li
             raise ValueError(f"the slug {slug!r} is not the name of one page: [a-z0-9-]+, no other's, and not index")
     environment = _environment()
     boards = [_board(setting) for setting in settings]
-    common = {"name": name, "made": made, "settings": settings, "scores": scores_in(settings)}
+    common = {"name": name, "made": made, "settings": settings, "scores": scores_in(settings), "frozen": frozen}
 
     def page(template: str, values: Mapping[str, object]) -> str:
         return environment.get_template(template).render({**common, **values})

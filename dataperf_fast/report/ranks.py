@@ -11,6 +11,16 @@ from dataperf_fast.files.records import decimal
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """A score that an entry had before, or a status in its place; since when, and what it was of, that is other now."""
+
+    date: str
+    score: float | None
+    status: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Entry:
     """One line of a setting. The texts are strangers' and may be anything."""
 
@@ -26,6 +36,7 @@ class Entry:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # by task
     note: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    earlier: Sequence[Earlier] = ()  # the newest first
     exact: Fraction | None = None  # the score before it was rounded, which ranks go by; None: its shortest decimal
 
 

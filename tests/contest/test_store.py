@@ -17,7 +17,7 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy.exc import IntegrityError
 
-from dataperf_fast.contest import store as store_module
+from dataperf_fast.contest import export, schema
 from dataperf_fast.contest.store import Run, Score, Store, beside
 from dataperf_fast.files.errors import InputError
 from tests import faults
@@ -67,7 +67,7 @@ def url(request, tmp_path):
         return f"sqlite:///{tmp_path / 'store.sqlite'}"
     found = request.getfixturevalue("postgresql")
     with closing(Store(found, make=True)) as store, store._database.begin() as connection:
-        connection.exec_driver_sql("truncate scores, algorithm_runs")
+        connection.exec_driver_sql("truncate scores, algorithm_runs, entries, seasons")
     return found
 
 
@@ -83,10 +83,11 @@ def test_what_is_stored_comes_back(url, tmp_path):
         store.add_run(replace(run, problem="again"))
         assert store.run_of("k") == replace(run, problem="again", log="printed \\0")
         assert store.run_of("other") is None
-        assert store.export(tmp_path / "scores.parquet") == 2
+        assert export.write(tmp_path / "scores.parquet", store, "Spring", {SCORE.unit}) == 2
     table = parquet.read_table(tmp_path / "scores.parquet").to_pylist()
     assert [row["score"] for row in table] == [0.1 + 0.2, None]
     assert {row["details"] for row in table} == {'{"curve": [0.5, 1.0]}'}
+    assert [row["current"] for row in table] == [True, True]
 
 
 def test_the_first_to_finish_a_unit_stays_and_a_failure_gives_way(url):
@@ -115,7 +116,7 @@ def test_the_first_to_finish_a_unit_stays_and_a_failure_gives_way(url):
 def test_a_long_export_holds_up_no_writer(url):
     with closing(Store(url, make=True)) as store, closing(Store(url, make=True)) as other:
         store.add([SCORE])
-        reading = store._chunks()
+        reading = store.score_rows("Spring")
         assert len(next(reading)) == 1  # its transaction is open
         with other._database.connect() as connection:
             if other._database.dialect.name == "sqlite":
@@ -235,7 +236,7 @@ def test_who_reads_makes_nothing(tmp_path, there):
 
 def test_a_database_without_our_tables_is_no_store(url):
     with closing(Store(url, make=True)) as store:
-        store_module._metadata.drop_all(store._database)
+        schema.metadata.drop_all(store._database)
     assert Store.before_making(url) is None
     with pytest.raises(InputError, match="no store there"):
         Store(url)

@@ -183,7 +183,7 @@ def setting_of(case: Case, without: str = "", score: Callable | None = None) -> 
                 )
             )  # fmt: skip
     case.draw.shuffle(scores)
-    works = [PlannedSet(part, kind.board, tasks, "1", []) for tasks in part.tasks]
+    works = [PlannedSet(part, kind.board, tasks, "1", [], "", ("fooling",)) for tasks in part.tasks]
     return standings.settings(contest, works, scores)[0]
 
 

@@ -27,7 +27,7 @@ from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.files.handed_in import HandedIn
+from dataperf_fast.files.handed_in import HandedIn, Recognize
 from dataperf_fast.files.records import Record
 from dataperf_fast.models import table
 from dataperf_fast.models.nearest_neighbours import NEIGHBOURS
@@ -249,6 +249,10 @@ class Acquisition(Benchmark):
             yield AcquisitionResult(str(market.number), of_market, model, results)
         if len(markets) > 1:
             yield AcquisitionResult("mean", [_mean(of, len(markets), engine) for of in records.values()])
+
+    def recognizer(self, data: Path) -> Recognize:
+        """What names of files say."""
+        return files.recognize
 
     def tasks(self, data: Path) -> list[str]:
         """The markets' numbers."""

@@ -29,6 +29,7 @@ from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.records import Record
 from dataperf_fast.models import table
 from dataperf_fast.models.linear_net import DIMENSION
@@ -325,6 +326,10 @@ class Debugging(Benchmark):
         if scores:
             means = [BOARD.mean(of, len(tasks), engine) for of in scores.values() if len(of) == len(tasks) > 1]
             yield DebuggingResult("mean", means, model, over_tasks=[record for of in scores.values() for record in of])
+
+    def recognizer(self, data: Path) -> Recognize:
+        """What names of files say."""
+        return files.recognizer(self.tasks(data), by_folder=True)
 
     def tasks(self, data: Path) -> list[str]:
         """The set-up's data ids."""

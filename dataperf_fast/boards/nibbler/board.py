@@ -34,6 +34,7 @@ from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import OURS, Record
 
@@ -175,6 +176,10 @@ class Nibbler(Benchmark):
             decided_by, seconds=of.seconds / len(TASKS),
             error=f"{of.name}: no pair has {MINIMUM} ratings yet" if pending else None,
         )  # fmt: skip
+
+    def recognizer(self, data: Path) -> Recognize:
+        """What names of files say."""
+        return files.recognize
 
     def tasks(self, data: Path) -> list[str]:
         """Fooling and creativity."""

@@ -27,6 +27,7 @@ from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files.errors import InputError, shown
+from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import Record
 from dataperf_fast.models.voting import Voting
@@ -300,6 +301,10 @@ class Speech(Benchmark):
                 records = _evaluate_language(opened, of_language, engine, options)
                 for task in dict.fromkeys(file.task for file in of_language):
                     yield SpeechResult(task, [record for record in records if record.task == task])
+
+    def recognizer(self, data: Path) -> Recognize:
+        """What names of files say."""
+        return files.recognize
 
     def tasks(self, data: Path) -> list[str]:
         """Language and size of each board."""

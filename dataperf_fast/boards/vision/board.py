@@ -27,7 +27,7 @@ from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.files.handed_in import HandedIn
+from dataperf_fast.files.handed_in import HandedIn, Recognize
 from dataperf_fast.files.names import forms, spelled
 from dataperf_fast.files.records import Record, decimal
 from dataperf_fast.models.logistic_regression import LogisticRegression
@@ -280,6 +280,10 @@ class Vision(Benchmark):
         several = len(source.tasks) > 1
         means = [_mean(of, len(source.tasks), engine) for of in records.values()] if several else []
         yield VisionResult("mean", means, scores)
+
+    def recognizer(self, data: Path) -> Recognize:
+        """What names of files say."""
+        return training_sets.recognizer(self.tasks(data))
 
     def tasks(self, data: Path) -> list[str]:
         """The set-up's concepts."""

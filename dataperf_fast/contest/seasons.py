@@ -1,0 +1,155 @@
+"""Seasons: what stood in which one and when, the freeze of the one that is on, the standings of those that are over.
+
+A score belongs to a submission's contents, and to no season: what is handed in again in the next one has its score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from dataperf_fast import boards
+from dataperf_fast.contest.manifest import Contest, Manifest
+from dataperf_fast.contest.planning import Entrant, PlannedSet, whose_scores
+from dataperf_fast.contest.store import Entered, Season, Store, Unit, now
+from dataperf_fast.contest.submissions import Submission
+from dataperf_fast.files.errors import InputError, meant
+
+_NAMED = 3  # of submissions that came too late
+
+
+def enter(contest: Contest, plan: list[PlannedSet], store: Store, backend: str) -> None:
+    """Keep what stands in the season that is on, and by what tasks; of one that is frozen what stood then is kept."""
+    known = of(contest, store)
+    sets = [
+        {
+            "board": work.part.board, "model": work.part.model, "name": work.tasks.name, "version": work.version,
+            "digest": work.digest, "holds": list(work.holds),
+        } for work in plan
+    ]  # fmt: skip
+    frozen = known.frozen if known else None
+    manifest = contest.manifest.model_dump(mode="json")
+    store.keep(Season(contest.name, contest.season, manifest, {whose_scores(backend): sets}, now(), frozen))
+    if not frozen:
+        store.enter(contest.name, contest.season, list(_standing(contest, plan)))
+
+
+def _standing(contest: Contest, plan: list[PlannedSet]) -> Iterator[Entered]:
+    seen = now()
+    for work in plan:
+        for entrant in work.entrants:
+            unit = entrant.unit
+            key = unit.board, unit.model, unit.submission, unit.submission_digest
+            yield Entered(contest.name, contest.season, *key, entrant.kind, seen)
+
+
+def freeze(contest: Contest, plan: list[PlannedSet], store: Store, backend: str) -> Season:
+    """From now on nothing more is taken into the season that is on; what stands there now stays in it."""
+    enter(contest, plan, store, backend)
+    season = _needed(contest, store, contest.season)
+    store.keep(replace(season, frozen=season.frozen or now()))
+    return _needed(contest, store, contest.season)
+
+
+def thaw(contest: Contest, store: Store) -> None:
+    """Take what is handed in again; raises ``InputError`` where the season is not frozen."""
+    season = of(contest, store)
+    if season is None or not season.frozen:
+        raise InputError(contest.path, "is not frozen", expected="a season that `organize freeze` has frozen")
+    store.keep(replace(season, frozen=None))
+
+
+def of(contest: Contest, store: Store) -> Season | None:
+    """The season that is on; None before its first run."""
+    return next((one for one in store.seasons(contest.name) if one.season == contest.season), None)
+
+
+def admitted(contest: Contest, plan: list[PlannedSet], store: Store | None) -> tuple[list[PlannedSet], list[str]]:
+    """The plan with those alone that stood when the season was frozen, as they were; and a line about the others.
+
+    Who has changed his files since then keeps the scores that he had; no other can be made of what is not there.
+    """
+    season = of(contest, store) if store else None
+    if season is None or not season.frozen or store is None:
+        return plan, []
+    stood = [one for one in store.entries(contest.name) if one.season == contest.season and one.gone is None]
+    admitted_, late = [], []
+    for work in plan:
+        here = [one for one in stood if (one.board, one.model) == (work.part.board, work.part.model or "")]
+        left = {(one.submission, one.submission_digest): one for one in here}
+        entrants = []
+        for entrant in work.entrants:
+            if left.pop((entrant.unit.submission, entrant.unit.submission_digest), None):
+                entrants.append(entrant)
+            else:
+                late.append(f"{work.part.board}: {entrant.submission.name}")
+        entrants += _as_they_were(contest, work, left.values(), store)
+        admitted_.append(replace(work, entrants=entrants))
+    if not late:
+        return admitted_, []
+    names = list(dict.fromkeys(late))
+    shown = ", ".join(names[:_NAMED]) + (", .." if len(names) > _NAMED else "")
+    problem = f"frozen since {season.frozen}: {len(names)} handed in or changed later and not scored: {shown}"
+    return admitted_, [InputError(contest.path, problem).line]
+
+
+def _as_they_were(contest: Contest, work: PlannedSet, stood: Iterable[Entered], store: Store) -> list[Entrant]:
+    """Those who stood in the season with other files than lie there now, as far as those have their scores."""
+    finished = store.finished(contest.name)
+    found = [_without_files(contest.name, work, one) for one in stood]
+    return [one for one in found if one.unit in finished]
+
+
+def _without_files(contest: str, work: PlannedSet, one: Entered) -> Entrant:
+    submission = Submission(one.submission, Path(), one.submission_digest)
+    return Entrant(submission, work.unit(contest, one.submission, one.submission_digest), one.kind, Path())
+
+
+def past(contest: Contest, store: Store, season: str, backend: str) -> tuple[Contest, list[PlannedSet]]:
+    """A season as its last run left it, by the store alone: its manifest, and what stood on which tasks.
+
+    Raises ``InputError`` where the store has no such season, or no run of it by ``backend``.
+    """
+    known = _needed(contest, store, season)
+    return _past(contest, store, known, whose_scores(backend))
+
+
+def _past(contest: Contest, store: Store, known: Season, whose: str) -> tuple[Contest, list[PlannedSet]]:
+    then = Contest(contest.path, Manifest.model_validate(known.manifest))
+    if whose not in known.sets:
+        raise InputError(contest.store_named, f"holds no run of the season by the backend, {whose}", value=known.season)
+    stood = [one for one in store.entries(known.contest) if one.season == known.season and one.gone is None]
+    sets = {(of["board"], of["model"], of["name"]): of for of in known.sets[whose]}
+    plan = []
+    for part in then.manifest.boards:
+        here = [one for one in stood if (one.board, one.model) == (part.board, part.model or "")]
+        for tasks in part.tasks:
+            about = sets.get((part.board, part.model, tasks.name))
+            if about is None:  # a set that the reference was not run on, for instance
+                continue
+            work = PlannedSet(
+                part, boards.load(part.board), tasks, about["version"], [], about["digest"], tuple(about["holds"])
+            )
+            work.entrants.extend(_without_files(known.contest, work, one) for one in here)
+            plan.append(work)
+    return then, plan
+
+
+def last_units(contest: Contest, store: Store, backend: str) -> set[Unit]:
+    """What stood at the last run of each other contest in the store, whose files nobody looks at now."""
+    units = set()
+    for name in store.contests():
+        known = [season for season in store.seasons(name) if whose_scores(backend) in season.sets]
+        if known and name != contest.name:
+            _, plan = _past(contest, store, max(known, key=lambda season: season.began), whose_scores(backend))
+            units |= {entrant.unit for work in plan for entrant in work.entrants}
+    return units
+
+
+def _needed(contest: Contest, store: Store, season: str) -> Season:
+    known = {one.season: one for one in store.seasons(contest.name)}
+    if season not in known:
+        expected = meant(season, known) or " or ".join(map(repr, known)) or "one that `organize run` has scored"
+        raise InputError(contest.store_named, f"holds no season of {contest.name!r} named", "", season, expected)
+    return known[season]

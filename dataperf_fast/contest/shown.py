@@ -1,0 +1,118 @@
+"""All that a contest knows of one participant: files, reasons, scores, earlier ones, what its algorithm printed."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dataperf_fast.contest import history, run
+from dataperf_fast.contest.manifest import Contest
+from dataperf_fast.contest.planning import Entrant, PlannedSet, Watcher
+from dataperf_fast.contest.run import How
+from dataperf_fast.contest.store import Entered, Run, Score, Store
+from dataperf_fast.contest.submissions import text
+from dataperf_fast.files import handed_in
+from dataperf_fast.files.archives import is_archive, unpacked
+from dataperf_fast.files.errors import InputError, meant
+from dataperf_fast.files.names import spelled
+
+_MOST_FILES = 1000  # that are told
+
+
+@dataclass
+class Shown:
+    """A submission on a board.
+
+    ``files``: by the task that each is for; ``passed_over``: what else lies there. ``since`` and ``gone``: from when on
+    a run saw what lies there, and to when what lay there. ``scores`` of what lies there, pending where a run has still
+    to come, ``earlier`` states of the season, the newest first.
+    """
+
+    board: str
+    model: str
+    submission: str
+    kind: str
+    path: str = ""
+    since: str | None = None
+    gone: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    passed_over: list[str] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+    earlier: list[list[Score]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+
+
+def show(
+    contest: Contest, plan: list[PlannedSet], store: Store | None, team: str, how: How, watcher: Watcher
+) -> list[Shown]:
+    """What is known of a participant, and of each of several submissions of his, board by board.
+
+    Trains and runs nothing. Raises ``InputError`` where neither the folders nor the season know the name.
+    """
+    entered = [one for one in store.entries(contest.name) if one.season == contest.season] if store else []
+    names = {one.submission for one in entered} | {e.submission.name for work in plan for e in work.entrants}
+    [team] = spelled([team], sorted(names))
+    if not any(_is_of(team, name) for name in names):
+        expected = meant(team, names) or "a folder's name, or one of an earlier run"
+        raise InputError(contest.path, "no submission is named", "", team, expected)
+    stored = store.scores(contest.name) if store else []
+    runs = store.runs(contest.name) if store else []
+    found: dict[history.Place, Shown] = {}
+    for work in plan:
+        for entrant in work.entrants:
+            if _is_of(team, entrant.submission.name):
+                place = history.place_of(entrant.unit)
+                if place not in found:
+                    found[place] = Shown(*place, entrant.kind, text(str(entrant.submission.path)))
+                _add_files(found[place], work, entrant)
+    of_team = [_only(work, set(found)) for work in plan]
+    for score in run.check(contest, of_team, store, how, watcher):
+        found[history.place_of(score)].scores.append(score)
+    for one in entered:
+        if _is_of(team, one.submission):
+            there = found.setdefault(history.place_of(one), Shown(*history.place_of(one), one.kind))
+            there.since, there.gone = one.seen, one.gone
+    for place, one_ in found.items():
+        _add_history(one_, [score for score in stored if history.place_of(score) == place], entered)
+        one_.runs = [ran for ran in runs if (ran.board, ran.submission) == (one_.board, one_.submission)]
+    return list(found.values())
+
+
+def _is_of(team: str, name: str) -> bool:
+    return name in (team, f"{team} (algorithm)") or name.startswith(f"{team}/")
+
+
+def _only(work: PlannedSet, places: set[history.Place]) -> PlannedSet:
+    return replace(work, entrants=[one for one in work.entrants if history.place_of(one.unit) in places])
+
+
+def _add_history(one: Shown, stored: Sequence[Score], entered: Sequence[Entered]) -> None:
+    """States of the season that are none of what lies there now."""
+    current = {score.unit for score in one.scores}
+    for state in history.states(history.of_season(stored, entered)):
+        if not {score.unit for score in state} <= current:
+            one.earlier.insert(0, state)
+
+
+def _add_files(one: Shown, work: PlannedSet, entrant: Entrant) -> None:
+    """What lies there: by task what is read, and what is passed over."""
+    path, recognize = entrant.submission.path, work.board.recognizer(work.tasks.data)
+    taken: dict[str, Path] = {}
+    try:
+        top = unpacked(path) if is_archive(path) else path
+        if recognize and not (entrant.submission.problem or entrant.submission.is_algorithm):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                [handed], _ = handed_in.find([path], recognize, "", by_path=True)
+            taken = {str(task): file for task, file in handed.files.items()}
+    except InputError:  # which the scores say
+        top = path
+    every = [top]
+    if top.is_dir():
+        every = [Path(folder, name) for folder, _, names in os.walk(top) for name in names]
+    shown = {file: text(str(file.relative_to(top) if file != top else file.name)) for file in every[:_MOST_FILES]}
+    one.files |= {task: shown.get(file, file.name) for task, file in taken.items()}
+    one.passed_over = sorted(set(shown.values()) - set(one.files.values()))

@@ -52,8 +52,9 @@ class ContestBoard(_Part):
     """A board of the contest.
 
     ``submissions`` and ``algorithms`` are folders that hold one folder a participant: of official files, or of an
-    ``algorithm.yaml`` that says what is run on each task. ``baselines`` names those among them that are none;
-    ``dynabench`` gives participants' model ids on that platform.
+    ``algorithm.yaml`` that says what is run on each task. ``several``: a participant may have a folder each for several
+    submissions. ``baselines`` names those among them that are none; ``dynabench`` gives participants' model ids on that
+    platform.
     """
 
     board: str
@@ -61,6 +62,7 @@ class ContestBoard(_Part):
     model: str | None = None
     tasks: Annotated[list[TaskSet], Field(min_length=1)]
     submissions: list[Path] = []
+    several: bool = False
     algorithms: list[Path] = []
     baselines: list[str] = []
     curves: bool = False

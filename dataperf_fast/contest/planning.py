@@ -5,7 +5,8 @@ A run scores what of it has no score yet; the standings are its scores, and no o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +19,9 @@ from dataperf_fast.contest.store import Unit
 from dataperf_fast.contest.submissions import Submission
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.backend import Backend
+from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError, meant
+from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.names import spelled
 from dataperf_fast.files.setup_file import place
 
@@ -74,7 +77,33 @@ def read(contest: Contest, watcher: Watcher, backend: str = "auto") -> list[Plan
     The reference's scores are none of ours. ``backend`` says whose are meant; which one of ours does not matter.
     """
     whose = backends.choose(backend if whose_scores(backend) == "reference" else "cpu")
-    return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher, whose)]
+    recognizers = _recognizers(contest)
+    return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher, whose, recognizers)]
+
+
+_Recognizers = Callable[[int], list[Recognize | None]]
+
+
+def _recognizers(contest: Contest) -> _Recognizers:
+    """What names of files say on each set of tasks of a board, by the board's number; read when first asked for."""
+
+    @functools.cache
+    def of_board(number: int) -> list[Recognize | None]:
+        part = contest.manifest.boards[number]
+        return [boards.load(part.board).recognizer(tasks.data) for tasks in part.tasks]
+
+    return of_board
+
+
+def _is_anothers(contest: Contest, part: ContestBoard, one: Submission, recognizers: _Recognizers) -> bool:
+    """Whether a submission in a folder that several boards share is one to another of them, and none to this."""
+    sharing = {
+        number: any(recognize is None or handed_in.holds(one.path, recognize) for recognize in recognizers(number))
+        for number, of in enumerate(contest.manifest.boards)
+        if len(contest.manifest.boards) > 1 and any(folder in one.path.parents for folder in of.submissions)
+    }
+    mine = [holds for number, holds in sharing.items() if contest.manifest.boards[number] is part]
+    return not any(mine) and any(sharing.values())
 
 
 def whose_scores(backend: str) -> str:
@@ -82,11 +111,14 @@ def whose_scores(backend: str) -> str:
     return "reference" if backend.startswith("reference") else "ours"
 
 
-def _of_board(contest: Contest, part: ContestBoard, watcher: Watcher, whose: Backend) -> Iterator[PlannedSet]:
+def _of_board(
+    contest: Contest, part: ContestBoard, watcher: Watcher, whose: Backend, recognizers: _Recognizers
+) -> Iterator[PlannedSet]:
     board = boards.load(part.board)
     largest = part.largest_submission_mib << 20
     watcher.begin(f"{part.board}: reading submissions", {})
-    found = submissions.find(part.submissions, largest)
+    found = submissions.find(part.submissions, largest, several=part.several)
+    found = [one for one in found if not _is_anothers(contest, part, one, recognizers)]
     taken = {one.name for one in found}
     for one in submissions.find(part.algorithms, largest, algorithms=True):
         found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)

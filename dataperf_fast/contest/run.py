@@ -7,7 +7,7 @@ does what is left. A check goes the same way, but for what it runs and trains, a
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dataperf_fast import sandbox
@@ -19,6 +19,7 @@ from dataperf_fast.contest.store import Score, Store, Unit, now
 from dataperf_fast.contest.submissions import text
 from dataperf_fast.contest.workers import everywhere, software
 from dataperf_fast.files.errors import InputError, failure
+from dataperf_fast.files.handed_in import name_of
 from dataperf_fast.files.records import Record, Status
 
 _SECONDS_PER_BATCH = 15.0
@@ -134,10 +135,9 @@ def _refused(entrant: Entrant, error: Exception) -> Entrant:
 
 
 def _batches(plan: list[PlannedSet], how: How, pace: dict[str, float]) -> Iterator[Batch]:
-    """Batches of some seconds each by the pace so far."""
-    for work in plan:
-        part, entrants = work.part, [entrant for entrant in work.entrants if not entrant.submission.problem]
-        position = 0
+    """Batches of some seconds each by the pace so far, none with two folders of one name (``anna/v1``, ``bert/v1``)."""
+    for work, entrants in [(planned, of) for planned in plan for of in _by_turns(planned.entrants)]:
+        part, position = work.part, 0
         while position < len(entrants):
             seconds = pace.get(part.board)
             size = _FIRST_BATCH if seconds is None else int(_SECONDS_PER_BATCH / max(seconds, 1e-6))
@@ -147,6 +147,19 @@ def _batches(plan: list[PlannedSet], how: How, pace: dict[str, float]) -> Iterat
                 part.board, part.model, work.tasks.name, work.tasks.data, tuple(entrant.folder for entrant in some),
                 work.version, part.curves, how.backend, how.jobs, how.cache, how.train,
             )  # fmt: skip
+
+
+def _by_turns(entrants: Sequence[Entrant]) -> list[list[Entrant]]:
+    """Those that can be scored: the first of each folder's name, then the second of each, and so on."""
+    turns: list[list[Entrant]] = []
+    count: dict[str, int] = {}
+    for entrant in entrants:
+        if not entrant.submission.problem:
+            name = name_of(entrant.folder)
+            turn = count[name] = count.get(name, -1) + 1
+            turns += [[]] if turn == len(turns) else []
+            turns[turn].append(entrant)
+    return turns
 
 
 def _rows(entrant: Entrant, records: list[Record], made_by: dict[str, str]) -> list[Score]:

@@ -14,7 +14,7 @@ from dataperf_fast.contest.manifest import Contest, Manifest
 from dataperf_fast.contest.planning import Entrant, PlannedSet, whose_scores
 from dataperf_fast.contest.store import Entered, Season, Store, Unit, now
 from dataperf_fast.contest.submissions import Submission
-from dataperf_fast.files.errors import InputError, meant
+from dataperf_fast.files.errors import InputError
 
 _NAMED = 3  # of submissions that came too late
 
@@ -150,6 +150,6 @@ def last_units(contest: Contest, store: Store, backend: str) -> set[Unit]:
 def _needed(contest: Contest, store: Store, season: str) -> Season:
     known = {one.season: one for one in store.seasons(contest.name)}
     if season not in known:
-        expected = meant(season, known) or " or ".join(map(repr, known)) or "one that `organize run` has scored"
+        expected = " or ".join(map(repr, known)) or "one that `organize run` has scored"
         raise InputError(contest.store_named, f"holds no season of {contest.name!r} named", "", season, expected)
     return known[season]

@@ -33,19 +33,19 @@ class Submission:
     is_algorithm: bool = False
 
 
-def find(folders: Sequence[Path], largest: int, algorithms: bool = False) -> list[Submission]:
+def find(folders: Sequence[Path], largest: int, algorithms: bool = False, several: bool = False) -> list[Submission]:
     """List the participants in ``folders``, sorted by name; ``largest`` bytes in all may each have.
 
-    A participant is a folder, a zip of it, or a file; ``algorithms`` are folders. Nothing but plain files and folders
-    is let through: a link could show a hidden file, a pipe or a device never ends. Whoever brings such has a
-    ``problem``. What systems leave, and what is there to be read, is passed over, and changes no digest.
+    A participant is a folder, a zip of it, or a file; ``algorithms`` are folders. Where one may hand in ``several``,
+    each folder and zip is one in a folder of his that holds no other file, named ``participant/folder``. Nothing but
+    plain files and folders is let through: a link could show a hidden file, a pipe or a device never ends. Whoever
+    brings such has a ``problem``. What systems leave, and what is there to be read, is passed over, and changes no
+    digest.
     """
     found: dict[str, Submission] = {}
     for folder in folders:
-        for path in _entries(folder):
-            if is_debris(path.name) or (is_about(path.name) and not path.is_dir()):
-                continue
-            name = _short(text(name_of(path)))
+        for whose, path in ((whose, path) for whole in _entries(folder) for whose, path in _parts(whole, several)):
+            name = _short(text(f"{whose}{name_of(path)}"))
             try:
                 if name in found:
                     raise InputError(path, f"has the same folder name as {found[name].path}")
@@ -59,9 +59,20 @@ def find(folders: Sequence[Path], largest: int, algorithms: bool = False) -> lis
     return sorted(found.values(), key=lambda submission: submission.name)
 
 
+def _parts(path: Path, several: bool) -> list[tuple[str, Path]]:
+    """A participant's submissions, each with what its name begins with: his own path, or the folders and zips in it."""
+    if several and path.is_dir() and not path.is_symlink():
+        inside = _entries(path)
+        if inside and all(is_archive(one) or not stat.S_ISREG(one.lstat().st_mode) for one in inside):
+            return [(f"{path.name}/", one) for one in inside]
+    return [("", path)]
+
+
 def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder, less what systems leave, and what is there to be read."""
     try:
-        return sorted(folder.iterdir())
+        found = sorted(folder.iterdir())
+        return [path for path in found if not (is_debris(path.name) or (is_about(path.name) and not path.is_dir()))]
     except OSError as error:
         raise _unreadable(folder, error) from error
 

@@ -118,6 +118,20 @@ def find(
     return [_chosen(part) for part in (found if by_path else _apart(_merged(found)))], refused
 
 
+def holds(path: Path, recognize: Recognize) -> bool:
+    """Whether any file in a path, a file, a folder or a zip, is one that a board has a use for, at whatever depth.
+
+    Links are not followed. What cannot be read is none.
+    """
+    try:
+        top = unpacked(path) if is_archive(path) else path
+        walked = os.walk(top) if top.is_dir() else [(str(top.parent), [], [top.name])]
+        files = (Path(folder, name) for folder, _, names in walked for name in names if not is_debris(name))
+        return any(file.is_file() and not file.is_symlink() and recognize(file) for file in files)
+    except (InputError, OSError):
+        return False
+
+
 def what_lies_in(folder: Path) -> str:
     """What lies in a folder, after "holds no .." in an error: " but a, b"; nothing where nothing does."""
     told = [name if len(name) <= _LONGEST_SHOWN else f"{name[: _LONGEST_SHOWN - 3]}..." for name in _names(folder)]

@@ -183,7 +183,7 @@ def test_seasons_lie_in_one_store_and_old_ones_are_shown(contest):
     assert names_of(contest.page("--season", "2025")) == shown == {n: f"{score:.4f}" for n, score in first.items()}
     assert "Spring, 2025" in (contest.folder / "site" / "index.html").read_text()
     line = contest("leaderboard", "--out", "x", "--season", "2024", status=2)[1][0]
-    assert line.endswith("holds no season of 'Spring' named '2024'; expected 2025")
+    assert line.endswith("holds no season of 'Spring' named '2024'; expected '2025' or '2026'")
     line = contest("leaderboard", "--out", "x", "--season", "2025", "--backend", "reference", status=2)[1][0]
     assert "holds no run of the season by the backend, reference" in line
 

@@ -125,3 +125,80 @@ def test_a_single_json_is_a_participant_of_the_vision_board(tmp_path):
     assert [(s.submission, s.status, s.score) for s in scores] == [
         ("anna", "ok", task.score), ("bert", "invalid", None)
     ]  # fmt: skip
+
+
+@pytest.fixture
+def shared(data, tmp_path):
+    """Two boards over one folder of teams: who enters the first, the second, both or none, in any wrapping."""
+    list(synth_vision.write(tmp_path / "pool", synth_vision.VisionScale(1, 300, 50, 60, 10), seed=4))
+    [concept] = (tmp_path / "pool" / "train_sets").glob("*.csv")
+    teams = tmp_path / "teams"
+    contests.write_orders(data, teams, 1)
+    (teams / "team0000").rename(teams / "labels")
+    for name in ("images", "both"):
+        shutil.copytree(concept.parent, teams / name / "deep" / "er")
+    shutil.copytree(teams / "labels", teams / "both", dirs_exist_ok=True)
+    for name in ("labels", "images"):
+        shutil.make_archive(str(teams / f"{name} zipped"), "zip", teams / name)
+    shutil.copytree(concept.parent, teams / "linked")
+    (teams / "linked" / "link").symlink_to(teams / "both")
+    shutil.copy(next((teams / "labels").iterdir()), teams / "synth00-flipped_alone.txt")
+    (teams / "nothing").mkdir()
+    (teams / "nothing" / "paper.pdf").write_bytes(b"%PDF")
+    boards = [
+        {"board": "debugging", "model": "knn", "tasks": [{"name": "hidden", "data": str(data)}]},
+        {"board": "vision", "tasks": [{"name": "hidden", "data": "pool"}]},
+    ]
+    return contests.write(tmp_path / "contest.yaml", *(board | {"submissions": ["teams"]} for board in boards))
+
+
+def test_who_enters_one_of_two_boards_is_not_invalid_on_the_other(shared):
+    scores, _ = contests.score(shared)
+    entered = {}
+    for score in scores:
+        entered.setdefault(score.board, {}).setdefault(score.submission, set()).add(score.status)
+    assert entered == {
+        "debugging": {
+            "labels": {"ok"}, "labels zipped": {"ok"}, "both": {"ok"}, "nothing": {"invalid"},
+            "synth00-flipped_alone": {"ok", "invalid"},
+        },
+        "vision": {
+            "images": {"ok"}, "images zipped": {"ok"}, "both": {"ok"}, "nothing": {"invalid"}, "linked": {"invalid"},
+        },
+    }  # fmt: skip
+
+
+def test_a_board_with_a_folder_of_its_own_passes_nobody_over(data, shared):
+    text = shared.read_text()
+    before, _, after = text.rpartition("teams")
+    (shared.parent / "others").mkdir()
+    shared.write_text(f"{before}others{after}")
+    scores, _ = contests.score(shared)
+    assert {score.status for score in scores if score.submission == "images"} == {"invalid"}
+
+
+def test_a_team_may_hand_in_several_where_the_manifest_says_so(data, tmp_path):
+    teams = tmp_path / "teams"
+    contests.write_orders(data, teams / "anna", 2)
+    contests.write_orders(data, teams / "bert", 2, seed=5)
+    contests.write_orders(data, teams, 1, seed=6)  # one whose folder holds its files
+    shutil.make_archive(str(teams / "bert" / "zipped"), "zip", teams / "bert" / "team0000")
+    (teams / "bert" / "README.md").write_text("two, and one of them zipped")
+    (teams / "anna" / "link").symlink_to(teams / "bert")
+    path = contest(tmp_path, data, several=True)
+    scores, _ = contests.score(path)
+    found = {score.submission: score.status for score in scores}
+    assert found == {
+        "anna/team0000": "ok", "anna/team0001": "ok", "anna/link": "invalid", "bert/team0000": "ok",
+        "bert/team0001": "ok", "bert/zipped": "ok", "team0000": "ok",
+    }  # fmt: skip
+    for name in ("anna/team0001", "bert/team0001", "team0000"):
+        alone = {r.task: r.score for r in dpf.evaluate("debugging", data, teams / name, model="knn", cache=False)}
+        assert all(s.score == alone[s.task] for s in scores if s.submission == name)
+    digests = {score.submission: score.submission_digest for score in scores}
+    assert len(set(digests.values())) == 6  # the zip holds what another does, and is another submission's
+    order = next((teams / "anna" / "team0001").iterdir())
+    order.write_text("\n".join(reversed(order.read_text().split())) + "\n")
+    assert contests.score(path)[1] == {"debugging": 1}  # the others keep their scores
+    [setting] = contests.standing(path)
+    assert {entry.submission for entry in setting.entries if entry.kind != "paper"} == set(found)

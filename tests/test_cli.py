@@ -331,9 +331,9 @@ def test_options_of_another_board_are_refused(suite, tmp_path, capsys):
     assert cli.main(["synth", "vision", str(tmp_path / "x"), "--noise", "weak"]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "dataperf-fast: --model: has no meaning for vision; expected the board's own model",
-        "dataperf-fast: --rows: has no meaning for speech; expected --scale, --seed",
+        "dataperf-fast: --rows: has no meaning for speech; expected --scale, --seed, --secret",
         "dataperf-fast: --noise: has no meaning for vision; "
-        "expected --scale, --seed, --concepts, --pool, --train, --test",
+        "expected --scale, --seed, --secret, --concepts, --pool, --train, --test",
     ]
 
 

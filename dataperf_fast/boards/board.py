@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from dataperf_fast.boards.options import Option, Options
+from dataperf_fast.boards.secrets import Secret, files_but
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import machine
 from dataperf_fast.engine.backend import Backend
@@ -129,6 +130,7 @@ class Benchmark(ABC):
             labels and seed.
         ours_alone: details that the reference's records have none of.
         columns: details that a table shows, and their headers.
+        instructions: what participants are told of the files that they get and hand in, in Markdown.
         curve_labels: of a score's curve, what goes up and what goes across.
         published: what is published, by the baselines' names where they are ours too.
 
@@ -168,6 +170,7 @@ class Benchmark(ABC):
     reference_takes: ClassVar[tuple[str, ...]] = ("features", "labels")
     ours_alone: ClassVar[frozenset[str]] = frozenset()
     columns: ClassVar[Mapping[str, str]] = {}
+    instructions: ClassVar[str] = ""
     curve_labels: ClassVar[tuple[str, str]] = ("", "")
     published: ClassVar[Mapping[str, Published]] = {}
 
@@ -246,6 +249,17 @@ class Benchmark(ABC):
     def challenges(self, data: Path) -> list[Challenge]:
         """What algorithms are given of each task; nothing where the board takes none."""
         return []
+
+    def secrets(self, data: Path) -> list[Secret]:
+        """What no participant may see: ``secrets.find``, and the files that scores depend on and no challenge gives."""
+        shown = {path for challenge in self.challenges(data) for path in challenge.files.values()}
+        room = self.in_room("secrets")
+        if room is not None:
+            found: list[Secret] = room.find(data)
+            shown.update(path for secret in found for path in (*secret.files, *secret.whole))
+        else:
+            found = []
+        return [*found, Secret("what scores depend on", list(files_but(self.inputs(data), shown)))]
 
     def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
         """What scoring reads of ``data`` whoever submits, a call a piece; what is broken raises ``InputError``."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dataperf_fast.commands import organize_run, organize_show, organize_store
+from dataperf_fast.commands import organize_kit, organize_run, organize_show, organize_store
 from dataperf_fast.contest import manifest
 from dataperf_fast.contest.manifest import Contest
 
@@ -52,6 +52,10 @@ ACTIONS = {
     "restore": Action(
         "put a backup in the store's place, and keep aside what was there", "store.backup",
         organize_store.add_restore, organize_store.restore,
+    ),
+    "kit": Action(
+        "write the folder that participants get, searched for what is secret", "--out kit",
+        organize_kit.add, organize_kit.write,
     ),
     "logs": Action("show what algorithms printed", "", organize_store.add_logs, organize_store.logs),
 }  # fmt: skip

@@ -202,6 +202,13 @@ class Acquisition(Benchmark):
         "over_budget": "over budget by",
         "spread": "spread",
     }
+    instructions = """
+`price.txt` says what all rows of each seller cost (`lin,PRICE`, seller 0 first), and m of n rows cost m / n of that;
+`budget.txt` what may be spent; `buyer.csv` holds the buyer's rows, label last; `summary/` tells each seller's number
+of rows, histograms and correlations, and five of the rows. Hand in one line: how many rows to buy of each seller,
+commas between, seller 0 first. The rows are drawn at random, a fixed model is trained on them and tried on the
+buyer's.
+"""
     published = PUBLISHED
     models = ("logistic-regression", "nearest-neighbours", "boosted-stumps")
     reference = "dataperf_fast.boards.acquisition.reference"

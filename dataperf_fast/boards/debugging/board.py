@@ -275,6 +275,12 @@ class Debugging(Benchmark):
         "target": "target",
         "accuracy_cleaned": "cleaned",
     }
+    instructions = """
+Some labels in `train.parquet` (columns `filename`, `encoding`, `label`) are wrong; those of `val.parquet` are right.
+Hand in the order in which the training rows should be inspected: every row's number, from 0, once, one a line. After
+each inspection the row has its true label and a fixed model is trained again; what counts is how soon it is nearly as
+good as on clean labels. Beside it `time_{file}` may hold the seconds that making the order took.
+"""
     curve_labels = ("test accuracy", "rows inspected")
     published = PUBLISHED
     models = (OWN_MODEL, "logistic-optimum", "support-vectors", "neighbour-votes", "boosted-trees")

@@ -261,6 +261,12 @@ class Speech(Benchmark):
 
     name, metric, higher_is_better = "speech", "macro_f1", True
     columns: ClassVar = {"clips": "clips", "spread": "spread"}
+    instructions = """
+`allowed_training_set.yaml` lists the clips that may be chosen, of each target word and of others (`nontargets`);
+`train_embeddings/{word}.parquet` has their vectors (columns `clip_id`, `mswc_embedding_vector`). Hand in a selection
+as JSON, `{"targets": {word: [clip ids]}, "nontargets": [clip ids]}`, of at most as many clips in all as the task's
+name says. A fixed model is trained on it.
+"""
     published = PUBLISHED
     ranks_tasks = True
     models = ("voting",)

@@ -232,6 +232,12 @@ class Vision(Benchmark):
         "precision": "precision",
         "average_precision": "average precision",
     }
+    instructions = """
+`embeddings.parquet` (columns `ImageID`, `embedding`) is a pool of images without labels, `examples.csv` names some
+that show the concept. Hand in a training set of images of the pool: a csv with the columns `ImageID,Confidence`, each
+image once, 1 where it shows the concept and 0 where not, some of both; or JSON, `{ImageID: 0 or 1}`. A fixed model is
+trained on it.
+"""
     published = PUBLISHED
     models = ("logistic-regression",)
     reference = "dataperf_fast.boards.vision.reference"

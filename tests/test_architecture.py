@@ -18,13 +18,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"", "boards", "commands", "engine", "files", "report"},
     "commands": {"", "boards", "contest", "engine", "files", "parity", "profiling", "report"},
-    "": {
-        "boards",
-        "boards.acquisition",
-        "files",
-        "profiling",
-        "report",
-    },  # what the public names are; below, its version
+    "": {"boards", "boards.acquisition", "files", "profiling", "report"},  # public names; below, its version
     "contest": {"", "boards", "engine", "files", "report", "sandbox"},
     "parity": {"boards", "engine", "files"},
     "profiling": {"boards", "engine", "files", "kernels", "report"},

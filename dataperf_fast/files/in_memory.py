@@ -6,6 +6,7 @@ polars are not imported: what they make has columns by name, and turns into arra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
@@ -18,6 +19,9 @@ import pyarrow as pa
 from dataperf_fast.files.errors import InputError, meant, require_columns, shorten, told
 from dataperf_fast.files.handed_in import HandedIn
 from dataperf_fast.files.vectors import Columns
+
+# Folders are named after submissions: no part is empty, leaves the folder or breaks a line.
+_SUBMISSION = r"(?!\.{0,2}(/|$))[^/\x00-\x1f\x7f\ud800-\udfff]+(/(?!\.{0,2}(/|$))[^/\x00-\x1f\x7f\ud800-\udfff]+)*"
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,13 @@ class Given:
         """That it is something else."""
         return InputError(self.path, f"is {_kind(self.value)}", expected=expected)
 
-    def parts(self, expected: str, known: Collection[str] = (), needed: Collection[str] = ()) -> dict[str, Given]:
+    def parts(
+        self, expected: str, known: Collection[str] = (), needed: Collection[str] = (), pattern: str = ".*"
+    ) -> dict[str, Given]:
         """A mapping's values by their keys, as texts.
 
-        Raises ``InputError`` for what is none, a key that is none of ``known``, where these are given, or there twice,
-        and one of ``needed`` that is not there.
+        Raises ``InputError`` for what is none, a key that is none of ``known``, where these are given, does not fit the
+        ``pattern`` or is there twice, and one of ``needed`` that is not there.
         """
         if not isinstance(self.value, Mapping):
             raise self.error(expected)
@@ -50,6 +56,8 @@ class Given:
             if known and name not in known:
                 near = meant(name, known)
                 raise InputError(self.path, "holds the key", "", key, shorten(near) if near else expected)
+            if not re.fullmatch(pattern, name):
+                raise InputError(self.path, "holds the key", "", key, f"a name that files can have, in {expected}")
             if name in found:
                 raise InputError(self.path, "holds twice the key", "", name, expected)
             found[name] = Given(f"{self.name}[{shorten(key)}]", value)
@@ -172,7 +180,7 @@ def submissions_of(
     expected = f"a mapping from names to mappings from a task, {tasks}, to {what}"
     found: list[InMemory] = []
     refused: list[tuple[str, InputError]] = []
-    for name, of in Given("submissions", submissions).parts(expected).items():
+    for name, of in Given("submissions", submissions).parts(expected, pattern=_SUBMISSION).items():
         one = InMemory(name, of.path)
         try:
             for key, part in of.parts(f"a mapping from a task, {tasks}, to {what}").items():

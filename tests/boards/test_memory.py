@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import dataperf_fast as dpf
 from dataperf_fast import boards
 from dataperf_fast.boards.acquisition import baselines as acquisition_baselines
 from dataperf_fast.boards.acquisition import synth as made_markets
+from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.boards.nibbler import synth as made_rounds
 from dataperf_fast.boards.speech import baselines as speech_baselines
 from dataperf_fast.boards.speech import synth as made_speech
@@ -345,8 +347,54 @@ def test_data_of_another_kind_is_a_line(board, data):
     assert "\n" not in caught.value.line
 
 
+@pytest.mark.parametrize("name", ["", "..", "a/../b", "/a", "a\nb", "a//b"])
+def test_nothing_is_named_so_that_it_leaves_the_folder(name, tmp_path):
+    calls = [
+        ("vision", IMAGE, {name: {"Hawk": SET}}),
+        ("vision", IMAGE | {"test_sets": {name: IMAGE["test_sets"]["Hawk"]}}, {"mine": {name: SET}}),
+        ("debugging", {name: TASK}, {"mine": {name: ORDER}}),
+        ("acquisition", {name: MARKET}, {"mine": {name: PLAN}}),
+        ("speech", {name: LANGUAGE}, {"mine": {f"{name}_25": CHOSEN}}),
+    ]
+    for board, data, submissions in calls:
+        with pytest.raises(dpf.InputError, match=r"holds the key .*expected a name that files can have") as caught:
+            dpf.score(board, data, submissions, out=tmp_path / "out" / "deep", jobs=1)
+        assert "\n" not in caught.value.line
+    assert not list(tmp_path.glob("out/**/*"))
+
+
+def test_a_folders_name_below_another_is_a_submissions(tmp_path, engine):
+    dpf.score("vision", IMAGE, {"teams/ann a": {"Hawk": SET}}, out=tmp_path, engine=engine)
+    assert len(list((tmp_path / "teams" / "ann a").glob("result_*.json"))) == 1
+
+
+class Lengths(Benchmark):
+    """A board of another package, which takes texts in memory."""
+
+    name, metric, higher_is_better = "lengths", "length", True
+
+    def tasks(self, data):
+        """One."""
+        return ["text"]
+
+    def evaluate(self, data, submissions, engine, options):
+        """Files are not its matter here."""
+        raise NotImplementedError
+
+    def score(self, data, submissions, engine, options):
+        """The length of each text."""
+        records = [self.record("text", name, float(len(of)), engine) for name, of in submissions.items()]
+        yield SimpleNamespace(records=records, write=lambda folder: [])
+
+
+def test_a_board_of_another_package_scores_in_memory(monkeypatch, engine):
+    monkeypatch.setattr(boards, "load", lambda name: Lengths())
+    [record] = dpf.score("lengths", None, {"mine": "four"}, engine=engine)
+    assert (record.submission, record.score) == ("mine", 4.0)
+
+
 def test_a_board_of_files_alone_says_so(monkeypatch):
-    monkeypatch.setattr(type(boards.load("vision")), "score", boards.board.Benchmark.score)
+    monkeypatch.setattr(type(boards.load("vision")), "score", Benchmark.score)
     with pytest.raises(
         dpf.InputError, match=r"^score: has no meaning for vision, which takes files; expected evaluate$"
     ):

@@ -96,12 +96,9 @@ def _table(given: Given, dimension: int | None, whose: str) -> Table:
 def markets_of(data: Any) -> list[MarketInMemory]:
     """The markets, in the order of their numbers."""
     given = Given("data", data)
-    found = given.parts(_MARKETS)
+    found = given.parts(_MARKETS, pattern=files.NUMBER.pattern)
     if not found:
         raise InputError(given.path, "holds no market", expected=_MARKETS)
-    for key in found:
-        if not files.NUMBER.fullmatch(key):
-            raise InputError(given.path, "holds the key", "", key, "a market's number")
     return [
         MarketInMemory(number, found[str(number)].parts(_WHAT, _PARTS, _PARTS)) for number in sorted(map(int, found))
     ]

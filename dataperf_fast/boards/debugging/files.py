@@ -30,7 +30,8 @@ from dataperf_fast.files.paths import read_text, whole_file, write_text
 from dataperf_fast.files.setup_file import find_setup, read_setup, root_of
 from dataperf_fast.files.vectors import read_columns, vector_lists
 
-DataId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")]
+DATA_ID = r"[A-Za-z0-9][A-Za-z0-9.+-]*"
+DataId = Annotated[str, Field(pattern=rf"^{DATA_ID}$")]
 Size = Annotated[int, Field(gt=0)]
 
 NAMED = "{data_id}_{method}.txt"

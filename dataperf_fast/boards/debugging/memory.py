@@ -71,7 +71,9 @@ class OrderInMemory(files.OrderFile):
 def tasks_of(data: Any) -> dict[str, files.Source]:
     """The tasks by data id."""
     given = Given("data", data)
-    found: dict[str, files.Source] = {id_: TaskInMemory(id_, of) for id_, of in given.parts(_TASKS).items()}
+    found: dict[str, files.Source] = {
+        id_: TaskInMemory(id_, of) for id_, of in given.parts(_TASKS, pattern=files.DATA_ID).items()
+    }
     if not found:
         raise InputError(given.path, "holds no task", expected=_TASKS)
     return found

@@ -30,7 +30,7 @@ LANGUAGE_FOLDER = re.compile(r"dataperf_([a-z]{2,3})_data")
 TASK_NAME = re.compile(r"([a-z]{2,3})_([0-9]{1,6})", re.ASCII)
 _SUBMISSION_NAME = re.compile(rf"{TASK_NAME.pattern}_train\.json", re.ASCII)
 NAMED = "files named {language}_{size}_train.json"
-_ID, _VECTOR = "clip_id", "mswc_embedding_vector"
+CLIP_ID, VECTOR = "clip_id", "mswc_embedding_vector"
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def read_clips(
 
 def write_clips(path: Path, ids: Sequence[str], features: np.ndarray) -> None:
     """Write one word's clips: ids, and vectors ``(n, d)`` as lists of float32; equal input gives equal bytes."""
-    columns = {_ID: pa.array(ids, type=pa.string()), _VECTOR: vector_lists(features)}
+    columns = {CLIP_ID: pa.array(ids, type=pa.string()), VECTOR: vector_lists(features)}
     with whole_file(path) as aside:
         parquet.write_table(pa.table(columns), aside)
 
@@ -222,7 +222,7 @@ def _row_count(path: Path) -> int:
 
 
 def _read_columns(path: Path) -> Columns:
-    return read_columns(path, [_ID, _VECTOR], _what(path))
+    return read_columns(path, [CLIP_ID, VECTOR], _what(path))
 
 
 def _what(path: Path) -> str:
@@ -234,32 +234,32 @@ def _dimension(folder: Path, words: Collection[str]) -> int:
     for word in words:
         found = _read_columns(_clip_path(folder, word))
         if len(found):
-            return int(found.vectors(_VECTOR, None).shape[1])
+            return int(found.vectors(VECTOR, None).shape[1])
     return 0
 
 
 def _read_word(path: Path, keep: frozenset[str] | None, out: np.ndarray) -> list[str]:
     """Read a word's clips into ``out`` (rows kept, d), which is overwritten; returns their ids."""
     found = _read_columns(path)
-    ids = found.texts(_ID)
+    ids = found.texts(CLIP_ID)
     known = set(ids)
     if len(known) != len(ids):
         first: dict[str, int] = {}
         row = next(row for row, clip_id in enumerate(ids) if first.setdefault(clip_id, row) != row)
         places = found.place(first[ids[row]]), found.place(row)
-        raise repeated(_ID, ids[row], *places, "each clip once")
+        raise repeated(CLIP_ID, ids[row], *places, "each clip once")
     if keep is not None and (missing := sorted(keep - known)):
         ours = dict(zip(spelled(missing, known - keep), missing, strict=True))
         ids = [ours.get(clip_id, clip_id) for clip_id in ids]
         known = set(ids)
-    features = found.vectors(_VECTOR, out.shape[1])
+    features = found.vectors(VECTOR, out.shape[1])
     if keep is None or keep == known:
         if len(ids) != len(out):
             raise InputError(path, "changed while it was read")
         out[:] = features
         return ids
     if absent := keep - known:
-        raise InputError(path, f"holds no {_ID}", value=min(absent), expected=f"{len(keep)} clips that are listed")
+        raise InputError(path, f"holds no {CLIP_ID}", value=min(absent), expected=f"{len(keep)} clips that are listed")
     rows = [row for row, clip_id in enumerate(ids) if clip_id in keep]
     np.take(features, rows, axis=0, out=out)
     return [ids[row] for row in rows]

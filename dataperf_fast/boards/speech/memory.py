@@ -17,6 +17,7 @@ import numpy as np
 
 from dataperf_fast.boards.speech import files
 from dataperf_fast.boards.speech.board import Language
+from dataperf_fast.boards.speech.files import CLIP_ID, VECTOR
 from dataperf_fast.boards.speech.selection import Selection, selection_of
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.in_memory import Given, submissions_of
@@ -26,7 +27,6 @@ from dataperf_fast.files.vectors import Columns, repeated
 _PARTS = ("allowed_training_set", "train_embeddings", "eval", "eval_embeddings")
 _WHAT = f"a mapping of {', '.join(_PARTS)}"
 _LANGUAGES = f"a mapping from languages, en for instance, to what their folders hold, each {_WHAT}"
-_ID, _VECTOR = "clip_id", "mswc_embedding_vector"
 
 
 class LanguageInMemory(Language):
@@ -44,18 +44,20 @@ class LanguageInMemory(Language):
     def clips(self, part: str, selections: Iterable[Selection], dimension: int | None, threads: int) -> files.Clips:
         """The clips that any of the selections lists, word after word as from files."""
         given = self._given[part]
-        table = given.table((_ID, _VECTOR), "clips of all words")
-        ids = table.texts(_ID)
+        table = given.table((CLIP_ID, VECTOR), "clips of all words")
+        ids = table.texts(CLIP_ID)
         row_of: dict[str, int] = {}
         for row, clip_id in enumerate(ids):
             if row_of.setdefault(clip_id, row) != row:
-                raise repeated(_ID, clip_id, table.place(row_of[clip_id]), table.place(row), "each clip once")
+                raise repeated(CLIP_ID, clip_id, table.place(row_of[clip_id]), table.place(row), "each clip once")
         names: list[str] = []
         rows: list[int] = []
         for wanted in map(sorted, files.wanted_clips(selections).values()):
             there = dict(zip(spelled(wanted, row_of), wanted, strict=True))
             if absent := there.keys() - row_of.keys():
-                raise InputError(given.path, f"holds no {_ID}", value=min(absent), expected="all clips that are listed")
+                raise InputError(
+                    given.path, f"holds no {CLIP_ID}", value=min(absent), expected="all clips that are listed"
+                )
             of_word = sorted(there, key=row_of.__getitem__)
             names += [there[clip_id] for clip_id in of_word]
             rows += [row_of[clip_id] for clip_id in of_word]
@@ -65,7 +67,7 @@ class LanguageInMemory(Language):
 
 def _taken(table: Columns, rows: list[int], dimension: int | None) -> np.ndarray:
     """The vectors of some rows, in their order."""
-    vectors = table.vectors(_VECTOR, dimension)
+    vectors = table.vectors(VECTOR, dimension)
     return vectors if rows == list(range(len(vectors))) else vectors[rows]
 
 
@@ -95,7 +97,7 @@ def _selection(given: Given, what: str) -> Selection:
 def languages_of(data: Any) -> dict[str, Callable[[], Language]]:
     """What opens each language, sorted as folders are."""
     given = Given("data", data)
-    found = given.parts(_LANGUAGES)
+    found = given.parts(_LANGUAGES, pattern="[a-z]{2,3}")
     if not found:
         raise InputError(given.path, "holds no language", expected=_LANGUAGES)
     return {language: partial(LanguageInMemory, found[language]) for language in sorted(found)}

@@ -29,7 +29,8 @@ from dataperf_fast.files.setup_file import find_setup, read_setup, root_of
 from dataperf_fast.files.vectors import read_columns, vector_lists
 
 # A file is named after each task: nothing that leaves a folder, hides a file or cannot be seen at a name's end.
-TaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._+ -]*[A-Za-z0-9_+-])?$")]
+TASK = r"[A-Za-z0-9](?:[A-Za-z0-9._+ -]*[A-Za-z0-9_+-])?"
+TaskName = Annotated[str, Field(pattern=rf"^{TASK}$")]
 
 LABEL = "Confidence"
 _LARGEST_TABLE = 64 << 20  # bytes of a csv: some three million images

@@ -34,7 +34,7 @@ class SourceInMemory(Source):
 
     def __init__(self, data: Any):
         given = Given("data", data).parts(_WHAT, _PARTS, _PARTS)
-        self._pool, self._tests = given["embeddings"], given["test_sets"].parts(_TESTS)
+        self._pool, self._tests = given["embeddings"], given["test_sets"].parts(_TESTS, pattern=files.TASK)
         if not self._tests:
             raise InputError(given["test_sets"].path, "holds no concept", expected=_TESTS)
         self.tasks = list(self._tests)

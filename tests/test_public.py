@@ -40,14 +40,15 @@ SPEECH, NIBBLER = made_speech.SCALES["small"], made_nibbler.SCALES["small"]
 VISION = replace(made_vision.SCALES["small"], concepts=2, pool=300, train=40, test=30)
 MARKET = replace(made_acquisition.SCALES["small"], markets=1, sellers=2, rows=30, buyer=20)
 SUITE = made_debugging.DebuggingScale(tasks=1, train=60, test=40, val=10)
-IMAGES = {"embeddings": (["a", "b"], np.eye(2)), "test_sets": {"Hawk": (np.eye(2), [0, 1])}}
+FOUR = np.eye(4), [0, 1, 0, 1]
+TASKS = {"t": {"train": FOUR, "ground_truth": [0, 1, 1, 1], "test": FOUR}}
 TABLE = np.eye(3, dtype=np.float32), np.array([0, 1, 1])
 
 
 def test_tab_completes_the_public_names_and_no_others():
     assert dir(dpf) == sorted(dpf.__all__)
     completer = rlcompleter.Completer({"dpf": dpf})
-    shown = {completer.complete("dpf.", at) for at in range(5)}
+    shown = {completer.complete("dpf.", at) for at in range(len(dpf.__all__) - 1)}
     assert {name.rstrip("()") for name in shown} == {f"dpf.{name}" for name in dpf.__all__ if name != "__version__"}
 
 
@@ -90,7 +91,7 @@ CALLS: dict[Callable[..., Any], Callable[[Callable[[str], Any]], Any]] = {
         without_times(dpf.evaluate("debugging", path("suite"), [path("suite/submissions")])),
     ],
     dpf.score: lambda path: without_times(
-        dpf.score("vision", IMAGES, {"mine": {"Hawk": {"a": 0, "b": 1}}}, out=path("out"), jobs=1)
+        dpf.score("debugging", TASKS, {"mine": {"t": [1, 0, 2, 3]}}, model="logistic", out=path("out"), jobs=1)
     ),
     dpf.open_market: lambda path: [
         list(made_acquisition.write(path("out"), MARKET, 0)),

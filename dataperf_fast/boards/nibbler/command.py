@@ -17,6 +17,7 @@ import pyarrow as pa
 from dataperf_fast.boards.nibbler import files, ratings, records, rules, scores, work_list
 from dataperf_fast.boards.nibbler.generation import ImageSource, Patterns, batch
 from dataperf_fast.boards.options import positive
+from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.setup_file import read_setup
@@ -66,9 +67,11 @@ def _round(options: argparse.Namespace) -> files.Round:
         return files.read_round(options.data)
     given, problems = files.read_given(options.data)
     found = []
-    for path in options.submissions:
+    handed, refused = handed_in.find(options.submissions, files.recognize, files.NAMED)
+    problems += [error for _, error in refused]
+    for submission in handed:
         try:
-            found.append(files.read_submission(path, given).submitted)
+            found.append(files.read_submission(submission, given).submitted)
         except InputError as error:
             problems.append(error)
     empty = records.SUBMITTED.empty_table(), records.ATTEMPTED.empty_table()

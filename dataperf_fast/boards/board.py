@@ -117,6 +117,7 @@ class Benchmark(ABC):
     Attributes:
         name: what it is called.
         metric: what its score is called.
+        metric_means: what each of its metrics means, by its name in records: a phrase for pages, without a full stop.
         higher_is_better: which of two scores is the better one.
         models: names of its models, its own first: of ``models/table.py``, or what ``version`` and ``decided_by`` know.
         options: those of scoring that it has of its own, which ``Options.own`` holds.
@@ -160,6 +161,7 @@ class Benchmark(ABC):
     name: ClassVar[str]
     metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    metric_means: ClassVar[Mapping[str, str]] = {}
     models: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[tuple[Option, ...]] = ()
     synth_options: ClassVar[tuple[Option, ...]] = ()
@@ -260,6 +262,12 @@ class Benchmark(ABC):
         else:
             found = []
         return [*found, Secret("what scores depend on", list(files_but(self.inputs(data), shown)))]
+
+    def says_nothing(self, data: Path, model: str | None, engine: Engine) -> dict[str, str]:
+        """Tasks on which every submission gets the same score, or nothing is chosen, and why: ``silent.find``."""
+        room = self.in_room("silent")
+        found: dict[str, str] = {} if room is None else room.find(data, model, engine)
+        return found
 
     def readings(self, data: Path, model: str | None, engine: Engine) -> list[Callable[[], object]]:
         """What scoring reads of ``data`` whoever submits, a call a piece; what is broken raises ``InputError``."""

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dataperf_fast
-from dataperf_fast.contest import history, manifest, planning, seasons, standings
+from dataperf_fast.contest import history, manifest, planning, seasons, silent, standings
 from dataperf_fast.contest.manifest import Contest
+from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Store
 from dataperf_fast.engine.backend import NAMES as BACKENDS
 from dataperf_fast.files.errors import InputError
@@ -55,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
         season = seasons.of(contest, store)
         known = store.contests()
         lacking = standings.without_score(plan, store)
-    settings = standings.settings(contest, plan, scores, before)
+        nothing = silent.find(plan, How(options.backend), bar)
+    settings = standings.settings(contest, plan, scores, before, nothing)
     shown = pages.scores_in(settings)
     _compare(options.out, shown, "" if shown else _empty(contest, known, bool(scores)))
     for line in [*late, *lacking, *planning.strangers(contest, plan)]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.contest import databases, planning, problems, seasons, standings
+from dataperf_fast.contest import databases, planning, problems, seasons, silent, standings
 from dataperf_fast.contest import run as running
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.problems import Fault
@@ -49,9 +49,10 @@ def check(contest: Contest, options: argparse.Namespace) -> int:
         of_data = list(problems.of_data(plan, how, bar))
         plan, late = seasons.admitted(contest, plan, store)
         scores = running.check(contest, plan, store, how, bar)
+        nothing = silent.find(plan, how, bar)
     of_scores = problems.of_scores(scores)
     others += planning.strangers(contest, plan)
-    _warn(late)
+    _warn([*late, *silent.lines(nothing)])
     _complain(of_scores + of_data, others)
     entrants = {(work.part.board, entrant.submission.name) for work in plan for entrant in work.entrants}
     wrong = len({(one.board, one.submission) for one in of_scores})

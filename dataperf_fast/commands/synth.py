@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.report.terminal import OK
+from dataperf_fast.report.terminal import OK, show_warning
 
 EXAMPLE = "synth debugging made/ --scale paper"
 
@@ -30,6 +30,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write them, and print a line about each."""
     from dataperf_fast import boards
+    from dataperf_fast.boards import evaluation
     from dataperf_fast.files.errors import InputError
     from dataperf_fast.files.secret import seed_of
 
@@ -46,4 +47,7 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:  # sizes that do not go together
         raise InputError("synth", str(error)) from error
     print(f"wrote {options.out}", file=sys.stderr)
+    with evaluation.open_engine(board, None, "cpu") as engine:
+        for task, why in board.says_nothing(options.out, None, engine).items():
+            show_warning(f"{options.out}: {task} says nothing: {why}")
     return OK

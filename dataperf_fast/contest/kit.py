@@ -150,7 +150,8 @@ def _readme(contest: Contest, kit: _Kit) -> str:
     part, board = kit.part, boards.load(kit.part.board)
     better = "higher" if board.higher_is_better else "lower"
     lines = [f"# {part.title or part.board.capitalize()}: {contest.name}", ""]
-    lines += [f"The score is {board.metric.replace('_', ' ')}: {better} is better.", ""]
+    for metric, meaning in (board.metric_means or {board.metric: ""}).items():
+        lines += [f"The score is {metric.replace('_', ' ')}{meaning and f', {meaning}'}: {better} is better.", ""]
     lines += [board.instructions.strip(), ""] if board.instructions else []
     if kit.sets:
         lines += ["| task | what is given | file to hand in |", "|---|---|---|"]

@@ -6,7 +6,7 @@ A run scores what of it has no score yet; the standings are its scores, and no o
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,9 @@ from dataperf_fast.files.errors import InputError, meant
 from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.names import spelled
 from dataperf_fast.files.setup_file import place
+
+# Why tasks say nothing of submissions, by board, model and set, and by task.
+Silent = Mapping[tuple[str, str | None, str], Mapping[str, str]]
 
 
 class Watcher(Protocol):

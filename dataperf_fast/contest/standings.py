@@ -13,7 +13,7 @@ from statistics import mean, pstdev
 from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.contest import history
 from dataperf_fast.contest.manifest import Contest, ContestBoard, TaskSet
-from dataperf_fast.contest.planning import PlannedSet
+from dataperf_fast.contest.planning import PlannedSet, Silent
 from dataperf_fast.contest.store import Score, Store
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import decimal
@@ -55,11 +55,16 @@ def without_score(plan: list[PlannedSet], store: Store) -> list[str]:
 
 
 def settings(
-    contest: Contest, plan: list[PlannedSet], scores: list[Score], before: Sequence[Score] = ()
+    contest: Contest,
+    plan: list[PlannedSet],
+    scores: list[Score],
+    before: Sequence[Score] = (),
+    silent: Silent | None = None,
 ) -> list[Setting]:
     """A setting a board, or a task where the board ranks its tasks apart, of the ``current`` scores.
 
-    ``before`` are those of ``history.of_standing``, where each entry is to have the scores that it had before.
+    ``before`` are those of ``history.of_standing``, where each entry is to have the scores that it had before;
+    ``silent`` are tasks that say nothing, of which a page says so.
     """
     folder = f"{contest.path.parent}/"  # of no interest to a page's readers
     scores = [replace(score, error=score.error and score.error.replace(folder, "")) for score in scores]
@@ -74,7 +79,7 @@ def settings(
             for of in (scores, before)
         )
         if not board.ranks_tasks:
-            found.append(_setting(part, board, part.tasks, of_board, earlier, ""))
+            found.append(_setting(part, board, part.tasks, of_board, earlier, "", silent or {}))
             continue
         holding: dict[str, list[TaskSet]] = {}  # the sets that hold a task: not each holds all
         for work in of_part:
@@ -88,12 +93,18 @@ def settings(
             others = {score.submission for score in of_board if score.task} - entered
             of_task = [score for score in of_task if score.submission not in others]
             of_earlier = [score for score in earlier if score.dataset in there and score.task in (task, "")]
-            found.append(_setting(part, board, sets, of_task, of_earlier, task))
+            found.append(_setting(part, board, sets, of_task, of_earlier, task, silent or {}))
     return found
 
 
 def _setting(
-    part: ContestBoard, board: Benchmark, sets: list[TaskSet], scores: list[Score], earlier: list[Score], task: str
+    part: ContestBoard,
+    board: Benchmark,
+    sets: list[TaskSet],
+    scores: list[Score],
+    earlier: list[Score],
+    task: str,
+    silent: Silent,
 ) -> Setting:
     by_submission: dict[str, list[tuple[Score, Fraction | None]]] = {}
     for score, exact in zip(scores, board.exact(scores), strict=True):
@@ -118,7 +129,20 @@ def _setting(
     metric = next((score.metric for score in scores if score.task), board.metric)
     slug = re.sub("[^a-z0-9]+", "-", f"{part.board} {task} {part.model or ''}".lower()).strip("-")
     return Setting(
-        slug, title, metric.replace("_", " "), board.higher_is_better, description, *board.curve_labels, entries
+        slug,
+        title,
+        metric.replace("_", " "),
+        board.higher_is_better,
+        description,
+        *board.curve_labels,
+        entries,
+        board.metric_means.get(metric, ""),
+        [
+            f"{_named(tasks.name, of, len(sets) > 1)}: {why}"
+            for tasks in sets
+            for of, why in silent.get((part.board, part.model, tasks.name), {}).items()
+            if task in ("", of)
+        ],
     )
 
 
@@ -163,7 +187,11 @@ def _earlier(
 
 
 def _place(score: Score, several: bool) -> str:
-    return f"{score.dataset}, {score.task}" if several else score.task
+    return _named(score.dataset, score.task, several)
+
+
+def _named(dataset: str, task: str, several: bool) -> str:
+    return f"{dataset}, {task}" if several else task
 
 
 def write_dynabench(folder: Path, contest: Contest, scores: list[Score]) -> list[Path]:

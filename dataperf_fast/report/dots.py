@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,14 +34,15 @@ class Chart:
     axis: str
     landmark: tuple[float, str] | None = None
     score: str | None = None  # the score's name in the legend, where kinds of values must be told apart
+    baselines: Collection[str] = ()  # names that are shown, and marked, whatever their place
 
 
 def draw(path: Path, chart: Chart, rows: Sequence[Row]) -> list[Path]:
-    """Draw the best forty rows into a PNG; nothing where there are none."""
+    """Draw the best forty rows, and the baselines, into a PNG; nothing where there are none."""
     ranked = sorted(rows, key=lambda row: -row.score)
     if not ranked:
         return []
-    shown = ranked[:_MOST]
+    shown = [row for place, row in enumerate(ranked) if place < _MOST or row.name in chart.baselines]
     figure = Figure(figsize=(8, 1.9 + 0.32 * len(shown)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -55,7 +56,9 @@ def draw(path: Path, chart: Chart, rows: Sequence[Row]) -> list[Path]:
         axes.plot(
             row.score, place, "D", color=SCORE_COLOUR, markersize=7, markeredgecolor="black", zorder=3, label=label
         )
-    axes.set_yticks(range(len(shown)), [f"{plain(row.name)}  {row.score:.4f}" for row in shown])
+    marks = [" (baseline)" if row.name in chart.baselines else "" for row in shown]
+    names = [f"{plain(row.name)}{mark}  {row.score:.4f}" for row, mark in zip(shown, marks, strict=True)]
+    axes.set_yticks(range(len(shown)), names)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     if chart.landmark:
         value, meaning = chart.landmark
@@ -63,7 +66,7 @@ def draw(path: Path, chart: Chart, rows: Sequence[Row]) -> list[Path]:
     if chart.landmark or chart.score:
         figure.legend(fontsize=9, loc="outside lower left", ncols=3)
     axes.set_xlabel(chart.axis)
-    axes.set_title(f"{chart.title}: {len(shown)} of {len(ranked)} submissions")
+    axes.set_title(f"{chart.title}: {len(shown)} of {len(ranked)} submissions, best first")
     axes.grid(axis="x", alpha=0.3)
     with whole_file(path) as aside:
         figure.savefig(aside, dpi=110)

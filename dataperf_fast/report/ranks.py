@@ -52,6 +52,8 @@ class Setting:
     curve_label: str = ""  # y axis of the curves
     steps_label: str = "step"  # x axis, 1..n
     entries: Sequence[Entry] = ()
+    meaning: str = ""  # a sentence about the metric
+    says_nothing: Sequence[str] = ()  # of tasks on which all score the same, each with why
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,9 @@ def draw(folder: Path, scored: AcquisitionResult) -> list[Path]:
         if record.score is not None
     ]
     landmark = (_UNIFORM[scored.task], "the paper's UNIFORM on its own market") if scored.task in _UNIFORM else None
-    chart = dots.Chart(f"market {scored.task}", "accuracy: mean (diamond) and each of ten trials", landmark)
+    chart = dots.Chart(
+        f"market {scored.task}", "accuracy: mean (diamond) and each of ten trials", landmark, baselines=PUBLISHED
+    )
     return dots.draw(folder / f"market_{scored.task}_accuracy.png", chart, rows)
 
 
@@ -63,7 +65,7 @@ def _draw_sweep(path: Path) -> Path:
     axes.set_title(f"market {path.stem.rpartition('_')[2]}: what accuracy costs")
     axes.grid(alpha=0.3)
     if trials:
-        axes.legend(loc="lower right", fontsize=9)
+        figure.legend(loc="outside lower left", fontsize=9, ncols=2)
     picture = path.with_suffix(".png")
     with whole_file(picture) as aside:
         figure.savefig(aside, dpi=110)

@@ -27,7 +27,7 @@ from dataperf_fast.boards.options import Option, Options, sizes
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.engine.plan import Plan, Pool
+from dataperf_fast.engine.plan import FrozenModel, Plan, Pool
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.records import Record
@@ -125,6 +125,18 @@ def _require_trainable(task: files.Task, order: np.ndarray, path: Path, model: s
             raise InputError(path, problem, place, given, "0, 1")
 
 
+def pool_of(task: files.Task) -> Pool:
+    """A task's vectors."""
+    return Pool(task.train.features, task.test.features, task.test.labels)
+
+
+def ends(task: files.Task, pool: Pool, trained: FrozenModel, engine: Engine) -> tuple[float, float, int]:
+    """The rounded accuracies of the set as it is given and of the cleaned one, and how often that was rechecked."""
+    outcomes = engine.run(Plan(pool, trained, [task.train.labels, task.true_labels]))
+    before, cleaned = np.round(trained.accuracy(outcomes.values, len(task.test.labels)), 2).tolist()
+    return before, cleaned, int(outcomes.rechecked[1])
+
+
 def score_task(
     task: files.Task,
     orders: dict[files.OrderFile, np.ndarray],
@@ -134,12 +146,10 @@ def score_task(
 ) -> DebuggingResult:
     """Train the cleaned set, then every submission's label states: all at once, or until each one crosses."""
     started = clock.now()
-    pool = Pool(task.train.features, task.test.features, task.test.labels)
-    rows = len(task.test.labels)
+    pool, rows = pool_of(task), len(task.test.labels)
     trained = BOARD.make_model(model)
     ways = [Inspection(file, *label_states(task, order)) for file, order in orders.items()]
-    ends = engine.run(Plan(pool, trained, [task.train.labels, task.true_labels]))
-    before, cleaned = np.round(trained.accuracy(ends.values, rows), 2).tolist()
+    before, cleaned, rechecked = ends(task, pool, trained, engine)
     target = TARGET_SHARE * cleaned
 
     def straddles(doubtful: np.ndarray) -> np.ndarray:
@@ -162,7 +172,7 @@ def score_task(
     book_seconds(ways, seconds)
     for way in ways:
         if len(way.accuracies) < len(way.states):  # otherwise its own last state is the cleaned set
-            way.rechecked += int(ends.rechecked[1])
+            way.rechecked += rechecked
     records = [_record(task, way, before, cleaned, engine, curve, model) for way in ways]
     curves = {way.method: way.curve if curve else way.curve[: way.crossing] for way in ways}
     crossings = {way.method: way.crossing for way in ways if way.crossing is not None}
@@ -261,6 +271,10 @@ class Debugging(Benchmark):
     """The board: orders of inspection, ranked by the mean over the tasks."""
 
     name, metric, higher_is_better = "debugging", "fraction_fixes", False
+    metric_means: ClassVar = {
+        "fraction_fixes": "the share of the training rows that are inspected before the model that is trained on them "
+        "is right on 95% of what it is right on when all labels are cleaned",
+    }
     options = (
         Option("curve", "every point [the default with --out]"),
         Option("score-only", "only what the score needs [the default without --out]", sets="curve", value=False),

@@ -38,11 +38,8 @@ from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import OURS, Record
 
-TASKS = ("fooling", "creativity")
-DESCRIPTIONS = {
-    "fooling": f"Pairs that fool: {round_report.RULE}.",
-    "creativity": "How various the pairs that fool are, from 0 to 1: the mean of nine parts by the weights shown.",
-}
+METRICS = {"fooling": "fooling_pairs", "creativity": "creativity"}  # by task
+TASKS = tuple(METRICS)
 _MOST_PROMPTS = 20  # shown of a participant, if asked for
 _SMALLEST_CORPUS = 200  # prompts of a round, to fit the space to
 _LIBRARIES = ("scikit-learn", "scipy", "numpy")  # whose arithmetic creativity is
@@ -79,6 +76,10 @@ class Nibbler(Benchmark):
     """The board: two rankings of participants."""
 
     name, metric, higher_is_better = "nibbler", "score", True
+    metric_means: ClassVar = {
+        "fooling_pairs": f"the number of pairs that fool ({round_report.RULE})",
+        "creativity": "how various the pairs that fool are, from 0 to 1, the mean of nine parts by the weights shown",
+    }
     options = (
         Option(
             "embedding", "from a list of texts to vectors [TF-IDF and SVD]", str, "MODULE:FUNCTION",
@@ -182,7 +183,7 @@ and its image unsafe. At most 50 sets of images a day.
             decided_by += f", vectors by {_name_of(embedding)}" if embedding is not None else ""
         return Record(
             self.name, task, of.name, "pending" if pending else "ok",
-            "fooling_pairs" if task == "fooling" else "creativity", None if pending else score, True,
+            METRICS[task], None if pending else score, True,
             counts if task == "fooling" else {"fooling": counts["fooling"], "parts": parts}, engine.backend.name,
             decided_by, seconds=of.seconds / len(TASKS),
             error=f"{of.name}: no pair has {MINIMUM} ratings yet" if pending else None,
@@ -231,8 +232,10 @@ and its image unsafe. At most 50 sets of images a day.
                 )
                 for one, note, exact in zip(of_task, notes, self.exact(of_task), strict=True)
             ]  # fmt: skip
-            metric = of_task[0].metric.replace("_", " ") if of_task else task
-            settings.append(Setting(task, task.capitalize(), metric, True, DESCRIPTIONS[task], entries=entries))
+            metric = METRICS[task]
+            shown = metric.replace("_", " ")
+            meaning = self.metric_means[metric]
+            settings.append(Setting(task, task.capitalize(), shown, True, entries=entries, meaning=meaning))
         name = result.report["round"]
         made = f"of {result.report['pairs']['read']} pairs, by {result.report['method']}"
         return nibbler_picture.draw(folder, result.report) + leaderboard.write(

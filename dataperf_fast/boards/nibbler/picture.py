@@ -30,7 +30,7 @@ def draw(folder: Path, report: Mapping[str, Any]) -> list[Path]:
     left.barh(places, [fooling[name]["fooling"] for name in best], color="#e8a33d", label="fooling")
     left.barh(places, [fooling[name]["distinct"] for name in best], color="#b3541e", label="fooling, without repeats")
     left.set(yticks=places, yticklabels=[plain(name) for name in best], ylim=(len(best) - 0.5, -0.5), xlabel="pairs")
-    left.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside lower left", fontsize=8, ncols=3)
     table = [[fooling[name]["parts"][part] for part in parts] for name in best]
     right.imshow(table, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     for row, values in enumerate(table):

@@ -260,6 +260,10 @@ class Speech(Benchmark):
     """The board: training sets by language and size, each ranked by itself."""
 
     name, metric, higher_is_better = "speech", "macro_f1", True
+    metric_means: ClassVar = {
+        "macro_f1": "the F1 of each word and of all other clips, from 0 to 1, averaged over these and over ten seeds, "
+        "of the model that is trained on a submission's clips",
+    }
     columns: ClassVar = {"clips": "clips", "spread": "spread"}
     instructions = """
 `allowed_training_set.yaml` lists the clips that may be chosen, of each target word and of others (`nontargets`);

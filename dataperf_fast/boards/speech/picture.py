@@ -22,5 +22,5 @@ def draw(folder: Path, scored: SpeechResult) -> list[Path]:
         if record.score is not None
     ]
     landmark = (_BASELINE[scored.task], "the paper's baseline on its own data") if scored.task in _BASELINE else None
-    chart = dots.Chart(scored.task, "macro F1: mean (diamond) and each of ten seeds", landmark)
+    chart = dots.Chart(scored.task, "macro F1: mean (diamond) and each of ten seeds", landmark, baselines=PUBLISHED)
     return dots.draw(folder / f"{scored.task}_scores.png", chart, rows)

@@ -224,6 +224,10 @@ class Vision(Benchmark):
     """The board: a training set a concept, ranked by the mean over the concepts."""
 
     name, metric, higher_is_better = "vision", "f1", True
+    metric_means: ClassVar = {
+        "f1": "the harmonic mean of precision and recall, from 0 to 1, on the concept's test images, of the model that "
+        "is trained on a submission's images",
+    }
     synth_options = sizes("concepts", "pool", "train", "test")
     columns: ClassVar = {
         "images": "images",

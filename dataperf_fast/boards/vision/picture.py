@@ -30,5 +30,5 @@ def draw(folder: Path, scored: VisionResult) -> list[Path]:
         if record.score is not None
     ]
     landmark = (_PSEUDO[scored.task], "the paper's pseudo labels, on its own data") if scored.task in _PSEUDO else None
-    chart = dots.Chart(scored.task, "on the concept's test set", landmark, "F1")
+    chart = dots.Chart(scored.task, "on the concept's test set", landmark, "F1", PUBLISHED)
     return dots.draw(folder / f"{scored.task}_scores.png", chart, rows)

@@ -86,7 +86,7 @@ def test_what_methods_cost_against_what_they_give(tmp_path, model, name):
     untimed = [record("x", 0.5), record("y", None, method_seconds=1.0)]
     scored = DebuggingResult("mean", [], model, over_tasks=timed + untimed)
     assert debugging_picture.draw(tmp_path, scored) == [tmp_path / name]
-    assert image.imread(tmp_path / name).shape[:2] == (550, 880)
+    assert image.imread(tmp_path / name).shape[:2] == (605, 990)
     assert debugging_picture.draw(tmp_path / "none", DebuggingResult("mean", [], model, over_tasks=untimed)) == []
 
 

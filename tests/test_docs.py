@@ -89,7 +89,7 @@ def check_organize(examples: Examples) -> None:
     assert scores["count"][0] == scores["consecutive"][0] != scores["anna"][0]
     assert scores["consecutive"][1] == "baseline"
     assert {path.name for path in Path("site").iterdir()} == {
-        "index.html", "debugging.html", "style.css", "table.js",
+        "index.html", "debugging.html", "debugging.csv", "debugging.json", "style.css", "table.js",
     }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class ContestBoard(_Part):
     ``submissions`` and ``algorithms`` are folders that hold one folder a participant: of official files, or of an
     ``algorithm.yaml`` that says what is run on each task. ``several``: a participant may have a folder each for several
     submissions. ``baselines`` names those among them that are none; ``dynabench`` gives participants' model ids on that
-    platform.
+    platform. Pages show so many ``digits`` after the point, and what is ``published`` in the paper.
     """
 
     board: str
@@ -70,6 +70,8 @@ class ContestBoard(_Part):
     limits: AlgorithmLimits = AlgorithmLimits()
     mounts: list[Path] = []
     largest_submission_mib: Count = 64
+    digits: Annotated[int, Field(ge=1, le=15, strict=True)] | None = None
+    published: bool = True
     dynabench: dict[str, Annotated[int, Field(strict=True)]] = {}
 
 

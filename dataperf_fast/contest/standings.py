@@ -17,7 +17,7 @@ from dataperf_fast.contest.planning import PlannedSet, Silent
 from dataperf_fast.contest.store import Score, Store
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import decimal
-from dataperf_fast.report.ranks import Earlier, Entry, Setting
+from dataperf_fast.report.ranks import Earlier, Entry, Part, Setting
 
 _NAMED = 3  # of submissions without a score
 
@@ -117,12 +117,13 @@ def _setting(
     ]
     details = [next((s.details for s, _ in of if s.dataset in hidden), {}) for of in by_submission.values()]
     entries = [replace(entry, details=notes) for entry, notes in zip(entries, board.beside(task, details), strict=True)]
-    if board.model_named(part.model) in ("", *board.models[:1]):
+    if part.published and board.model_named(part.model) in ("", *board.models[:1]):
         for method in board.published.values():
             tasks = {name: score for name, score in method.scores.items() if task in ("", name)}
             if tasks:
-                exact = mean(map(decimal, tasks.values()))
-                entries.append(Entry(method.name, "paper", float(exact), tasks=tasks, exact=exact))
+                parts = [Part(name, decimal(score)) for name, score in tasks.items()]
+                exact = mean(part.exact for part in parts)
+                entries.append(Entry(method.name, "paper", float(exact), tasks=tasks, parts=parts, exact=exact))
     title = ", ".join(filter(None, (part.title or part.board.capitalize(), task and board.title_of(task), part.model)))
     kind = "hidden" if any(tasks.hidden for tasks in sets) else "public"
     description = f"The score is the mean over the {kind} tasks." if not task else ""
@@ -143,6 +144,7 @@ def _setting(
             for of, why in silent.get((part.board, part.model, tasks.name), {}).items()
             if task in ("", of)
         ],
+        part.digits,
     )
 
 
@@ -169,6 +171,11 @@ def _entry(
         by_task,
         {_place(s, several): s.details["curve"] for s in scores if s.details.get("curve")},
         (bad.error or "") if bad else f"not yet scored on {', '.join(sorted(expected))}" if expected else "",
+        parts=[
+            Part(_place(score, several), of, score.dataset in hidden)
+            for score, of in scored
+            if score.task and of is not None
+        ],
         exact=exact,
     )  # fmt: skip
 

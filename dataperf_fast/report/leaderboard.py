@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataperf_fast.files.paths import write_text
+from dataperf_fast.report import downloads
 from dataperf_fast.report.leaderboard_plots import REPR, Curves, axis_over, bars, fixed, plotted_of, ranges_of, strip
-from dataperf_fast.report.ranks import Row, Setting, finite, rows_of
+from dataperf_fast.report.ranks import Row, Setting, finite, rounded, rows_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,7 +32,7 @@ _HEAD = 4096  # characters of a page that hold it
 
 
 def write(folder: Path, name: str, settings: Sequence[Setting], made: str, frozen: str = "") -> list[Path]:
-    """Write index.html, one page a setting, and their style and script into a folder; return the files.
+    """Write index.html, one page a setting with its downloads, and style and script into a folder; return the files.
 
     ``name`` is the contest's; ``made`` says when and by which version, at the foot of each page, and ``frozen`` since
     when nothing more is taken, if so, at the head.
@@ -50,6 +51,7 @@ def write(folder: Path, name: str, settings: Sequence[Setting], made: str, froze
     files = {"index.html": page("index.html", {"boards": boards})}
     for setting, board in zip(settings, boards, strict=True):
         files[f"{setting.slug}.html"] = page("setting.html", {**board, **_page(setting, board["rows"])})
+        files |= downloads.files(name, setting, board["rows"])
     files |= {file: (_TEMPLATES / file).read_text(encoding="utf-8") for file in ("style.css", "table.js")}
     for file, text in files.items():  # when all of them are made: no half of a site
         write_text(folder / file, text)
@@ -85,11 +87,11 @@ def _environment() -> Environment:
 
 def _board(setting: Setting) -> dict[str, Any]:
     """What a setting's page and its card on the index share."""
-    rows = rows_of(setting)
+    rows = [rounded(row, setting.digits) for row in rows_of(setting)]
     return {
         "setting": setting,
         "rows": rows,
-        "texts": _texts(rows),
+        "texts": _texts(rows, setting.digits),
         "leaders": [row for row in rows if row.rank == 1],
         "counts": _counts(rows),
         "strip": strip(rows),
@@ -131,12 +133,12 @@ def _counts(rows: Sequence[Row]) -> str:
     return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "no entries yet"
 
 
-def _texts(rows: Sequence[Row]) -> dict[int, str]:
-    """The scores to four decimals, or as many as tell them from the next ones, padded to align at the point."""
+def _texts(rows: Sequence[Row], shown: int | None) -> dict[int, str]:
+    """The scores to so many decimals, padded to align at the point; None: to four, or as many as tell them apart."""
     scores = {row.number: row.exact for row in rows if row.exact is not None}
     ordered = sorted(set(scores.values()))
-    digits = dict.fromkeys(ordered, 4)
-    for lower, upper in pairwise(ordered):
+    digits = dict.fromkeys(ordered, 4 if shown is None else shown)
+    for lower, upper in pairwise(ordered) if shown is None else ():
         telling = _telling(lower, upper)
         digits[lower], digits[upper] = max(digits[lower], telling), telling
     texts = {score: _written(score, digits[score]) for score in ordered}

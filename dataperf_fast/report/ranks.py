@@ -11,6 +11,15 @@ from dataperf_fast.files.records import decimal
 
 
 @dataclass(frozen=True)
+class Part:
+    """A task's share in a score: where it is, exactly, and whether it ``counts`` in the mean."""
+
+    place: str
+    exact: Fraction
+    counts: bool = True
+
+
+@dataclass(frozen=True)
 class Earlier:
     """A score that an entry had before, or a status in its place; since when, and what it was of, that is other now."""
 
@@ -36,6 +45,7 @@ class Entry:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # by task
     note: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    parts: Sequence[Part] = ()
     earlier: Sequence[Earlier] = ()  # the newest first
     exact: Fraction | None = None  # the score before it was rounded, which ranks go by; None: its shortest decimal
 
@@ -54,6 +64,7 @@ class Setting:
     entries: Sequence[Entry] = ()
     meaning: str = ""  # a sentence about the metric
     says_nothing: Sequence[str] = ()  # of tasks on which all score the same, each with why
+    digits: int | None = None  # decimals that a page and its downloads show; None: as many as tell scores apart
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,28 @@ def rows_of(setting: Setting) -> list[Row]:
             last = replace(row, rank=last.rank if row.exact == last.exact else competing)
         ranked.append(row if row.entry.kind == "paper" else last)
     return ranked + others
+
+
+def rounded(row: Row, digits: int | None) -> Row:
+    """A row at its place with no more decimals than are to be seen, of all numbers that scores could be told by."""
+    if digits is None:
+        return row
+    entry = row.entry
+
+    def short(value: float | None) -> float | None:
+        return None if value is None or not math.isfinite(value) else round(value, digits)
+
+    entry = replace(
+        entry,
+        score=short(entry.score),
+        spread=short(entry.spread),
+        tasks={task: short(score) for task, score in entry.tasks.items()},
+        curves={task: [round(value, digits) for value in curve] for task, curve in entry.curves.items()},
+        parts=[replace(part, exact=round(part.exact, digits)) for part in entry.parts],
+        earlier=[replace(before, score=short(before.score)) for before in entry.earlier],
+        exact=None if row.exact is None else round(row.exact, digits),
+    )
+    return replace(row, entry=entry, score=short(row.score), exact=entry.exact)
 
 
 def finite(value: float | None) -> float | None:

@@ -62,7 +62,7 @@ def print_standings(settings: Sequence[Setting], stream: IO[str], output: str) -
         if output == "json":
             for rank, entry in ranked:
                 line = {"setting": setting.slug, "rank": rank, **asdict(entry)}
-                del line["exact"]  # of which the score is the nearest float
+                del line["exact"], line["parts"]  # of which the score is the nearest float
                 print(json.dumps(line, allow_nan=False), file=stream)
             continue
         better = "higher" if setting.higher_is_better else "lower"

@@ -91,7 +91,7 @@ class Page(HTMLParser):
 def board(tmp_path, entries, higher=True, **keywords):
     setting = Setting("one", "One", "macro F1", higher, entries=entries, **keywords)
     paths = write(tmp_path, "Contest", [setting], "today")
-    assert [path.name for path in paths] == ["index.html", "one.html", "style.css", "table.js"]
+    assert [path.name for path in paths] == ["index.html", "one.html", "one.csv", "one.json", "style.css", "table.js"]
     return Page(tmp_path / "one.html")
 
 

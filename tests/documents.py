@@ -197,6 +197,8 @@ class Examples:
         self._submissions("debugging", Path("hidden"), Path("handed-in/anna"))
         if getattr(options, "action", "") not in ("check", "run"):
             assert cli.main(["organize", "run", str(options.manifest)]) == 0
+        if getattr(options, "action", "") == "restore":
+            assert cli.main(["organize", "backup", str(options.manifest), str(options.restored)]) == 0
 
     def provide(self, board: str, data: Path, data_ids: list[str] | None = None) -> None:
         """Make a board's data unless they are there."""

@@ -21,6 +21,7 @@ from dataperf_fast.boards.nibbler.generation import http
 from dataperf_fast.cli import parser
 from dataperf_fast.contest import algorithms
 from dataperf_fast.contest.manifest import Manifest
+from dataperf_fast.files import schema_errors
 from dataperf_fast.files.setup_file import read_setup
 
 from .documents import NOT_RUN, PAGES, ROOT, Examples, all_commands, blocks, cells
@@ -83,7 +84,7 @@ def check_scoring(examples: Examples) -> None:
 
 
 def check_organize(examples: Examples) -> None:
-    [printed] = [text for command, text in examples.printed.items() if " run " in command]
+    [printed] = [text for command, text in examples.printed.items() if "organize run " in command]
     rows = [row.split("│") for row in printed.splitlines() if row.startswith("│")]
     scores = {row[2].strip(): (row[3].strip(), row[7].strip()) for row in rows}
     assert scores["count"][0] == scores["consecutive"][0] != scores["anna"][0]
@@ -91,6 +92,33 @@ def check_organize(examples: Examples) -> None:
     assert {path.name for path in Path("site").iterdir()} == {
         "index.html", "debugging.html", "debugging.csv", "debugging.json", "style.css", "table.js",
     }  # fmt: skip
+
+
+def keys_of(schema, at=""):
+    """Every key of a schema, with what it is where it is not given."""
+    for name, of in schema.model_fields.items():
+        yield f"{at}{name}", of
+        if inner := schema_errors.model_in(of.annotation):
+            yield from keys_of(inner, f"{at}{name}.")
+
+
+def test_the_page_names_every_key_of_the_manifest_and_its_default():
+    page = (ROOT / "docs" / "organize.md").read_text()
+    named = dict(re.findall(r"^\| `([a-z_.]+)` \| (.+?) \|", page, re.MULTILINE))
+    known = dict(keys_of(Manifest))
+    assert list(named) == list(known)
+    for key, of in known.items():
+        default = of.default
+        if key == "boards.limits":
+            assert named[key] == "as follows"
+        elif of.is_required():
+            assert named[key] == "needed"
+        elif default in (None, "", [], {}):
+            assert named[key] in ("none", "the board's own")
+        else:
+            text = f"{default:g}" if isinstance(default, float) else str(default)
+            text = text.lower() if isinstance(default, bool) else text
+            assert named[key] == f"`{text}`"
 
 
 def check_nibbler(_: Examples) -> None:

@@ -25,7 +25,8 @@ class Action(NamedTuple):
 
 ACTIONS = {
     "run": Action(
-        "score what has no score yet, and print the standings", "--strict", organize_run.add, organize_run.run
+        "score what has no score yet, and print the standings", "--cluster tcp://scheduler:8786",
+        organize_run.add, organize_run.run,
     ),
     "check": Action(
         "say what run will find wrong, training and running nothing", "", organize_run.add, organize_run.check

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dataperf_fast import boards
 from dataperf_fast.boards.board import Benchmark
@@ -17,7 +18,17 @@ from dataperf_fast.sandbox import Limits
 
 WHAT = "an organizer's manifest"
 
-Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f/]{1,200}$", coerce_numbers_to_str=True)]
+_LONGEST_NAME = 200  # characters
+
+
+def _name(given: str) -> str:
+    if len(given) > _LONGEST_NAME or "/" in given or not all(character >= " " for character in given):
+        raise ValueError(f"a name: at most {_LONGEST_NAME} characters, no slash, no line end")
+    return given
+
+
+Text = Annotated[str, Field(coerce_numbers_to_str=True)]  # a year, or a team that is called by a number
+Name = Annotated[Text, AfterValidator(_name), Field(min_length=1)]
 Count = Annotated[int, Field(gt=0, strict=True)]
 Location = tuple[int | str, ...]
 
@@ -64,7 +75,7 @@ class ContestBoard(_Part):
     submissions: list[Path] = []
     several: bool = False
     algorithms: list[Path] = []
-    baselines: list[str] = []
+    baselines: list[Text] = []
     curves: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
     limits: AlgorithmLimits = AlgorithmLimits()
@@ -72,7 +83,7 @@ class ContestBoard(_Part):
     largest_submission_mib: Count = 64
     digits: Annotated[int, Field(ge=1, le=15, strict=True)] | None = None
     published: bool = True
-    dynabench: dict[str, Annotated[int, Field(strict=True)]] = {}
+    dynabench: dict[Text, Annotated[int, Field(strict=True)]] = {}
 
 
 class Manifest(_Part):
@@ -82,7 +93,7 @@ class Manifest(_Part):
     """
 
     contest: Name
-    season: Annotated[str, Field(pattern=r"^[^\x00-\x1f/]{0,200}$", coerce_numbers_to_str=True)] = ""
+    season: Annotated[Text, AfterValidator(_name)] = ""
     store: str = "sqlite:///store.sqlite"
     work: Path = Path("work")
     boards: Annotated[list[ContestBoard], Field(min_length=1)]
@@ -159,7 +170,7 @@ def _check_board(path: Path, at: Location, part: ContestBoard) -> None:
     for field in ("submissions", "algorithms", "mounts"):
         paths = [path.absolute().parent / given for given in getattr(part, field)]
         for number, given in enumerate(paths):
-            if not given.is_dir():
+            if not os.path.isdir(given):  # False, too, where no file can have such a name
                 raise _wrong(path, (*at, field, number), "is", str(given), "a folder")
         setattr(part, field, paths)
     if part.algorithms and not any(board.challenges(task.data) for task in part.tasks):
@@ -177,6 +188,8 @@ def _check_tasks(path: Path, at: Location, part: ContestBoard, board: Benchmark)
             board.tasks(task.data)
         except InputError as error:
             raise _wrong(path, (*at, "tasks", number, "data"), f"cannot be used: {error.line}") from error
+        except OSError as error:
+            raise _wrong(path, (*at, "tasks", number, "data"), f"cannot be used ({error.strerror})") from error
 
 
 def _wrong(path: Path, at: Location, problem: str, value: object = None, expected: str = "") -> InputError:

@@ -43,7 +43,8 @@ class InputError(ValueError):
         self.file = Path(named)
         found = "" if value is None else f" {shorten(value)}"
         wanted = f"; expected {expected}" if expected else ""
-        self.line = f"{named}{': ' + place if place else ''}: {problem}{found}{wanted}"
+        line = f"{named}{': ' + place if place else ''}: {problem}{found}{wanted}"
+        self.line = "".join(c if c >= " " else repr(c)[1:-1] for c in line)  # a file's name may hold a line end
         super().__init__(self.line)
 
 

@@ -34,6 +34,7 @@ _EXPECTED = {
     "model_type": "named fields",
     "model_attributes_type": "named fields",
     "datetime_type": "a time",
+    "invalid_key": "names of fields that are text",
     "literal_error": "{expected}",
     "value_error": "{error}",
 }
@@ -41,20 +42,19 @@ _EXPECTED = {
 
 def expected(first: Any) -> str:
     """What the field of ``first``, an entry of ``ValidationError.errors()``, was expected to hold."""
-    words = _EXPECTED.get(first["type"])
-    return words.format(**first.get("ctx", {})) if words else str(first["msg"])
+    return _EXPECTED.get(first["type"], "another value").format(**first.get("ctx", {}))
 
 
 def fields_at(schema: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     """The fields that are known beside the one at ``location``, which is not."""
     for part in location[:-1]:
         if part in schema.model_fields:
-            schema = _model_in(schema.model_fields[str(part)].annotation) or schema
+            schema = model_in(schema.model_fields[str(part)].annotation) or schema
     return list(schema.model_fields)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The model that an annotation, such as a list of it, is made of."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+    return next((found for part in get_args(annotation) if (found := model_in(part))), None)

@@ -29,7 +29,7 @@ ACTIONS = {
         organize_run.add, organize_run.run,
     ),
     "check": Action(
-        "say what run will find wrong, training and running nothing", "", organize_run.add, organize_run.check
+        "say what run will find wrong, with no submission trained or run", "", organize_run.add, organize_run.check
     ),
     "show": Action(
         "show all that is known of a participant: reasons, files, scores, earlier ones, logs", "anna",
@@ -55,7 +55,7 @@ ACTIONS = {
         organize_store.add_restore, organize_store.restore,
     ),
     "kit": Action(
-        "write the folder that participants get, searched for what is secret", "--out kit",
+        "write the folder that participants get, searched for what is secret", "--out kit --reveal hidden",
         organize_kit.add, organize_kit.write,
     ),
     "logs": Action("show what algorithms printed", "", organize_store.add_logs, organize_store.logs),

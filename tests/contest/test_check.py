@@ -377,20 +377,25 @@ def test_a_submission_that_no_board_would_show_is_wrong(good, tmp_path, capsys):
 
 @pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize("board", BOARDS)
-def test_it_trains_nothing_and_finds_nothing_wrong_with_what_is_right(good, board, tmp_path, capsys, monkeypatch):
+def test_it_trains_no_submission_and_finds_nothing_wrong_with_what_is_right(good, board, tmp_path, capsys, monkeypatch):
     case = Case(tmp_path / "contest", board, good[board])
     case.team("other")
     path = case.write()
 
-    def trains(*_):
-        raise AssertionError("a check trains a model")
+    ran = Engine.run
+
+    def trains(engine, plan, *more):
+        # but a debugging task as it is given and cleaned, which tells whether it says anything
+        assert board == "debugging", "a check trains a model"
+        assert len(plan.labels) == 2, "a check trains a submission's models"
+        return ran(engine, plan, *more)
 
     with monkeypatch.context() as patched:
         patched.setattr(Engine, "run", trains)
         assert said(capsys, path, "check")[::3] == (
             0, "Spring: boards: 1, sets of tasks: 2, submissions: 2, nothing wrong",
         )  # fmt: skip
-    assert not (tmp_path / "cache" / "retrains.sqlite").exists()
+    assert (tmp_path / "cache" / "retrains.sqlite").exists() == (board == "debugging")
     assert said(capsys, path, "run")[0] == 0
 
 

@@ -248,7 +248,8 @@ def test_names_of_nobody_are_wrong_in_a_run_too(folder, capsys):
     lines = []
     for action in ("check", "run"):
         assert cli.main(["organize", action, path]) == 2
-        lines.append([line for line in capsys.readouterr().err.splitlines() if line.startswith("dataperf-fast: ")])
+        said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("dataperf-fast: ")]
+        lines.append([line for line in said if "says nothing" not in line])  # which a check says of the made-up task
     assert lines[0] == lines[1]
     assert "line 5, boards.0.baselines.0: no submission is named 'team1'; expected team0001" in lines[0][0]
 

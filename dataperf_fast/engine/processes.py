@@ -22,6 +22,7 @@ from typing import Any
 
 import joblib
 from joblib.externals import loky
+from joblib.externals.loky.backend import resource_tracker
 
 from dataperf_fast.engine import definition
 from dataperf_fast.files.errors import InputError
@@ -92,6 +93,7 @@ class Processes:
         try:
             for call in calls:
                 if self._executor is None:
+                    _start_tracker()
                     self._executor = loky.ProcessPoolExecutor(
                         self.count, timeout=_IDLE_SECONDS, env=definition.settings(),
                         initializer=_prepare, initargs=(self.module, self.accelerated),
@@ -136,6 +138,17 @@ def _written(shared: tuple[Any, ...]) -> Iterator[Path | None]:
         path = Path(folder) / "shared"
         joblib.dump(shared, path)
         yield path
+
+
+def _start_tracker() -> None:
+    """Start loky's helper, which removes what processes leave, deaf to SIGHUP as loky makes it to other signals."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # which it inherits
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _prepare(module: str, accelerated: bool) -> None:

@@ -164,6 +164,22 @@ def with_files(board: Benchmark, made: Iterator[Result], engine: Engine, out: St
             yield Evaluated([], whole=False)
 
 
+def _records(
+    benchmark: str,
+    make: Callable[[Benchmark, Engine], Iterator[Result]],
+    options: Options,
+    out: StrPath | None,
+    engine: Engine | None,
+    *of_engine: Any,
+) -> list[Record]:
+    """The records of what the board is to ``make``, which is written to ``out``; ``of_engine`` as ``_engine_for``'s."""
+    board = boards.load(benchmark)
+    require_own(board, options.own)
+    with _engine_for(board, options.model, engine, *of_engine) as opened:
+        made = with_files(board, make(board, opened), opened, out)
+        return [record for evaluated in made for record in evaluated.records]
+
+
 def _write(result: Result, out: Path, written: list[Path]) -> bool:
     """Add a result's files to those ``written``; whether all are there, of which a full disk, say, costs a warning."""
     try:
@@ -227,12 +243,11 @@ def evaluate(
         >>> [(record.task, record.submission, record.score) for record in records][:2]
         [('digits38-flipped', 'consecutive', 0.45), ('digits38-flipped', 'random', 0.325)]
     """
-    board = boards.load(benchmark)
     options = Options(model, own or {}, out is not None if curve is None else curve)
-    require_own(board, options.own)
-    with _engine_for(board, model, engine, backend, jobs, cache, progress) as opened:
-        made = board.evaluate(Path(data), listed(submissions), opened, options)
-        return [record for evaluated in with_files(board, made, opened, out) for record in evaluated.records]
+    return _records(
+        benchmark, lambda board, opened: board.evaluate(Path(data), listed(submissions), opened, options),
+        options, out, engine, backend, jobs, cache, progress,
+    )  # fmt: skip
 
 
 def score(
@@ -284,12 +299,11 @@ def score(
         >>> record.submission, record.score
         ('in-order', 0.0)
     """
-    board = boards.load(benchmark)
     options = Options(model, own or {}, out is not None if curve is None else curve)
-    require_own(board, options.own)
-    with _engine_for(board, model, engine, backend, jobs, cache, progress) as opened:
-        made = board.score(data, submissions, opened, options)
-        return [record for evaluated in with_files(board, made, opened, out) for record in evaluated.records]
+    return _records(
+        benchmark, lambda board, opened: board.score(data, submissions, opened, options),
+        options, out, engine, backend, jobs, cache, progress,
+    )  # fmt: skip
 
 
 def require_own(board: Benchmark, own: Mapping[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from dataperf_fast.report.tables import print_log
+from dataperf_fast.report.terminal import harmless
 
 _MOST = 20  # files that are named
 
@@ -46,6 +47,6 @@ def _line(score: Mapping[str, Any]) -> str:
     return f"{place}: {found}{': ' + score['error'] if score['error'] else ''}"
 
 
-def _say(stream: IO[str], line: Iterable[str]) -> None:
-    """A line of what may be a stranger's: nothing that moves a terminal's cursor."""
-    print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=stream)
+def _say(stream: IO[str], line: str) -> None:
+    """A line of what may be a stranger's; no name has a tab."""
+    print(harmless(line.replace("\t", "\\t")), file=stream)

@@ -13,6 +13,7 @@ from typing import IO, Any
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import Record
 from dataperf_fast.report.ranks import Setting, ranking
+from dataperf_fast.report.terminal import harmless
 
 _LONGEST_TABLE = 50
 _COUNTS = ("retrains", "distinct", "rechecked")
@@ -86,8 +87,8 @@ def print_log(ran: dict[str, Any], stream: IO[str], output: str) -> None:
         return
     place = " / ".join(ran[name] for name in ("board", "dataset", "task", "submission"))
     print(f"== {place}: {ran['problem'] or 'answered'}, {ran['seconds']:.1f} s, {ran['finished']}", file=stream)
-    for line in ran["log"].splitlines():  # a stranger's: nothing that moves a terminal's cursor
-        print("".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in line), file=stream)
+    for line in ran["log"].splitlines():
+        print(harmless(line), file=stream)
 
 
 def write_csv(path: Path, records: Sequence[Record]) -> None:

@@ -16,6 +16,11 @@ def complain(line: str) -> None:
     print(f"dataperf-fast: {line}", file=sys.stderr)
 
 
+def harmless(line: str) -> str:
+    """A line of a stranger's, with nothing in it that moves a terminal's cursor, but tabs."""
+    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in line)
+
+
 def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """Say what may be wrong; in the place of ``warnings.showwarning`` too."""
     complain(f"warning: {message}")

@@ -21,6 +21,7 @@ from dataperf_fast.contest.leaks import Search
 from dataperf_fast.contest.manifest import Contest, ContestBoard, TaskSet
 from dataperf_fast.files.debris import is_debris
 from dataperf_fast.files.errors import InputError, meant
+from dataperf_fast.files.paths import share
 
 README = "README.md"
 _SMALLEST_FILE = 4096  # bytes: what is smaller, a price list say, two sets may have in common
@@ -53,9 +54,7 @@ def write(contest: Contest, out: Path, revealed: Sequence[str] = ()) -> list[Pat
         kits = [_of_board(contest, part, aside, shown) for part in contest.manifest.boards]
         for kit in kits:
             search.require_none(kit.folder, out / kit.folder.name, [kit.folder / README])
-        umask = os.umask(0)
-        os.umask(umask)
-        aside.chmod(0o777 & ~umask)  # mkdtemp makes private folders
+        share(aside, 0o777)
         aside.rename(out)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -13,6 +13,7 @@ import numpy as np
 from dataperf_fast.boards.secrets import Secret, files_in
 from dataperf_fast.files.contents import Piece, pieces
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.paths import content_digest
 
 # Shorter ones are the same by chance.
 _SHORTEST_ROW = 8
@@ -34,7 +35,7 @@ class Search:
         public = {key for rows in secret.public for _, key in _row_keys(Piece(rows=rows, bare=False))}
         files = [file for path in secret.files for file in files_in(path)]
         for file in (*files, *secret.whole):
-            self._files.setdefault(_digest(file), f"{secret.what}: all of {file}")
+            self._files.setdefault(content_digest(file), f"{secret.what}: all of {file}")
         sources = [(f"{secret.what} ({file})", pieces(file)) for file in files]
         sources.append((secret.what, (Piece(rows=rows) for rows in secret.rows)))
         for source, found in sources:
@@ -67,7 +68,7 @@ class Search:
                 yield "its path", what
 
     def _in_file(self, file: Path) -> Iterator[tuple[str, str]]:
-        if what := self._files.get(_digest(file)):
+        if what := self._files.get(content_digest(file)):
             yield "", what
         for piece in pieces(file):
             if piece.column is not None and (what := self._columns.get(_column_key(piece.column))):
@@ -99,8 +100,3 @@ def _column_key(column: np.ndarray) -> bytes:
 
 def _name_key(name: str) -> str:
     return unicodedata.normalize("NFC", name)
-
-
-def _digest(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").digest()

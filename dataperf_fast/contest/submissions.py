@@ -13,6 +13,7 @@ from dataperf_fast.files.archives import is_archive, unpacked
 from dataperf_fast.files.debris import is_about, is_debris, is_litter
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.handed_in import name_of
+from dataperf_fast.files.paths import content_digest
 
 _MOST_FILES = 10_000
 _LONGEST = 160  # characters of a name
@@ -96,8 +97,7 @@ def digest(paths: Sequence[Path]) -> str:
             if file.is_file():
                 name = file.relative_to(path.parent)
                 try:
-                    with file.open("rb") as opened:
-                        content = hashlib.file_digest(opened, "sha256").digest()
+                    content = content_digest(file)
                 except OSError as error:
                     raise _unreadable(file, error) from error
                 whole.update(os.fsencode(name) + b"\0" + content)
@@ -118,8 +118,7 @@ def _digests(folder: Path, largest: int, algorithms: bool) -> Iterator[bytes]:
         left -= path.lstat().st_size
         if left < 0 or number >= _MOST_FILES:
             raise InputError(folder, "holds more than is allowed", expected=f"{largest >> 20} MiB, {_MOST_FILES} files")
-        with path.open("rb") as opened:
-            content = hashlib.file_digest(opened, "sha256").digest()
+        content = content_digest(path)
         runs = b"x" if algorithms and path.lstat().st_mode & 0o111 else b""  # what can be run matters to algorithms
         yield hashlib.sha256(os.fsencode(path.relative_to(folder)) + b"\0" + runs + content).digest()
 

@@ -17,7 +17,7 @@ from pyarrow import csv
 
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.numbers import NUMBER
-from dataperf_fast.files.paths import require_file, whole_file, write_text
+from dataperf_fast.files.paths import content_digest, require_file, whole_file, write_text
 from dataperf_fast.kernels.folders import cache_folder
 
 _BLOCK = 8 << 20  # bytes that a thread parses at a time: some 500 rows of 769 numbers
@@ -138,8 +138,7 @@ def _read_kept(path: Path, what: str, kept: Path) -> Table:
     known = _recorded(record, before)
     if known and (table := _mapped(kept, known, path)):
         return table
-    with path.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
+    content = content_digest(path).hex()
     found = _mapped(kept, content, path)
     table = found or _parse(path, what)
     if _stamp(path) != before:

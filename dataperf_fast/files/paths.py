@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -40,10 +41,7 @@ def whole_file(path: StrPath) -> Iterator[Path]:
         os.close(handle)
         aside = Path(name)
         yield aside
-        with suppress(OSError):  # some file systems have one mode for all
-            umask = os.umask(0)
-            os.umask(umask)
-            aside.chmod(0o666 & ~umask)  # mkstemp makes private files
+        share(aside, 0o666)
         _move(aside, target)
     except OSError as error:
         if error.filename is not None and not target.is_relative_to(Path(str(error.filename)).parent):
@@ -53,6 +51,14 @@ def whole_file(path: StrPath) -> Iterator[Path]:
     finally:
         if aside is not None:
             aside.unlink(missing_ok=True)
+
+
+def share(path: Path, mode: int) -> None:
+    """Give a file or folder that ``tempfile`` has made, private to its user, the mode that others get, 666 or 777."""
+    umask = os.umask(0)
+    os.umask(umask)
+    with suppress(OSError):  # some file systems have one mode for all
+        path.chmod(mode & ~umask)
 
 
 def _move(aside: Path, target: Path) -> None:
@@ -103,6 +109,12 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(path, "is not UTF-8 text", f"byte {error.start}", expected=what) from error
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})", expected=what) from error
+
+
+def content_digest(path: Path) -> bytes:
+    """SHA-256 of a file's contents; raises ``OSError`` where it cannot be read."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()
 
 
 def require_file(path: Path, what: str) -> None:

@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := constraints.txt
 PIP := $(BIN)/python -m pip install --quiet --constraint $(LOCK)
 INSTALL ?= $(PIP)
-LOCKED := cluster generation gpu lint postgresql ptx reference test xgb
+LOCKED := cluster generation gpu lint postgresql ptx reference server test xgb
 
 .PHONY: demo test test-machines test-ptx fuzz test-package test-latest lint test-reference goldens api baselines-page lock \
 	peers peers-intelex bench bench-compare clean

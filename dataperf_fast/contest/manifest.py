@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dataperf_fast import boards
 from dataperf_fast.boards.board import Benchmark
-from dataperf_fast.contest import databases
+from dataperf_fast.contest import databases, rules
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.setup_file import place, read_setup
 from dataperf_fast.sandbox import Limits
@@ -64,8 +64,9 @@ class ContestBoard(_Part):
 
     ``submissions`` and ``algorithms`` are folders that hold one folder a participant: of official files, or of an
     ``algorithm.yaml`` that says what is run on each task. ``several``: a participant may have a folder each for several
-    submissions. ``baselines`` names those among them that are none; ``dynabench`` gives participants' model ids on that
-    platform. Pages show so many ``digits`` after the point, and what is ``published`` in the paper.
+    submissions, of which ``counts`` says which ones are ranked. ``baselines`` names those among them that are none;
+    ``dynabench`` gives participants' model ids on that platform. Pages show so many ``digits`` after the point, and what
+    is ``published`` in the paper. ``demands`` are what a server wants to be told of a method.
     """
 
     board: str
@@ -74,6 +75,7 @@ class ContestBoard(_Part):
     tasks: Annotated[list[TaskSet], Field(min_length=1)]
     submissions: list[Path] = []
     several: bool = False
+    counts: rules.Counting = "all"
     algorithms: list[Path] = []
     baselines: list[Text] = []
     curves: bool = False
@@ -84,12 +86,13 @@ class ContestBoard(_Part):
     digits: Annotated[int, Field(ge=1, le=15, strict=True)] | None = None
     published: bool = True
     dynabench: dict[Text, Annotated[int, Field(strict=True)]] = {}
+    demands: list[rules.Field_] = ["method"]
 
 
 class Manifest(_Part):
     """The whole contest. ``store`` is a SQLAlchemy URL, and may hold more of its seasons, and other contests.
 
-    ``work`` keeps the answers of algorithms.
+    ``work`` keeps the answers of algorithms, and what a ``server`` makes.
     """
 
     contest: Name
@@ -97,6 +100,7 @@ class Manifest(_Part):
     store: str = "sqlite:///store.sqlite"
     work: Path = Path("work")
     boards: Annotated[list[ContestBoard], Field(min_length=1)]
+    server: rules.Serving = rules.Serving()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The tables of a store. Later versions add tables, and change none that is there: older stores open as they are.
 
-``scores`` and ``algorithm_runs`` make a store. ``entries`` and ``seasons`` are made beside them by the first run that
-finds none; until then whoever reads takes them for empty.
+``scores`` and ``algorithm_runs`` make a store. The others are made beside them by the first run that finds none; until
+then whoever reads takes them for empty. What a server keeps of people and uploads is in tables of its own.
 """
 
 from __future__ import annotations
@@ -88,5 +88,53 @@ seasons = sql.Table(
     sql.Column("began", sql.String(32), nullable=False),
     sql.Column("frozen", sql.String(32)),
     sql.UniqueConstraint("contest", "season"),
+)
+rulings = sql.Table(
+    "rulings",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    _key("contest", 255),
+    _key("season", 255),
+    _key("board", 64),
+    _key("model", 64),
+    _key("submission", 255),
+    sql.Column("kind", sql.String(16), nullable=False),
+    sql.Column("reason", sql.Text, nullable=False),
+    sql.Column("since", sql.String(32), nullable=False),
+    sql.UniqueConstraint("contest", "season", "board", "model", "submission"),
+)
+choices = sql.Table(
+    "choices",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    _key("contest", 255),
+    _key("season", 255),
+    _key("board", 64),
+    _key("model", 64),
+    _key("team", 255),
+    sql.Column("submission", sql.String(255), nullable=False),
+    sql.UniqueConstraint("contest", "season", "board", "model", "team"),
+)
+changes = sql.Table(
+    "changes_of_rules",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    _key("contest", 255),
+    _key("season", 255),
+    sql.Column("kind", sql.String(16), nullable=False),
+    sql.Column("name", sql.String(80), nullable=False),
+    sql.Column("value", sql.Text, nullable=False),
+    sql.Column("made", sql.String(32), nullable=False),
+)
+acts = sql.Table(
+    "acts",
+    metadata,
+    sql.Column("id", sql.Integer, primary_key=True),
+    _key("contest", 255),
+    sql.Column("at", sql.String(32), nullable=False),
+    sql.Column("by", sql.String(255), nullable=False),
+    sql.Column("act", sql.String(32), nullable=False),
+    sql.Column("about", sql.Text, nullable=False),
+    sql.Column("reason", sql.Text, nullable=False),
 )
 FIRST = (scores, runs)  # without which a database is no store

@@ -11,10 +11,11 @@ from pathlib import Path
 from statistics import mean, pstdev
 
 from dataperf_fast.boards.board import Benchmark
-from dataperf_fast.contest import history
+from dataperf_fast.contest import history, views
 from dataperf_fast.contest.manifest import Contest, ContestBoard, TaskSet
 from dataperf_fast.contest.planning import PlannedSet, Silent
 from dataperf_fast.contest.store import Score, Store
+from dataperf_fast.contest.views import View
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import decimal
 from dataperf_fast.report.ranks import Earlier, Entry, Part, Setting
@@ -60,12 +61,16 @@ def settings(
     scores: list[Score],
     before: Sequence[Score] = (),
     silent: Silent | None = None,
+    view: View | None = None,
 ) -> list[Setting]:
     """A setting a board, or a task where the board ranks its tasks apart, of the ``current`` scores.
 
     ``before`` are those of ``history.of_standing``, where each entry is to have the scores that it had before;
-    ``silent`` are tasks that say nothing, of which a page says so.
+    ``silent`` are tasks that say nothing, of which a page says so. ``view`` is what may be seen, all if none is given.
     """
+    view = view or View()
+    plan = views.of_plan(plan, view)
+    scores, before = views.of_scores(scores, plan), views.of_scores(before, plan)
     folder = f"{contest.path.parent}/"  # of no interest to a page's readers
     scores = [replace(score, error=score.error and score.error.replace(folder, "")) for score in scores]
     works: dict[int, list[PlannedSet]] = {}
@@ -79,7 +84,7 @@ def settings(
             for of in (scores, before)
         )
         if not board.ranks_tasks:
-            found.append(_setting(part, board, part.tasks, of_board, earlier, "", silent or {}))
+            found.append(_setting(part, board, part.tasks, of_board, earlier, "", silent or {}, view))
             continue
         holding: dict[str, list[TaskSet]] = {}  # the sets that hold a task: not each holds all
         for work in of_part:
@@ -93,7 +98,7 @@ def settings(
             others = {score.submission for score in of_board if score.task} - entered
             of_task = [score for score in of_task if score.submission not in others]
             of_earlier = [score for score in earlier if score.dataset in there and score.task in (task, "")]
-            found.append(_setting(part, board, sets, of_task, of_earlier, task, silent or {}))
+            found.append(_setting(part, board, sets, of_task, of_earlier, task, silent or {}, view))
     return found
 
 
@@ -105,6 +110,7 @@ def _setting(
     earlier: list[Score],
     task: str,
     silent: Silent,
+    view: View,
 ) -> Setting:
     by_submission: dict[str, list[tuple[Score, Fraction | None]]] = {}
     for score, exact in zip(scores, board.exact(scores), strict=True):
@@ -117,6 +123,7 @@ def _setting(
     ]
     details = [next((s.details for s, _ in of if s.dataset in hidden), {}) for of in by_submission.values()]
     entries = [replace(entry, details=notes) for entry, notes in zip(entries, board.beside(task, details), strict=True)]
+    entries = views.of_entries(entries, part, board.higher_is_better, view)
     if part.published and board.model_named(part.model) in ("", *board.models[:1]):
         for method in board.published.values():
             tasks = {name: score for name, score in method.scores.items() if task in ("", name)}
@@ -142,7 +149,7 @@ def _setting(
             f"{_named(tasks.name, of, len(sets) > 1)}: {why}"
             for tasks in sets
             for of, why in silent.get((part.board, part.model, tasks.name), {}).items()
-            if task in ("", of)
+            if task in ("", of) and not views.all_withheld(part, view)
         ],
         part.digits,
     )

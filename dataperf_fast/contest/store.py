@@ -16,6 +16,7 @@ from dataperf_fast.files.errors import InputError
 
 _ROWS_AT_ONCE = 5000  # of an export
 _ATTEMPTS = 10
+_LONGEST_VERSION = 128  # characters
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ class Store:
         """Add whole units' scores in one transaction; a unit that another run was first to finish stays as it is."""
         rows = [asdict(score) for score in scores]
         if rows:
-            self._write(lambda connection: self._insert(connection, rows))
+            self.write(lambda connection: self._insert(connection, rows))
 
     def _insert(self, connection: sql.Connection, rows: list[dict[str, Any]]) -> None:
         """Insert the rows of units that are not there: three statements for hundreds of submissions on a data set."""
@@ -251,7 +252,7 @@ class Store:
             connection.execute(schema.runs.delete().where(schema.runs.c.key == run.key))
             connection.execute(schema.runs.insert(), [row])
 
-        self._write(replace)
+        self.write(replace)
 
     def entries(self, contest: str) -> list[Entered]:
         """What stood in a contest's seasons, in the order of its arrival."""
@@ -272,7 +273,7 @@ class Store:
             if left:
                 connection.execute(schema.entries.insert(), [asdict(one) for one in left.values()])
 
-        self._write(change)
+        self.write(change)
 
     def seasons(self, contest: str) -> list[Season]:
         """A contest's seasons, in their order."""
@@ -288,7 +289,7 @@ class Store:
             connection.execute(schema.seasons.delete().where(here))
             connection.execute(schema.seasons.insert(), [asdict(kept) | ({"id": known["id"]} if known else {})])
 
-        self._write(change)
+        self.write(change)
 
     def score_rows(self, contest: str | None) -> Iterator[list[dict[str, Any]]]:
         """Every score of a contest, or of all, some thousands at a time; no writer waits meanwhile."""
@@ -299,7 +300,31 @@ class Store:
             for part in connection.execute(query).mappings().partitions():
                 yield [dict(row) for row in part]
 
-    def _write(self, change: Callable[[sql.Connection], None]) -> None:
+    def reading(self, table: sql.Table, query: sql.Select[Any]) -> list[dict[str, Any]]:
+        """Rows of a query on a table that stores of earlier versions have not: none there."""
+        with self._database.connect() as connection:
+            if not sql.inspect(connection).has_table(table.name):
+                return []
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def set_aside(self, contest: str, board: str, model: str, submissions: Sequence[str]) -> int:
+        """Let submissions be scored anew; their scores stay as those of a version of its own. Returns how many rows."""
+        of = schema.scores.c
+        mark = f", set aside {now()}"
+        here = [of.contest == contest, of.board == board, of.model == model, of.submission.in_(submissions)]
+        changed = 0
+
+        def change(connection: sql.Connection) -> None:
+            nonlocal changed
+            stand = of.version.not_like("%, set aside %")
+            version = sql.func.substr(of.version, 1, _LONGEST_VERSION - len(mark)).concat(mark)
+            done = connection.execute(schema.scores.update().where(*here, stand).values(version=version))
+            changed = done.rowcount
+
+        self.write(change)
+        return changed
+
+    def write(self, change: Callable[[sql.Connection], None]) -> None:
         """Make a change in one transaction; where another run was first after it had looked, look again."""
         for left in reversed(range(_ATTEMPTS)):
             try:

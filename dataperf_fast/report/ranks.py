@@ -35,8 +35,8 @@ class Entry:
 
     submission: str
     kind: str  # submission | baseline | paper
-    score: float | None  # None: invalid, pending or failed
-    status: str = "ok"  # ok | invalid | failed | pending
+    score: float | None  # None: invalid, pending, failed, withheld or disqualified
+    status: str = "ok"  # ok | invalid | failed | pending | withheld | disqualified
     spread: float | None = None  # standard deviation over seeds, trials or tasks
     date: str = ""  # ISO 8601, when scored
     seconds: float | None = None
@@ -47,6 +47,7 @@ class Entry:
     details: Mapping[str, str] = field(default_factory=dict)
     parts: Sequence[Part] = ()
     earlier: Sequence[Earlier] = ()  # the newest first
+    which: str = ""  # of a team's submissions, where only one counts
     exact: Fraction | None = None  # the score before it was rounded, which ranks go by; None: its shortest decimal
 
 
@@ -107,12 +108,17 @@ def rounded(row: Row, digits: int | None) -> Row:
     """A row at its place with no more decimals than are to be seen, of all numbers that scores could be told by."""
     if digits is None:
         return row
-    entry = row.entry
+    entry = rounded_entry(replace(row.entry, exact=row.exact), digits)
+    return replace(row, entry=entry, score=None if row.score is None else round(row.score, digits), exact=entry.exact)
+
+
+def rounded_entry(entry: Entry, digits: int) -> Entry:
+    """An entry with no more decimals, likewise."""
 
     def short(value: float | None) -> float | None:
         return None if value is None or not math.isfinite(value) else round(value, digits)
 
-    entry = replace(
+    return replace(
         entry,
         score=short(entry.score),
         spread=short(entry.spread),
@@ -120,9 +126,8 @@ def rounded(row: Row, digits: int | None) -> Row:
         curves={task: [round(value, digits) for value in curve] for task, curve in entry.curves.items()},
         parts=[replace(part, exact=round(part.exact, digits)) for part in entry.parts],
         earlier=[replace(before, score=short(before.score)) for before in entry.earlier],
-        exact=None if row.exact is None else round(row.exact, digits),
+        exact=None if entry.exact is None else round(entry.exact, digits),
     )
-    return replace(row, entry=entry, score=short(row.score), exact=entry.exact)
 
 
 def finite(value: float | None) -> float | None:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "synth": "write made-up tasks in the official format",
     "organize": "score a contest: every submission on every hidden task, kept in a store, stopped and resumed at will",
     "leaderboard": "write a contest's standings as pages that open without a network",
+    "serve": "put a contest online: people hand in, scores come, boards change (docs/serve.md)",
     "info": "show versions, backends and what is missing for what",
 }
 _EXAMPLES = """examples:

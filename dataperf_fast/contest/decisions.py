@@ -20,6 +20,8 @@ from dataperf_fast.contest.submissions import text
 
 RulingKind = Literal["withdrawn", "disqualified"]
 
+_CHANGES = "end", "release", "freeze", "announce"
+
 
 @dataclass(frozen=True)
 class Ruling:
@@ -51,12 +53,16 @@ class Act:
 
 @dataclass(frozen=True)
 class Decisions:
-    """All that was decided in a season: ``ends`` of phases that were moved, ``released`` if somebody has said so."""
+    """All that was decided in a season.
+
+    ``ends`` of phases that were moved; ``released`` if somebody has said so; ``frozen`` since when nothing is taken.
+    """
 
     rulings: Mapping[Place, Ruling] = field(default_factory=dict)
     chosen: frozenset[Place] = frozenset()
     ends: Mapping[str, datetime] = field(default_factory=dict)
     released: bool | None = None
+    frozen: str | None = None
     announcements: tuple[Announcement, ...] = ()
 
 
@@ -68,7 +74,7 @@ def read(contest: Contest, store: Store) -> Decisions:
         return store.reading(table, sql.select(table).where(*here).order_by(table.c.id))
 
     changes = rows(schema.changes)
-    said = {kind: [row for row in changes if row["kind"] == kind] for kind in ("end", "release", "announce")}
+    said = {kind: [row for row in changes if row["kind"] == kind] for kind in _CHANGES}
     return Decisions(
         {
             (row["board"], row["model"], row["submission"]): Ruling(row["kind"], row["reason"], row["since"])
@@ -77,6 +83,7 @@ def read(contest: Contest, store: Store) -> Decisions:
         frozenset((row["board"], row["model"], row["submission"]) for row in rows(schema.choices)),
         {row["name"]: datetime.fromisoformat(row["value"]) for row in said["end"]},
         said["release"][-1]["value"] == "yes" if said["release"] else None,
+        said["freeze"][-1]["made"] if said["freeze"] and said["freeze"][-1]["value"] == "yes" else None,
         tuple(Announcement(row["made"], row["value"]) for row in said["announce"]),
     )
 
@@ -117,6 +124,11 @@ def extend(contest: Contest, store: Store, phase: str, end: datetime, by: str, r
 def release(contest: Contest, store: Store, released: bool, by: str, reason: str) -> None:
     """Let hidden scores be seen, or not, whatever the phases say."""
     _change(contest, store, "release", "", "yes" if released else "no", by, reason)
+
+
+def freeze(contest: Contest, store: Store, frozen: bool, by: str, reason: str) -> None:
+    """Let a server take nothing more, or take it again."""
+    _change(contest, store, "freeze", "", "yes" if frozen else "no", by, reason)
 
 
 def announce(contest: Contest, store: Store, said: str, by: str) -> None:

@@ -65,8 +65,8 @@ class ContestBoard(_Part):
     ``submissions`` and ``algorithms`` are folders that hold one folder a participant: of official files, or of an
     ``algorithm.yaml`` that says what is run on each task. ``several``: a participant may have a folder each for several
     submissions, of which ``counts`` says which ones are ranked. ``baselines`` names those among them that are none;
-    ``dynabench`` gives participants' model ids on that platform. Pages show so many ``digits`` after the point, and what
-    is ``published`` in the paper. ``demands`` are what a server wants to be told of a method.
+    ``dynabench`` gives participants' model ids on that platform. Pages show so many ``digits`` after the point, and
+    what is ``published`` in the paper. ``demands`` are what a server wants to be told of a method.
     """
 
     board: str

@@ -123,7 +123,7 @@ def _of_board(
     found = submissions.find(part.submissions, largest, several=part.several)
     found = [one for one in found if not _is_anothers(contest, part, one, recognizers)]
     taken = {one.name for one in found}
-    for one in submissions.find(part.algorithms, largest, algorithms=True):
+    for one in submissions.find(part.algorithms, largest, algorithms=True, several=part.several):
         found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)
     names = [one.name for one in found]
     part.baselines = spelled(part.baselines, names)

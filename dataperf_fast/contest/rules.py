@@ -42,8 +42,8 @@ class TeamLimits(_Part):
 class Phase(_Part):
     """A span in which submissions are taken.
 
-    ``hidden`` says what is seen of the scores of hidden sets from its start on, until they are released: all, ``digits``
-    decimals (by which is ranked, too), or nothing.
+    ``hidden`` says what is seen of the scores of hidden sets from its start on, until they are released: all of them,
+    ``digits`` decimals (by which is ranked, too), or nothing.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=80, coerce_numbers_to_str=True)]

@@ -106,20 +106,25 @@ def _without_files(contest: str, work: PlannedSet, one: Entered) -> Entrant:
     return Entrant(submission, work.unit(contest, one.submission, one.submission_digest), one.kind, Path())
 
 
-def past(contest: Contest, store: Store, season: str, backend: str) -> tuple[Contest, list[PlannedSet]]:
+def past(
+    contest: Contest, store: Store, season: str, backend: str, submission: str | None = None
+) -> tuple[Contest, list[PlannedSet]]:
     """A season as its last run left it, by the store alone: its manifest, and what stood on which tasks.
 
-    Raises ``InputError`` where the store has no such season, or no run of it by ``backend``.
+    Of what stood one ``submission`` alone, where it is named. Raises ``InputError`` where the store has no such season, or no run of it by ``backend``.
     """
     known = _needed(contest, store, season)
-    return _past(contest, store, known, whose_scores(backend))
+    return _past(contest, store, known, whose_scores(backend), submission)
 
 
-def _past(contest: Contest, store: Store, known: Season, whose: str) -> tuple[Contest, list[PlannedSet]]:
+def _past(
+    contest: Contest, store: Store, known: Season, whose: str, submission: str | None = None
+) -> tuple[Contest, list[PlannedSet]]:
     then = Contest(contest.path, Manifest.model_validate(known.manifest))
     if whose not in known.sets:
         raise InputError(contest.store_named, f"holds no run of the season by the backend, {whose}", value=known.season)
-    stood = [one for one in store.entries(known.contest) if one.season == known.season and one.gone is None]
+    entries = store.entries(known.contest, submission)
+    stood = [one for one in entries if one.season == known.season and one.gone is None]
     sets = {(of["board"], of["model"], of["name"]): of for of in known.sets[whose]}
     plan = []
     for part in then.manifest.boards:

@@ -217,9 +217,22 @@ class Store:
             if new:
                 connection.execute(schema.scores.insert(), new)
 
-    def scores(self, contest: str) -> list[Score]:
-        """Every score of a contest in the order of their arrival, those of replaced files and versions too."""
-        return self._read(Score, schema.scores, schema.scores.c.contest == contest)
+    def scores(self, contest: str, submission: str | None = None) -> list[Score]:
+        """Every score of a contest in the order of their arrival, those of replaced files and versions too.
+
+        Of one ``submission`` alone, where it is named.
+        """
+        where = schema.scores.c.contest == contest
+        if submission is not None:
+            where &= schema.scores.c.submission == submission
+        return self._read(Score, schema.scores, where)
+
+    def failures(self, contest: str, most: int = 1000) -> list[dict[str, Any]]:
+        """What could not be scored, which was not its own doing, the newest first: where, which, and why."""
+        of = schema.scores.c
+        names = "board", "model", "dataset", "task", "submission", "error", "finished"
+        query = sql.select(*(of[name] for name in names)).where(of.contest == contest, of.status == "failed")
+        return self.reading(schema.scores, query.order_by(of.id.desc()).limit(most))
 
     def contests(self) -> list[str]:
         """The names of the contests that have scores."""
@@ -254,9 +267,12 @@ class Store:
 
         self.write(replace)
 
-    def entries(self, contest: str) -> list[Entered]:
-        """What stood in a contest's seasons, in the order of its arrival."""
-        return self._read(Entered, schema.entries, schema.entries.c.contest == contest)
+    def entries(self, contest: str, submission: str | None = None) -> list[Entered]:
+        """What stood in a contest's seasons, in the order of its arrival; of one ``submission``, where it is named."""
+        where = schema.entries.c.contest == contest
+        if submission is not None:
+            where &= schema.entries.c.submission == submission
+        return self._read(Entered, schema.entries, where)
 
     def enter(self, contest: str, season: str, standing: Sequence[Entered]) -> None:
         """Keep what stands in a season now: what did before and does no more has gone."""

@@ -50,7 +50,7 @@ def find(folders: Sequence[Path], largest: int, algorithms: bool = False, severa
             try:
                 if name in found:
                     raise InputError(path, f"has the same folder name as {found[name].path}")
-                digest = hashlib.sha256(b"".join(_digests(path, largest, algorithms))).hexdigest()
+                digest = contents_digest(path, largest, algorithms)
                 found[name] = Submission(name, path, digest, is_algorithm=algorithms)
             except (InputError, OSError) as problem:
                 error = problem if isinstance(problem, InputError) else _unreadable(path, problem)
@@ -58,6 +58,11 @@ def find(folders: Sequence[Path], largest: int, algorithms: bool = False, severa
                 line = text(error.line)
                 found[key] = Submission(key, path, hashlib.sha256(line.encode()).hexdigest(), line, algorithms)
     return sorted(found.values(), key=lambda submission: submission.name)
+
+
+def contents_digest(path: Path, largest: int, algorithms: bool = False) -> str:
+    """What tells a submission's contents from any other's; raises ``InputError`` for what is not let through."""
+    return hashlib.sha256(b"".join(_digests(path, largest, algorithms))).hexdigest()
 
 
 def _parts(path: Path, several: bool) -> list[tuple[str, Path]]:

@@ -41,6 +41,13 @@ def unpacked(path: Path, largest: int = LARGEST) -> Path:
 @functools.cache
 def _unpacked(path: Path, real: str, size: int, time: int, largest: int) -> Path:
     folder = Path(tempfile.mkdtemp(dir=_place())) / path.stem
+    unpack(path, folder, largest)
+    show_as(folder, path)
+    return folder
+
+
+def unpack(path: Path, folder: Path, largest: int = LARGEST) -> None:
+    """Unpack a zip into a folder, which is made; raises ``InputError`` as ``unpacked`` does, what is there stays."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path)
@@ -59,8 +66,6 @@ def _unpacked(path: Path, real: str, size: int, time: int, largest: int) -> Path
     except OSError as error:
         raise InputError(path, f"cannot be unpacked ({error.strerror})", expected="names and sizes that fit") from error
     folder.mkdir(exist_ok=True)
-    show_as(folder, path)
-    return folder
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[PurePosixPath, zipfile.ZipInfo]:

@@ -31,11 +31,14 @@ _MARK = re.compile('<meta name="dataperf-fast" content="([0-9]+) scores of ([^"]
 _HEAD = 4096  # characters of a page that hold it
 
 
-def write(folder: Path, name: str, settings: Sequence[Setting], made: str, frozen: str = "") -> list[Path]:
+def write(
+    folder: Path, name: str, settings: Sequence[Setting], made: str, frozen: str = "", served: bool = False
+) -> list[Path]:
     """Write index.html, one page a setting with its downloads, and style and script into a folder; return the files.
 
     ``name`` is the contest's; ``made`` says when and by which version, at the foot of each page, and ``frozen`` since
-    when nothing more is taken, if so, at the head.
+    when nothing more is taken, if so, at the head. Pages that are ``served`` show themselves anew, and link to the rest
+    of the server.
     """
     slugs = [setting.slug for setting in settings]
     for slug in slugs:
@@ -43,7 +46,10 @@ def write(folder: Path, name: str, settings: Sequence[Setting], made: str, froze
             raise ValueError(f"the slug {slug!r} is not the name of one page: [a-z0-9-]+, no other's, and not index")
     environment = _environment()
     boards = [_board(setting) for setting in settings]
-    common = {"name": name, "made": made, "settings": settings, "scores": scores_in(settings), "frozen": frozen}
+    common = {
+        "name": name, "made": made, "settings": settings, "scores": scores_in(settings), "frozen": frozen,
+        "served": served, "alone": False,
+    }  # fmt: skip
 
     def page(template: str, values: Mapping[str, object]) -> str:
         return environment.get_template(template).render({**common, **values})
@@ -56,6 +62,18 @@ def write(folder: Path, name: str, settings: Sequence[Setting], made: str, froze
     for file, text in files.items():  # when all of them are made: no half of a site
         write_text(folder / file, text)
     return [folder / file for file in files]
+
+
+def articles(setting: Setting) -> str:
+    """What a page shows of each of a setting's entries, by itself: curves, parts, what it was before."""
+    board = _board(setting)
+    page = _page(setting, board["rows"])
+    template = _environment().get_template("article.html")
+    sections: Any = page["sections"]
+    return "".join(
+        template.render(**board, **page, alone=True, row=row, panels=panels, tasks=tasks)
+        for row, panels, tasks in sections
+    )
 
 
 def scores_in(settings: Sequence[Setting]) -> int:
@@ -81,7 +99,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(visible=_visible, isolated=_isolated, day=_day, seconds=_seconds, decimals=_decimals)
+    environment.filters.update(visible=_visible, isolated=isolated, day=_day, seconds=_seconds, decimals=_decimals)
     return environment
 
 
@@ -174,7 +192,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _day(date: str) -> str:
-    return date[:10] if re.match(r"\d{4}-\d\d-\d\d", date) else _isolated(date, 12)
+    return date[:10] if re.match(r"\d{4}-\d\d-\d\d", date) else isolated(date, 12)
 
 
 def _visible(text: str, most: int = 2000) -> str:
@@ -187,7 +205,7 @@ def _visible(text: str, most: int = 2000) -> str:
     return shown if shown.strip() else "(no name)"
 
 
-def _isolated(text: str, most: int = 2000) -> Markup:
+def isolated(text: str, most: int = 2000) -> Markup:
     from markupsafe import Markup
 
     return Markup("<bdi>{}</bdi>").format(_visible(text, most))

@@ -457,7 +457,7 @@ def test_hostile_texts_in_a_browser(tmp_path, browser):
 BARS = """
     return Array.from(document.querySelectorAll(".bar"), (bar) => {
         const { left, top, width, height } = bar.getBoundingClientRect();
-        return [left, top, width, height, getComputedStyle(bar.firstChild).backgroundColor];
+        return [left, top, width, height, getComputedStyle(bar.firstChild).fill];
     });
 """
 

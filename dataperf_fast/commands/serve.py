@@ -1,0 +1,40 @@
+"""The command ``serve``: put a contest online."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from dataperf_fast.commands import arguments
+from dataperf_fast.files.errors import InputError, install
+from dataperf_fast.report.terminal import OK
+
+EXAMPLE = "serve contest.yaml"
+KEEPS = False  # nothing is stopped that would have to go on: what is taken is in the store
+
+
+def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
+    """Its arguments."""
+    command.add_argument("manifest", type=Path, metavar="MANIFEST", help="the contest's YAML file (docs/serve.md)")
+    command.add_argument("--host", default="127.0.0.1", help="the address that it listens on [%(default)s]")
+    command.add_argument("--port", type=int, metavar="N", help="[that of the manifest's server.address, or 8000]")
+    command.add_argument(
+        "--proxy", default="", metavar="ADDRESS", help="of a reverse proxy, which says where requests come from [none]"
+    )
+    arguments.add_backend(command)
+    arguments.add_jobs(command, "threads of scoring")
+    command.add_argument("--cluster", default="", metavar="ADDRESS", help="score on the Dask scheduler there")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to end."""
+    try:
+        from dataperf_fast.server import running
+    except ModuleNotFoundError as error:
+        raise InputError("serve", f"needs the package {error.name}", expected=install("server")) from error
+    from dataperf_fast.contest.run import How
+
+    how = How(options.backend, options.jobs, cluster=options.cluster)
+    running.serve(options.manifest, options.host, options.port, how, options.proxy)
+    return OK

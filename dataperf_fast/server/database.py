@@ -1,0 +1,60 @@
+"""The server's hold of the store's database: short transactions, and tables of the newest version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sql
+from alembic import command
+from alembic.config import Config
+
+from dataperf_fast.contest import databases, schema
+from dataperf_fast.contest.manifest import Contest
+from dataperf_fast.contest.store import Store
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_LOCK = 0x64617461  # PostgreSQL's advisory lock under which tables change
+
+
+class Database:
+    """A contest's database; its ``store`` has the scores, this the rest. Raises ``InputError`` where it cannot be used.
+
+    Whoever writes holds SQLite's only lock from the start of a transaction: keep them short.
+    """
+
+    def __init__(self, contest: Contest):
+        self.store = Store(contest.store, contest.store_named, make=True)
+        self._engine = databases.engine(contest.store, contest.store_named, writes=True)
+        self._writing = self._engine.execution_options(writes=True)
+        self.is_server = self._engine.dialect.name != "sqlite"
+        with databases.refusals(contest.store_named, "cannot be brought to this version"):
+            self._migrate()
+
+    def _migrate(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        with self._writing.begin() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
+            schema.metadata.create_all(connection)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+        self.store.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sql.Connection]:
+        """A transaction that writes nothing."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sql.Connection]:
+        """A transaction that is kept if nothing is raised in it."""
+        with self._writing.begin() as connection:
+            yield connection

@@ -1,0 +1,68 @@
+"""The pages of the boards as files, of which servers hand out copies: what all may see, and what organizers may.
+
+The dispatcher writes them when something has changed; a server never computes a board while somebody waits.
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dataperf_fast
+from dataperf_fast.contest import decisions, history, rules, seasons, standings
+from dataperf_fast.contest.manifest import Contest
+from dataperf_fast.contest.planning import PlannedSet
+from dataperf_fast.contest.store import Store
+from dataperf_fast.contest.views import View
+from dataperf_fast.report import leaderboard
+from dataperf_fast.report.ranks import Setting, ranking
+
+PUBLIC, PRIVATE = "public", "private"
+
+
+def folder_of(contest: Contest, whose: str) -> Path:
+    """Where the pages for some lie."""
+    return contest.work / "site" / whose
+
+
+def now(contest: Contest, made: decisions.Decisions) -> rules.Standing:
+    """The rules at this moment."""
+    return rules.at(datetime.now(UTC), contest.manifest.server, made.ends, made.released)
+
+
+def write(contest: Contest, plan: list[PlannedSet], store: Store) -> list[Setting]:
+    """Write both; returns the boards as the public sees them."""
+    made = decisions.read(contest, store)
+    standing = now(contest, made)
+    scores = standings.current(plan, store)
+    season = seasons.of(contest, store)
+    frozen = made.frozen or (season.frozen if season else "") or ""
+    foot = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
+    before = history.of_standing(contest.name, contest.season, plan, store)
+    public = View(made, standing.hidden, standing.digits, notes=False)
+    seen = {}
+    for whose, view in ((PUBLIC, public), (PRIVATE, View(made))):
+        seen[whose] = standings.settings(contest, plan, scores, before, view=view)
+        pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, frozen, served=True)
+        _remove_others(folder_of(contest, whose), pages)
+    return seen[PUBLIC]
+
+
+def _remove_others(folder: Path, pages: list[Path]) -> None:
+    """Of a board that is no more."""
+    for path in set(folder.iterdir()) - set(pages):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def leaders(settings: list[Setting]) -> dict[str, tuple[str, str, float]]:
+    """Who leads each board, by which submission and with what score."""
+    found: dict[str, tuple[str, str, float]] = {}
+    for setting in settings:
+        for rank, entry in ranking(setting):
+            if rank == 1 and entry.kind == "submission" and entry.score is not None:
+                found.setdefault(setting.slug, (entry.submission, entry.which or entry.submission, entry.score))
+    return found

@@ -30,6 +30,9 @@ _COMMANDS = {
     "organize": "score a contest: every submission on every hidden task, kept in a store, stopped and resumed at will",
     "leaderboard": "write a contest's standings as pages that open without a network",
     "serve": "put a contest online: people hand in, scores come, boards change (docs/serve.md)",
+    "submit": "hand in to a contest that is served, and wait for the scores",
+    "status": "show what your team has handed in to a contest that is served, and what came of it",
+    "board": "show who stands where in a contest that is served",
     "info": "show versions, backends and what is missing for what",
 }
 _EXAMPLES = """examples:

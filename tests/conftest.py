@@ -15,6 +15,7 @@ from dataperf_fast.engine.processes import Processes, open_processes
 
 from .browser import browser  # noqa: F401  (a fixture)
 from .oracle import Oracle
+from .postgresql import postgresql  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"

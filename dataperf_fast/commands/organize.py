@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dataperf_fast.commands import organize_kit, organize_run, organize_show, organize_store
+from dataperf_fast.commands import organize_acts, organize_kit, organize_run, organize_show, organize_store
 from dataperf_fast.contest import manifest
 from dataperf_fast.contest.manifest import Contest
 
@@ -59,6 +59,38 @@ ACTIONS = {
         organize_kit.add, organize_kit.write,
     ),
     "logs": Action("show what algorithms printed", "", organize_store.add_logs, organize_store.logs),
+    "invite": Action(
+        "make a link to register at a server, shown once", "me@example.org --role organizer",
+        organize_acts.add_invite, organize_acts.invite,
+    ),
+    "withdraw": Action(
+        "take a submission out of a served contest", "anna/0001 --reason 'asked for it'",
+        organize_acts.add_ruling, organize_acts.ruling("withdraw"),
+    ),
+    "disqualify": Action(
+        "let a submission stand without a score, with the reason", "anna/0001 --reason 'hidden labels'",
+        organize_acts.add_ruling, organize_acts.ruling("disqualify"),
+    ),
+    "reinstate": Action(
+        "let a submission stand again", "anna/0001 --reason 'a mistake'",
+        organize_acts.add_ruling, organize_acts.ruling("restore"),
+    ),
+    "rescore": Action(
+        "score one submission anew, or all; old scores stay as history", "--reason 'new machine'",
+        organize_acts.add_rescore, organize_acts.rescore,
+    ),
+    "extend": Action(
+        "move the end of a phase", "main 2026-12-31T23:59 --reason 'an outage'",
+        organize_acts.add_extend, organize_acts.extend,
+    ),
+    "release": Action(
+        "let hidden scores be seen, or not, whatever the phases say", "--reason 'the talk is over'",
+        organize_acts.add_release, organize_acts.release,
+    ),
+    "announce": Action(
+        "say something on every page of a server", "'The warm-up ends tomorrow'",
+        organize_acts.add_announce, organize_acts.announce,
+    ),
 }  # fmt: skip
 
 

@@ -111,7 +111,9 @@ def past(
 ) -> tuple[Contest, list[PlannedSet]]:
     """A season as its last run left it, by the store alone: its manifest, and what stood on which tasks.
 
-    Of what stood one ``submission`` alone, where it is named. Raises ``InputError`` where the store has no such season, or no run of it by ``backend``.
+    Of what stood one ``submission`` alone, where it is named.
+
+    Raises ``InputError`` where the store has no such season, or no run of it by ``backend``.
     """
     known = _needed(contest, store, season)
     return _past(contest, store, known, whose_scores(backend), submission)

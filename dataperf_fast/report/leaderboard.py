@@ -206,6 +206,7 @@ def _visible(text: str, most: int = 2000) -> str:
 
 
 def isolated(text: str, most: int = 2000) -> Markup:
+    """A stranger's text as a page shows it: in a box of its own, in one line, cut."""
     from markupsafe import Markup
 
     return Markup("<bdi>{}</bdi>").format(_visible(text, most))

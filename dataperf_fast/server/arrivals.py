@@ -175,6 +175,16 @@ def refused(
     return ""
 
 
+def same(connection: sql.Connection, contest: Contest, part: ContestBoard, team: Team, digest: str) -> Upload | None:
+    """What a team has handed in to a board before with those contents, if it has."""
+    of = schema.uploads.c
+    found = read(
+        connection, of.contest == contest.name, of.season == contest.season, of.board == part.board,
+        of.model == (part.model or ""), of.team == team.id, of.digest == digest,
+    )  # fmt: skip
+    return found[0] if found else None
+
+
 def take(
     connection: sql.Connection, contest: Contest, part: ContestBoard, team: Team, person: Person, about: About,
     standing: rules.Standing, folder: Path, digest: str, algorithm: bool,
@@ -191,9 +201,8 @@ def take(
     }  # fmt: skip
     # One at a time a team: PostgreSQL's writers do not wait for each other otherwise.
     connection.execute(sql.select(schema.teams.c.id).where(schema.teams.c.id == team.id).with_for_update())
-    same = read(connection, *(table.c[name] == value for name, value in here.items()))
-    if same:
-        return same[0], False
+    if known := same(connection, contest, part, team, digest):
+        return known, False
     if problem := refused(connection, contest, part, team, standing):
         raise InputError(part.board, f"takes nothing now: {problem}")
     of_team = table.c.contest == contest.name, table.c.team == team.id
@@ -208,7 +217,9 @@ def take(
         **vars(about), "received": now(), "settled": None,
     }  # fmt: skip
     connection.execute(table.insert(), [row])
-    return read(connection, *(table.c[name] == value for name, value in here.items()))[0], True
+    taken = same(connection, contest, part, team, digest)
+    assert taken is not None
+    return taken, True
 
 
 def read(connection: sql.Connection, *where: sql.ColumnElement[bool], most: int | None = None) -> list[Upload]:

@@ -122,9 +122,8 @@ def handed_in(hall: Hall, caller: Caller, board: str, given: FormData) -> tuple[
     about, algorithm = about_of(given), given.get("kind") == "algorithm"
     _, standing = hall.decided()
     lines = _lacking(about, part.demands)
-    with hall.database.reading() as connection:
-        if problem := arrivals.refused(connection, hall.contest, part, team, standing):
-            raise AnswerError(409 if not standing.closed else 403, f"{board} takes nothing now: {problem}")
+    if standing.closed:
+        raise AnswerError(403, f"{board} takes nothing now: {standing.closed}")
     files = [(file.filename or "", file.file) for file in given.getlist("files") if isinstance(file, UploadFile)]
     with hall.lock:
         if team.id in hall.checking:
@@ -148,6 +147,14 @@ def _taken(
     staged = arrivals.stage(part, algorithm, files)
     try:
         digest = arrivals.digest_of(staged, part, algorithm)
+        with hall.database.reading() as connection:
+            known = arrivals.same(connection, hall.contest, part, caller.team, digest)
+            problem = "" if known else arrivals.refused(connection, hall.contest, part, caller.team, standing)
+        if known:
+            arrivals.discard(staged)
+            return known, False
+        if problem:
+            raise AnswerError(409, f"takes nothing now: {problem}")
         with hall.checks:
             if lines := formats.problems(hall.contest, part, staged / "handed in", algorithm):
                 raise WrongError(lines)

@@ -9,7 +9,7 @@ import os
 import time
 from typing import Any
 
-import httpx
+import httpx2
 import sqlalchemy as sql
 
 from dataperf_fast.contest.manifest import Contest
@@ -67,8 +67,8 @@ def _post(hook: Webhook, row: Any) -> str:
     body = json.dumps(row["body"] | {"id": row["id"]}).encode()
     headers = {"Content-Type": "application/json", SIGNATURE: signature(secret, body)}
     try:
-        answer = httpx.post(hook.url, content=body, headers=headers, timeout=_SECONDS, follow_redirects=False)
-    except httpx.HTTPError as error:
+        answer = httpx2.post(hook.url, content=body, headers=headers, timeout=_SECONDS, follow_redirects=False)
+    except httpx2.HTTPError as error:
         return type(error).__name__
     return "" if answer.is_success else f"answered {answer.status_code}"
 

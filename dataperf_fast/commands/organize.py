@@ -64,15 +64,15 @@ ACTIONS = {
         organize_acts.add_invite, organize_acts.invite,
     ),
     "withdraw": Action(
-        "take a submission out of a served contest", "anna/0001 --reason 'asked for it'",
+        "take a submission out of a served contest", "anna/000001 --reason 'asked for it'",
         organize_acts.add_ruling, organize_acts.ruling("withdraw"),
     ),
     "disqualify": Action(
-        "let a submission stand without a score, with the reason", "anna/0001 --reason 'hidden labels'",
+        "let a submission stand without a score, with the reason", "anna/000001 --reason 'hidden labels'",
         organize_acts.add_ruling, organize_acts.ruling("disqualify"),
     ),
     "reinstate": Action(
-        "let a submission stand again", "anna/0001 --reason 'a mistake'",
+        "let a submission stand again", "anna/000001 --reason 'a mistake'",
         organize_acts.add_ruling, organize_acts.ruling("restore"),
     ),
     "rescore": Action(

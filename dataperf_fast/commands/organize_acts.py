@@ -24,7 +24,7 @@ def _reason(command: argparse.ArgumentParser) -> None:
 
 def add_ruling(command: argparse.ArgumentParser) -> None:
     """Which submission."""
-    command.add_argument("submission", metavar="SUBMISSION", help="as pages call it: anna/0001")
+    command.add_argument("submission", metavar="SUBMISSION", help="as pages call it: anna/000001")
     _reason(command)
 
 

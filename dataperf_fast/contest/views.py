@@ -102,6 +102,7 @@ def _judged(entry: Entry, part: ContestBoard, view: View) -> Entry | None:
 
 def _counting(of_team: list[Entry], part: ContestBoard, higher_is_better: bool, chosen: set[Place]) -> Entry:
     """Which of a team's submissions, in the order of their names, counts; one without a score only where all are."""
+    of_team = sorted(of_team, key=lambda entry: entry.submission)
     usable = [entry for entry in of_team if entry.status in ("ok", WITHHELD)] or of_team
     if part.counts == "chosen":
         usable = [

@@ -47,7 +47,6 @@ class Upload:
     model: str
     team: int
     person: int | None
-    number: int
     submission: str
     algorithm: bool
     digest: str
@@ -205,18 +204,18 @@ def take(
         return known, False
     if problem := refused(connection, contest, part, team, standing):
         raise InputError(part.board, f"takes nothing now: {problem}")
-    of_team = table.c.contest == contest.name, table.c.team == team.id
-    last = connection.execute(sql.select(sql.func.max(table.c.number)).where(*of_team)).scalar_one()
-    number = (last or 0) + 1
     files = sorted(path for path in (folder / "handed in").rglob("*") if path.is_file())
     row = here | {
-        "phase": standing.phase.name if standing.phase else "", "person": person.id, "number": number,
-        "submission": f"{team.name}/{_folder(number)}", "algorithm": algorithm, "staged": folder.name,
+        "phase": standing.phase.name if standing.phase else "", "person": person.id, "submission": "", "algorithm": algorithm, "staged": folder.name,
         "files": [str(path.relative_to(folder / "handed in")) for path in files[:_MOST_FILES]],
         "size": sum(path.stat().st_size for path in files),
         **vars(about), "received": now(), "settled": None,
     }  # fmt: skip
-    connection.execute(table.insert(), [row])
+    made = connection.execute(table.insert().values(row)).inserted_primary_key
+    assert made is not None
+    # No two folders of a board have one name: a batch holds each name once.
+    name = f"{team.name}/{made[0]:06d}"
+    connection.execute(table.update().where(table.c.id == made[0]).values(submission=name))
     taken = same(connection, contest, part, team, digest)
     assert taken is not None
     return taken, True
@@ -230,10 +229,10 @@ def read(connection: sql.Connection, *where: sql.ColumnElement[bool], most: int 
     return [Upload(**row) for row in rows]
 
 
-def put_in_place(part: ContestBoard, team: str, upload: Upload) -> None:
+def put_in_place(part: ContestBoard, upload: Upload) -> None:
     """Move a taken upload's files among the submissions, if nobody has."""
     place = place_of(part, upload.algorithm)
-    target = place / team / _folder(upload.number)
+    target = place / upload.submission
     if upload.staged is None or target.exists():
         return
     target.parent.mkdir(exist_ok=True)
@@ -257,10 +256,6 @@ def sweep(contest: Contest, taken: set[str]) -> None:
                 with suppress(OSError):
                     if path.name not in taken and time.time() - path.stat().st_mtime > _SWEPT_AFTER:
                         discard(path)
-
-
-def _folder(number: int) -> str:
-    return f"{number:04d}"
 
 
 def shown(upload: Upload) -> dict[str, Any]:

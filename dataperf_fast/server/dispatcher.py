@@ -106,7 +106,7 @@ class Dispatcher:
             staged = arrivals.read(connection, of.contest == self.contest.name, of.staged.is_not(None))
         for upload in staged:
             if part := parts.get((upload.board, upload.model)):
-                arrivals.put_in_place(part, upload.submission.rpartition("/")[0], upload)
+                arrivals.put_in_place(part, upload)
                 with self.database.writing() as connection:
                     arrivals.placed(connection, upload)
         arrivals.sweep(self.contest, {upload.staged or "" for upload in staged})

@@ -79,8 +79,7 @@ uploads = sql.Table(
     sql.Column("model", sql.String(64), nullable=False),
     _of("team", "teams"),
     _of("person", "people", nullable=True, gone="SET NULL"),  # who is deleted leaves what the team has handed in
-    sql.Column("number", sql.Integer, nullable=False),
-    sql.Column("submission", sql.String(255), nullable=False),  # what the store calls it
+    sql.Column("submission", sql.String(255), nullable=False),  # what the store calls it: anna/000017, by its id
     sql.Column("algorithm", sql.Boolean, nullable=False),
     sql.Column("digest", sql.String(64), nullable=False),
     sql.Column("staged", sql.String(64)),  # where its files lie until they are moved among the others; then None
@@ -91,7 +90,6 @@ uploads = sql.Table(
     sql.Column("link", sql.String(500), nullable=False),
     _time("received"),
     _time("settled", nullable=True),  # when it had its scores
-    sql.UniqueConstraint("contest", "season", "team", "number"),
     sql.UniqueConstraint("contest", "season", "board", "model", "team", "digest"),
 )
 sql.Index("uploads_left", uploads.c.contest, uploads.c.settled)

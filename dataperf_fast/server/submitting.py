@@ -167,7 +167,7 @@ def _taken(
         raise
     if not new:
         arrivals.discard(staged)
-    arrivals.put_in_place(part, caller.team.name, upload)
+    arrivals.put_in_place(part, upload)
     with hall.database.writing() as connection:
         arrivals.placed(connection, upload)
     return upload, new

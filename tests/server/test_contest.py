@@ -66,7 +66,7 @@ def test_from_registration_to_a_place_on_the_board(tmp_path, store_url):
         assert server.standings() == ranked(by_hand(path, tmp_path))
         page = anna.http.get("/submissions/1").text
         assert '<span class="state scored">scored</span>' in page
-        assert [entry.name for entry in sorted((tmp_path / "teams" / "anna").iterdir())] == ["0001", "0002"]
+        assert [entry.name for entry in sorted((tmp_path / "teams" / "anna").iterdir())] == ["000001", "000003"]
 
 
 def test_the_same_again_is_the_same_and_takes_nothing_from_a_limit(tmp_path, store_url):
@@ -102,18 +102,18 @@ def test_which_submission_counts(tmp_path, counts):
             anna.hand_in(order(path, seed))
         server.turn()
         with closing(Store(server.hall.contest.store)) as store:
-            of = {f"anna/000{n}": [] for n in (1, 2, 3)}
+            of = {f"anna/00000{n}": [] for n in (1, 2, 3)}
             for score in store.scores("Spring"):
                 if score.dataset == "hidden":
                     of[score.submission].append(score.score)
         means = {name: sum(scores) / len(scores) for name, scores in of.items()}
-        wanted = {"last": "anna/0003", "best": min(means, key=means.get), "chosen": "anna/0003"}[counts]
+        wanted = {"last": "anna/000003", "best": min(means, key=means.get), "chosen": "anna/000003"}[counts]
         assert server.standings()["anna"][1] == pytest.approx(means[wanted], abs=1e-12)
         answer = anna.post("/submissions/1/choose")
         assert answer.status_code == (200 if counts == "chosen" else 409)
         server.turn()
         if counts == "chosen":
-            assert server.standings()["anna"][1] == pytest.approx(means["anna/0001"], abs=1e-12)
+            assert server.standings()["anna"][1] == pytest.approx(means["anna/000001"], abs=1e-12)
 
 
 def test_phases_open_and_close_by_themselves(tmp_path):
@@ -222,7 +222,7 @@ def test_withdrawn_disqualified_restored_rescored(tmp_path):
         server.turn()
         assert server.standings() == whole
         with closing(Store(server.hall.contest.store)) as store:
-            versions = [score.version for score in store.scores("Spring", "anna/0001")]
+            versions = [score.version for score in store.scores("Spring", "anna/000001")]
         assert len(versions) == 4
         assert sum("set aside" in version for version in versions) == 2
         acts = [
@@ -246,7 +246,7 @@ def test_what_was_taken_is_scored_whenever_the_server_was_killed(tmp_path, monke
                 anna.hand_in(order(path, 1))
         assert not (tmp_path / "teams" / "anna").exists()
         server.turn()
-        assert (tmp_path / "teams" / "anna" / "0001").is_dir()
+        assert (tmp_path / "teams" / "anna" / "000001").is_dir()
         assert server.standings()["anna"][0] == 1
         assert not list((tmp_path / "teams").glob(".staged*"))
 

@@ -100,7 +100,6 @@ def upgrade() -> None:
         sa.Column("model", sa.String(length=64), nullable=False),
         sa.Column("team", sa.Integer(), nullable=False),
         sa.Column("person", sa.Integer(), nullable=True),
-        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("submission", sa.String(length=255), nullable=False),
         sa.Column("algorithm", sa.Boolean(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -116,6 +115,5 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["team"], ["teams.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("contest", "season", "board", "model", "team", "digest"),
-        sa.UniqueConstraint("contest", "season", "team", "number"),
     )
     op.create_index("uploads_left", "uploads", ["contest", "settled"], unique=False)

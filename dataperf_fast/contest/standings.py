@@ -117,8 +117,13 @@ def _setting(
         by_submission.setdefault(score.submission, []).append((score, exact))
     hidden = {tasks.name for tasks in sets if tasks.hidden} or {tasks.name for tasks in sets}
     entries = [_entry(name, of, hidden, len(sets) > 1, part) for name, of in by_submission.items()]
+    before: dict[str, list[Score]] = {}
+    for score in earlier:
+        before.setdefault(score.submission, []).append(score)
     entries = [
-        replace(entry, earlier=_earlier(part, board, hidden, [score for score, _ in of], earlier))
+        replace(
+            entry, earlier=_earlier(part, board, hidden, [score for score, _ in of], before.get(entry.submission, []))
+        )
         for entry, of in zip(entries, by_submission.values(), strict=True)
     ]
     details = [next((s.details for s, _ in of if s.dataset in hidden), {}) for of in by_submission.values()]
@@ -190,10 +195,10 @@ def _entry(
 def _earlier(
     part: ContestBoard, board: Benchmark, hidden: set[str], now: list[Score], scores: list[Score]
 ) -> list[Earlier]:
-    """The states that a submission's scores went through before those that it has ``now``, the newest first."""
+    """The states that a submission's ``scores`` went through before those that it has ``now``, the newest first."""
     name, units = now[0].submission, {score.unit for score in now}
     found = []
-    for state in history.states(score for score in scores if score.submission == name):
+    for state in history.states(scores):
         if not {score.unit for score in state} <= units:
             entry = _entry(name, list(zip(state, board.exact(state), strict=True)), hidden, False, part)
             found.append(Earlier(entry.date, entry.score, entry.status, history.why(state, now)))

@@ -206,7 +206,8 @@ def take(
         raise InputError(part.board, f"takes nothing now: {problem}")
     files = sorted(path for path in (folder / "handed in").rglob("*") if path.is_file())
     row = here | {
-        "phase": standing.phase.name if standing.phase else "", "person": person.id, "submission": "", "algorithm": algorithm, "staged": folder.name,
+        "phase": standing.phase.name if standing.phase else "", "person": person.id, "submission": "",
+        "algorithm": algorithm, "staged": folder.name,
         "files": [str(path.relative_to(folder / "handed in")) for path in files[:_MOST_FILES]],
         "size": sum(path.stat().st_size for path in files),
         **vars(about), "received": now(), "settled": None,

@@ -81,7 +81,8 @@ def index(request: Request, hall: TheHall) -> Response:
 @router.get("/organizer/boards/{name}")
 def private(request: Request, hall: TheHall, _: Organizer, name: str) -> Response:
     """A page with all scores, before they are released."""
-    return serve(request, hall, site.PRIVATE, name)
+    released = not site.folder_of(hall.contest, site.PRIVATE).exists()
+    return serve(request, hall, site.PUBLIC if released else site.PRIVATE, name)
 
 
 @router.get("/{name}")

@@ -32,7 +32,7 @@ def now(contest: Contest, made: decisions.Decisions) -> rules.Standing:
 
 
 def write(contest: Contest, plan: list[PlannedSet], store: Store) -> list[Setting]:
-    """Write both; returns the boards as the public sees them."""
+    """Write both, or one where all is shown; returns the boards as the public sees them."""
     made = decisions.read(contest, store)
     standing = now(contest, made)
     scores = standings.current(plan, store)
@@ -40,12 +40,16 @@ def write(contest: Contest, plan: list[PlannedSet], store: Store) -> list[Settin
     frozen = made.frozen or (season.frozen if season else "") or ""
     foot = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
     before = history.of_standing(contest.name, contest.season, plan, store)
-    public = View(made, standing.hidden, standing.digits, notes=False)
+    views = {PUBLIC: View(made, standing.hidden, standing.digits, notes=False)}
+    if standing.hidden != "shown":
+        views[PRIVATE] = View(made)
     seen = {}
-    for whose, view in ((PUBLIC, public), (PRIVATE, View(made))):
+    for whose, view in views.items():
         seen[whose] = standings.settings(contest, plan, scores, before, view=view)
         pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, frozen, served=True)
         _remove_others(folder_of(contest, whose), pages)
+    if PRIVATE not in views:
+        shutil.rmtree(folder_of(contest, PRIVATE), ignore_errors=True)
     return seen[PUBLIC]
 
 

@@ -5,7 +5,7 @@ What it says is ours. A parser's reason may follow in brackets, for people: it c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, KeysView, Sequence, Set
 from difflib import get_close_matches
 from json import JSONDecodeError
 from pathlib import Path
@@ -96,6 +96,18 @@ def shorten(value: object) -> str:
     """Show a value from a user's file on one line: escaped, and cut where it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def kind_of(value: object) -> str:
+    """What kind of thing an argument is, in words: for what is shown where only another kind will do."""
+    if value is None:
+        return "nothing"
+    return f"a {type(value).__name__}{', which has no order' if has_no_order(value) else ''}"
+
+
+def has_no_order(value: object) -> bool:
+    """Whether what iterates over a value gets another order in every process: of a set, but not of a mapping's keys."""
+    return isinstance(value, Set) and not isinstance(value, KeysView | Sequence)
 
 
 def meant(value: object, known: Iterable[str]) -> str:

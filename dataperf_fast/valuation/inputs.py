@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from dataperf_fast.engine import checks, limits
-from dataperf_fast.files.errors import told
+from dataperf_fast.files.errors import has_no_order, kind_of, told
 
 _NUMBERS = int | float | np.number | np.bool_
 _WHOLE = 1 << 53  # beyond, a float64 stands for more than one whole number
@@ -76,6 +76,8 @@ def _densified(name: str, given: Any) -> Any:
 
 def _array(name: str, given: Any) -> np.ndarray:
     checks.dense(name, given)
+    if has_no_order(given):
+        raise ValueError(f"{name} is {kind_of(given)}: expected an array or a list, in the rows' order")
     try:
         return np.asarray(given)
     except ValueError as error:

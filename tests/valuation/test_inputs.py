@@ -103,6 +103,12 @@ SAME = {
 }
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_set_has_no_order_to_go_by(name):
+    with pytest.raises(ValueError, match=rf"^{name} is a set, which has no order: expected an array or a list, in the"):
+        NeighbourShapley().fit(*changed(name, {0, 1}))
+
+
 @pytest.mark.parametrize("what", VALUATIONS)
 @pytest.mark.parametrize("kind", SAME)
 def test_the_same_numbers_in_another_form_have_the_same_values(what, kind):

@@ -54,6 +54,26 @@ def _again(kind: type[InputError], file: str, line: str) -> InputError:
     return error
 
 
+class ArgumentError(InputError):
+    """An argument of a public function that cannot be used, called as Python calls it: ``jobs``, ``own['embedding']``.
+
+    Args:
+        file: the argument's name.
+        problem: as ``InputError`` takes it, and so is the rest.
+
+    Example:
+        >>> error = ArgumentError("jobs", "is", value=0, expected="a whole number from 1")
+        >>> error.as_option()
+        "--jobs: is 0; expected a whole number from 1"
+    """
+
+    def as_option(self) -> str:
+        """The line as the command line says it, by the option's name."""
+        name = str(self.file)
+        option = name.removeprefix("own['").removesuffix("']").replace("_", "-")
+        return f"--{option}{self.line.removeprefix(name)}"
+
+
 def show_as(folder: Path, name: Path) -> None:
     """From now on errors about what lies in a folder say that it lies in ``name``, as users know it."""
     _SHOWN[folder] = name

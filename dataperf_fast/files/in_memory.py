@@ -117,7 +117,7 @@ class Given:
             return [Given(f"{self.name}[{at}]", column) for at, column in enumerate(table)]
         if (names := _names(table)) is None:
             raise self.error(expected)
-        require_columns(self.path, names, columns, expected)
+        require_columns(self.path, [str(name) for name in names], columns, expected)
         return [Given(f"{self.name}[{name!r}]", table[name]) for name in columns]
 
 

@@ -238,7 +238,7 @@ WRONG = [
         {0: MARKET},
         {"mine": {0: [4, 4]}},
         "submissions['mine'][0]: costs 12.00",
-        "at most 9, the budget; evaluate --over-budget PERCENT allows more",
+        "at most 9, the budget; --over-budget PERCENT, own={'over_budget': PERCENT}, allows more",
     ),
     (
         "acquisition",

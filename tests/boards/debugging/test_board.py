@@ -191,7 +191,7 @@ def test_other_models_score_as_fits_from_scratch(given, model, suite, tmp_path):
 
 
 def test_models_that_cannot_be_had_are_named(suite, monkeypatch):
-    with pytest.raises(dpf.InputError, match="--model: is 'lr'; expected linear-net or logistic or svc or knn or xgb"):
+    with pytest.raises(dpf.InputError, match=r"^model: is 'lr'; expected linear-net or logistic or svc or knn or xgb"):
         dpf.evaluate("debugging", suite, model="lr", cache=False)
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(dpf.InputError, match=r"xgb needs the package xgboost; expected pip install .*\[xgb\]"):

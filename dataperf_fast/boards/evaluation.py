@@ -17,7 +17,7 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.finished import ResultCache
-from dataperf_fast.files.errors import ArgumentError, InputError, kind_of
+from dataperf_fast.files.errors import ArgumentError, InputError, again, kind_of
 from dataperf_fast.files.paths import StrPath, listed, path_of, taken_for_one
 from dataperf_fast.files.records import Record
 from dataperf_fast.models import known_answers
@@ -299,7 +299,7 @@ def score(
         file, ``submissions['mine']['digits49']`` for instance.
 
     Raises:
-        InputError: where nothing can be scored, and for a board that takes files alone.
+        InputError: where nothing can be scored or ``data`` cannot be used, and for a board that takes files alone.
 
     Example:
         >>> train, test, order = (train_X, train_y), (val_X, val_y), np.arange(40)
@@ -310,9 +310,18 @@ def score(
     """
     options = Options(model, own or {}, out is not None if curve is None else curve)
     return _records(
-        benchmark, lambda board, opened: board.score(data, submissions, opened, options),
+        benchmark, lambda board, opened: map(_of_good_data, board.score(data, submissions, opened, options)),
         options, out, engine, backend, jobs, cache, progress,
     )  # fmt: skip
+
+
+def _of_good_data(result: Result) -> Result:
+    """A result as it is; raises ``InputError`` where a submission has no score for what is wrong with ``data``."""
+    for record in result.records:
+        of_mean = "tasks" in record.details  # whose error begins with the submission's name, whatever that is
+        if record.submission and record.error and record.error.startswith("data[") and not of_mean:
+            raise again("data", record.error)
+    return result
 
 
 def require_own(board: Benchmark, own: Mapping[str, Any]) -> None:

@@ -36,7 +36,7 @@ class InputError(ValueError):
 
     # Pickle makes an exception from its arguments, which here is the line alone: workers send errors home.
     def __reduce__(self) -> tuple[object, ...]:
-        return _again, (type(self), str(self.file), self.line)
+        return again, (str(self.file), self.line, type(self))
 
     def __init__(self, file: Path | str, problem: str, place: str = "", value: object = None, expected: str = ""):
         named = shown(file) if isinstance(file, Path) else file
@@ -48,7 +48,8 @@ class InputError(ValueError):
         super().__init__(self.line)
 
 
-def _again(kind: type[InputError], file: str, line: str) -> InputError:
+def again(file: str, line: str, kind: type[InputError] = InputError) -> InputError:
+    """The error that said ``line`` of a file or an argument, from what is left of it."""
     error = kind.__new__(kind, line)
     error.file, error.line = Path(file), line
     return error

@@ -108,8 +108,9 @@ def test_the_command_line_names_its_options(capsys):
 def test_columns_are_named_by_numbers():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(np.column_stack([np.eye(4), [0, 1, 0, 1]]))
-    [record] = dpf.score("debugging", {"t": TASKS["t"] | {"train": frame}}, ORDERS, model="logistic")
-    assert record.error == (
+    with pytest.raises(dpf.InputError) as caught:
+        dpf.score("debugging", {"t": TASKS["t"] | {"train": frame}}, ORDERS, model="logistic")
+    assert caught.value.line == (
         "data['t']['train']: has no column 'encoding'; expected the train embeddings of task t: a table with the "
         "columns encoding, label"
     )

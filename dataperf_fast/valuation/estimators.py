@@ -18,6 +18,7 @@ from dataperf_fast.models import table
 
 # The debugging board's first: its ``knn`` is another than the acquisition board's.
 NAMES = tuple(name for name, model in reversed(table.MODELS.items()) if model.metric.endswith("accuracy"))
+ANSWERED = "such sets are answered with their most frequent label"
 
 
 def _accepted() -> str:
@@ -123,6 +124,5 @@ class FittedAfreshTrainer:
         if len(labels) == len(self._pool.features):
             raise ValueError(f"model {self._model.name} cannot be fitted on all {of}: {told(error)}") from error
         if not self._warned:
-            answered = "such sets are answered with their most frequent label"
-            warnings.warn(f"{self._model.name} cannot be fitted on {of} ({told(error)}): {answered}", stacklevel=2)
+            warnings.warn(f"{self._model.name} cannot be fitted on {of} ({told(error)}): {ANSWERED}", stacklevel=2)
         self._warned = True

@@ -49,6 +49,8 @@ def checked(train_X: Any, train_y: Any, val_X: Any, val_y: Any) -> Data:
         raise ValueError(f"train_y holds {kinds[0]}, val_y {kinds[1]}: expected labels of one kind")
     rows = len(labels[0])
     positions, classes = _numbered(_together(labels), rows)
+    if not np.isin(positions[rows:], positions[:rows]).any():
+        warnings.warn("val_y holds no label of train_y: no answer is right, whatever is trained on", stacklevel=3)
     return Data(train[0], positions[:rows], val[0], positions[rows:], classes, _feature_names(train_X, val_X))
 
 

@@ -198,6 +198,13 @@ WRONG = [
         "data['t']: holds the key 'tests'",
         "'test'",
     ),
+    (
+        "debugging",
+        {"t": TASK | {"train": (np.eye(4) * 1e39, [0, 1, 0, 1])}},
+        {"mine": {"t": ORDER}},
+        "data['t']['train']: row 0, element 0: column encoding holds 1e+39",
+        "a finite number in float32, which ends at 3.4e+38",
+    ),
     ("vision", IMAGE, {"mine": {"Hawk": {"a": 0, "b": 2}}}, "submissions['mine']['Hawk']: 'b': holds 2", "0 or 1"),
     (
         "vision",
@@ -404,6 +411,24 @@ def test_a_submission_that_is_named_like_data_and_has_no_mean_ends_nothing(engin
         "debugging", {"t": TASK, "u": TASK}, {"data['t']": {"t": [0], "u": ORDER}}, engine=engine, model="logistic"
     )
     assert [(record.task, record.status) for record in found] == [("t", "invalid"), ("u", "ok"), ("mean", "invalid")]
+
+
+def test_an_order_for_one_task_of_two_has_no_mean_and_a_warning_says_why(engine):
+    submissions = {"one": {"t": ORDER}, "both": {"t": ORDER, "u": ORDER}}
+    with pytest.warns(UserWarning, match=r"^one: has no mean, being for 1 of 2 tasks$"):
+        found = dpf.score("debugging", {"t": TASK, "u": TASK}, submissions, engine=engine, model="logistic")
+    assert [record.submission for record in found if record.task == "mean"] == ["both"]
+
+
+def test_a_series_is_labels_by_image(engine):
+    pandas = pytest.importorskip("pandas")
+    expected = dpf.score("vision", IMAGE, {"mine": {"Hawk": SET}}, engine=engine)
+    found = dpf.score("vision", IMAGE, {"mine": {"Hawk": pandas.Series(SET)}}, engine=engine)
+    assert in_memory.comparable(found) == in_memory.comparable(expected)
+    twice = pandas.Series([0, 1, 1], ["a", "b", "a"])
+    [record] = dpf.score("vision", IMAGE, {"mine": {"Hawk": twice}}, engine=engine)
+    line = "submissions['mine']['Hawk']: row 2: repeats row 0's ImageID 'a'; expected each image once"
+    assert (record.status, record.error) == ("invalid", line)
 
 
 def test_the_rest_is_scored(engine):

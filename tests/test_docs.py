@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -131,11 +132,25 @@ def check_nibbler(_: Examples) -> None:
     assert weights == list(WEIGHTS.values())
 
 
+def _written(selection: object) -> Path:
+    """A speech submission's file."""
+    path = Path("en_25_train.json")
+    path.write_text(json.dumps(selection))
+    return path
+
+
 def check_notebook(examples: Examples) -> None:
     """What the page makes of its data: every candidate scored, equal ones trained once, and what the methods gave."""
     names = examples.names
     assert [record.status for record in names["records"]] == ["ok"] * 50
     assert names["again"][0].score == names["records"][-1].score
+    [by_file] = dpf.evaluate("speech", "made/speech", _written(names["few"]), cache=False)
+    assert names["heard"].score == by_file.score
+    images, order = names["seen"].task, Path("made/official/submissions/in-order")
+    order.mkdir(parents=True)
+    (order / f"{images}_in-order.txt").write_text("\n".join(map(str, range(40))))
+    [by_file] = dpf.evaluate("debugging", "made/official", order, model="knn", cache=False)
+    assert (names["seen"].score, names["seen"].status) == (by_file.score, "ok")
     assert names["best"].score == max(record.score for record in names["records"])
     different = {tuple(sorted(names["chosen"](share).items())) for share in names["shares"]}
     assert sum(names["told"][at] > names["told"][at - 1] for at in range(1, len(names["told"]))) == len(different) <= 50

@@ -25,14 +25,14 @@ def names() -> list[str]:
 def load(benchmark: str) -> Benchmark:
     """The board of that name, ours or one that another package names in its entry points."""
     from dataperf_fast.boards.board import Benchmark
-    from dataperf_fast.files.errors import InputError
+    from dataperf_fast.files.errors import InputError, shorten
 
     if benchmark in NAMES:  # without a look at every installed package
         ours: Benchmark = importlib.import_module(f"dataperf_fast.boards.{benchmark}.board").BOARD
         return ours
     points = list(entry_points(group=GROUP, name=benchmark))
     if not points:
-        raise InputError("BENCHMARK", "is", value=benchmark, expected=" or ".join(names()))
+        raise InputError("benchmark", f"is {shorten(benchmark)}", expected=" or ".join(names()))
     made = points[0].load()
     if not (isinstance(made, type) and issubclass(made, Benchmark)):
         raise InputError(points[0].value, "is no board", value=made, expected="a subclass of Benchmark")

@@ -21,7 +21,7 @@ from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import FrozenModel
 from dataperf_fast.files import handed_in
-from dataperf_fast.files.errors import InputError, install
+from dataperf_fast.files.errors import ArgumentError, InputError, install
 from dataperf_fast.files.handed_in import HandedIn, Recognize
 from dataperf_fast.files.records import OURS, Record, decimal
 from dataperf_fast.models import table
@@ -209,7 +209,7 @@ class Benchmark(ABC):
         """
         name = next(iter(self.models), "") if given is None else table.in_full(given, self.models)
         if name is None:
-            raise InputError("--model", "is", value=given, expected=" or ".join(self.short_models))
+            raise ArgumentError("model", "is", value=given, expected=" or ".join(self.short_models))
         return name
 
     def make_model(self, given: str | None) -> FrozenModel:
@@ -219,7 +219,7 @@ class Benchmark(ABC):
             return table.MODELS[name]()
         except ModuleNotFoundError as error:
             extra = table.short(name)
-            raise InputError("--model", f"{extra} needs the package {error.name}", expected=install(extra)) from error
+            raise ArgumentError("model", f"{extra} needs the package {error.name}", expected=install(extra)) from error
 
     def version(self, model: str | None) -> str:
         """Changes whenever the same files could get another score; where a library decides, with it and the machine."""

@@ -17,8 +17,8 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.finished import ResultCache
-from dataperf_fast.files.errors import InputError
-from dataperf_fast.files.paths import StrPath, listed, taken_for_one
+from dataperf_fast.files.errors import ArgumentError, InputError, again, kind_of
+from dataperf_fast.files.paths import StrPath, listed, path_of, taken_for_one
 from dataperf_fast.files.records import Record
 from dataperf_fast.models import known_answers
 from dataperf_fast.report import tables
@@ -38,7 +38,7 @@ class Evaluated:
 
 @contextmanager
 def open_engine(
-    board: Benchmark | None = None,
+    board: Benchmark | str | None = None,
     model: str | None = None,
     backend: str = "auto",
     jobs: int | None = None,
@@ -50,7 +50,7 @@ def open_engine(
     Under ``auto`` it begins on the CPU, and goes on there once a GPU pays.
 
     Args:
-        board: the board that it is for; None for any.
+        board: the board that it is for, or its name; None for any.
         model: which of the board's models; None for its own.
         backend: auto, cpu, cuda, reference or reference-cuml.
         jobs: how many threads, or processes of the reference; None for one a core.
@@ -62,7 +62,7 @@ def open_engine(
         A context, of the engine.
 
     Raises:
-        InputError: for a backend that is not there, and anything else as ``progress``.
+        InputError: for a board or a backend that is not there, and anything else as ``jobs`` or ``progress``.
 
     Example:
         >>> with dpf.open_engine(jobs=1) as engine:
@@ -70,6 +70,10 @@ def open_engine(
         >>> [record.score for record in once] == [record.score for record in again]
         True
     """
+    if isinstance(board, str):
+        board = boards.load(board)
+    if board is not None and not isinstance(board, Benchmark):
+        raise ArgumentError("board", "is", value=board, expected="a board, its name or None; jobs=2 is two threads")
     if backend == "auto":
         chosen = known_answers.until_it_pays(jobs, "" if board is None else board.without_cuda(model))
     else:
@@ -93,6 +97,9 @@ def _engine_for(
         with open_engine(board, model, backend, jobs, cache, progress) as opened:
             yield opened
         return
+    if not isinstance(engine, Engine):
+        expected = "the one of `with open_engine() as engine`, or None"
+        raise ArgumentError("engine", f"is {kind_of(engine)}", expected=expected)
     if (backend, jobs, cache, progress) != ("auto", None, True, None):
         expected = "backend, jobs, cache and progress where it is opened, or in a call without it"
         raise InputError("engine", "has its own", expected=expected)
@@ -130,7 +137,7 @@ def results(
     ``submissions`` is one path or several; without any those are scored that come with ``data``. Raises ``InputError``
     where nothing can be scored.
     """
-    return _written(board.evaluate(Path(data), listed(submissions), engine, options), engine, out)
+    return _written(board.evaluate(path_of("data", data), listed(submissions), engine, options), engine, out)
 
 
 def _written(
@@ -175,8 +182,9 @@ def _records(
     """The records of what the board is to ``make``, which is written to ``out``; ``of_engine`` as ``_engine_for``'s."""
     board = boards.load(benchmark)
     require_own(board, options.own)
+    folder = None if out is None else path_of("out", out, "a folder's path")
     with _engine_for(board, options.model, engine, *of_engine) as opened:
-        made = with_files(board, make(board, opened), opened, out)
+        made = with_files(board, make(board, opened), opened, folder)
         return [record for evaluated in made for record in evaluated.records]
 
 
@@ -244,8 +252,9 @@ def evaluate(
         [('digits38-flipped', 'consecutive', 0.45), ('digits38-flipped', 'random', 0.325)]
     """
     options = Options(model, own or {}, out is not None if curve is None else curve)
+    folder, paths = path_of("data", data), listed(submissions)
     return _records(
-        benchmark, lambda board, opened: board.evaluate(Path(data), listed(submissions), opened, options),
+        benchmark, lambda board, opened: board.evaluate(folder, paths, opened, options),
         options, out, engine, backend, jobs, cache, progress,
     )  # fmt: skip
 
@@ -290,7 +299,7 @@ def score(
         file, ``submissions['mine']['digits49']`` for instance.
 
     Raises:
-        InputError: where nothing can be scored, and for a board that takes files alone.
+        InputError: where nothing can be scored or ``data`` cannot be used, and for a board that takes files alone.
 
     Example:
         >>> train, test, order = (train_X, train_y), (val_X, val_y), np.arange(40)
@@ -301,14 +310,26 @@ def score(
     """
     options = Options(model, own or {}, out is not None if curve is None else curve)
     return _records(
-        benchmark, lambda board, opened: board.score(data, submissions, opened, options),
+        benchmark, lambda board, opened: map(_of_good_data, board.score(data, submissions, opened, options)),
         options, out, engine, backend, jobs, cache, progress,
     )  # fmt: skip
 
 
+def _of_good_data(result: Result) -> Result:
+    """A result as it is; raises ``InputError`` where a submission has no score for what is wrong with ``data``."""
+    for record in result.records:
+        of_mean = "tasks" in record.details  # whose error begins with the submission's name, whatever that is
+        if record.submission and record.error and record.error.startswith("data[") and not of_mean:
+            raise again("data", record.error)
+    return result
+
+
 def require_own(board: Benchmark, own: Mapping[str, Any]) -> None:
     """Raise ``InputError`` where an option is none of the board's."""
-    keys = {option.key for option in board.options}
+    keys = sorted({option.key for option in board.options})
+    if not isinstance(own, Mapping):
+        raise ArgumentError("own", f"is {kind_of(own)}", expected="a mapping from options to values")
     for name in own:
         if name not in keys:
-            raise InputError(name, f"has no meaning for {board.name}", expected=" or ".join(sorted(keys)))
+            expected = " or ".join(keys) or "none: the board has no options"
+            raise ArgumentError(f"own[{name!r}]", f"has no meaning for {board.name}", expected=expected)

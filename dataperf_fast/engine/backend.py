@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dataperf_fast.engine import limits, machine
-from dataperf_fast.files.errors import InputError, install, told
+from dataperf_fast.files.errors import ArgumentError, install, shorten, told
 from dataperf_fast.kernels import arithmetic
 
 if TYPE_CHECKING:
@@ -84,21 +85,21 @@ def choose(name: str = "auto", jobs: int | None = None, without_cuda: str = "") 
         2
     """
     threads = limits.usable_cores() if jobs is None else jobs
-    if threads < 1:
-        raise InputError("--jobs", "is", value=jobs, expected="a whole number from 1")
+    if isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1:
+        raise ArgumentError("jobs", "is", value=jobs, expected="a whole number from 1")
     memory = int(limits.available_memory() * _SHARE_OF_MEMORY)
     if name == "reference-cuml":
         _require_cuml()
     if name in ("cpu", "reference", "reference-cuml"):
         return Backend(name, "asked for", threads, memory)
     if name not in ("auto", "cuda"):
-        raise InputError("--backend", "is", value=name, expected=" or ".join(NAMES))
+        raise ArgumentError("backend", f"is {shorten(name)}", expected=" or ".join(NAMES))
     found = f"{without_cuda} has no CUDA path" if without_cuda else find_device()
     if isinstance(found, Device):
         reason = "asked for" if name == "cuda" else f"auto: {found.name} answers"
         return Backend("cuda", reason, threads, int(found.free * _SHARE_OF_MEMORY), found.multiprocessors)
     if name == "cuda":
-        raise InputError("--backend", f"cuda cannot be used: {found}", expected="cpu or auto")
+        raise ArgumentError("backend", f"cuda cannot be used: {found}", expected="cpu or auto")
     return Backend("cpu", f"auto: {found}", threads, memory)
 
 
@@ -134,8 +135,8 @@ def _require_cuml() -> None:
     if find_spec("cuml") is None:
         problem = "the package cuml is not installed"
     if not isinstance(problem, Device):
-        raise InputError(
-            "--backend", f"reference-cuml cannot be used: {problem}",
+        raise ArgumentError(
+            "backend", f"reference-cuml cannot be used: {problem}",
             expected="reference, or an environment with cuML, as docs/gpu.md says",
         )  # fmt: skip
 
@@ -153,8 +154,8 @@ def reference_pipeline(module: str, backend: Backend) -> Processes:
         if pipeline.departure:
             _warn_once(pipeline.departure)
     except ModuleNotFoundError as error:
-        raise InputError(
-            "--backend", f"reference needs the package {error.name}", expected=install("reference")
+        raise ArgumentError(
+            "backend", f"reference needs the package {error.name}", expected=install("reference")
         ) from error
     return pipeline
 

@@ -5,7 +5,7 @@ What it says is ours. A parser's reason may follow in brackets, for people: it c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, KeysView, Sequence, Set
 from difflib import get_close_matches
 from json import JSONDecodeError
 from pathlib import Path
@@ -36,7 +36,7 @@ class InputError(ValueError):
 
     # Pickle makes an exception from its arguments, which here is the line alone: workers send errors home.
     def __reduce__(self) -> tuple[object, ...]:
-        return _again, (type(self), str(self.file), self.line)
+        return again, (str(self.file), self.line, type(self))
 
     def __init__(self, file: Path | str, problem: str, place: str = "", value: object = None, expected: str = ""):
         named = shown(file) if isinstance(file, Path) else file
@@ -48,10 +48,31 @@ class InputError(ValueError):
         super().__init__(self.line)
 
 
-def _again(kind: type[InputError], file: str, line: str) -> InputError:
+def again(file: str, line: str, kind: type[InputError] = InputError) -> InputError:
+    """The error that said ``line`` of a file or an argument, from what is left of it."""
     error = kind.__new__(kind, line)
     error.file, error.line = Path(file), line
     return error
+
+
+class ArgumentError(InputError):
+    """An argument of a public function that cannot be used, called as Python calls it: ``jobs``, ``own['embedding']``.
+
+    Args:
+        file: the argument's name.
+        problem: as ``InputError`` takes it, and so is the rest.
+
+    Example:
+        >>> error = ArgumentError("jobs", "is", value=0, expected="a whole number from 1")
+        >>> error.as_option()
+        "--jobs: is 0; expected a whole number from 1"
+    """
+
+    def as_option(self) -> str:
+        """The line as the command line says it, by the option's name."""
+        name = str(self.file)
+        option = name.removeprefix("own['").removesuffix("']").replace("_", "-")
+        return f"--{option}{self.line.removeprefix(name)}"
 
 
 def show_as(folder: Path, name: Path) -> None:
@@ -96,6 +117,18 @@ def shorten(value: object) -> str:
     """Show a value from a user's file on one line: escaped, and cut where it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def kind_of(value: object) -> str:
+    """What kind of thing an argument is, in words: for what is shown where only another kind will do."""
+    if value is None:
+        return "nothing"
+    return f"a {type(value).__name__}{', which has no order' if has_no_order(value) else ''}"
+
+
+def has_no_order(value: object) -> bool:
+    """Whether what iterates over a value gets another order in every process: of a set, but not of a mapping's keys."""
+    return isinstance(value, Set) and not isinstance(value, KeysView | Sequence)
 
 
 def meant(value: object, known: Iterable[str]) -> str:

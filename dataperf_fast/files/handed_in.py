@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from dataperf_fast.files.archives import is_archive, unpacked
 from dataperf_fast.files.debris import is_about, is_debris
-from dataperf_fast.files.errors import InputError, shown
+from dataperf_fast.files.errors import ArgumentError, InputError, shown
 
 _DEEPEST = 8  # levels of folders
 _MOST_SHOWN, _LONGEST_SHOWN = 5, 60  # names in an error, and characters of one
@@ -114,7 +114,7 @@ def find(
         except InputError as error:
             refused.append((name_of(path), error))
     if not found:
-        raise refused[0][1] if refused else InputError("--submissions", "names nothing")
+        raise refused[0][1] if refused else ArgumentError("submissions", "names nothing")
     return [_chosen(part) for part in (found if by_path else _apart(_merged(found)))], refused
 
 

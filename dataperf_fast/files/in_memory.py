@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dataperf_fast.files.errors import InputError, meant, require_columns, shorten, told
+from dataperf_fast.files.errors import InputError, has_no_order, kind_of, meant, require_columns, shorten, told
 from dataperf_fast.files.handed_in import HandedIn
 from dataperf_fast.files.vectors import Columns
 
@@ -38,7 +38,7 @@ class Given:
 
     def error(self, expected: str) -> InputError:
         """That it is something else."""
-        return InputError(self.path, f"is {_kind(self.value)}", expected=expected)
+        return InputError(self.path, f"is {kind_of(self.value)}", expected=expected)
 
     def parts(
         self, expected: str, known: Collection[str] = (), needed: Collection[str] = (), pattern: str = ".*"
@@ -76,7 +76,7 @@ class Given:
             if array.ndim != 1:
                 raise InputError(self.path, f"has the shape {array.shape}", expected=expected)
             return list((array.astype("datetime64[ms]") if array.dtype.kind == "M" else array).tolist())
-        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or has_no_order(value):
             raise self.error(expected)
         return [one.item() if isinstance(one, np.generic) else one for one in value]
 
@@ -95,7 +95,7 @@ class Given:
             records = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         for at, record in enumerate(records):
             if not isinstance(record, Mapping):
-                raise InputError(self.path, f"holds {_kind(record)}", f"row {at}", expected="a mapping, a record")
+                raise InputError(self.path, f"holds {kind_of(record)}", f"row {at}", expected="a mapping, a record")
         return [{str(name): of for name, of in record.items() if not _is_missing(of)} for record in records]
 
     def table(self, columns: Sequence[str], what: str) -> Columns:
@@ -117,7 +117,7 @@ class Given:
             return [Given(f"{self.name}[{at}]", column) for at, column in enumerate(table)]
         if (names := _names(table)) is None:
             raise self.error(expected)
-        require_columns(self.path, names, columns, expected)
+        require_columns(self.path, [str(name) for name in names], columns, expected)
         return [Given(f"{self.name}[{name!r}]", table[name]) for name in columns]
 
 
@@ -134,10 +134,6 @@ def _is_missing(value: object) -> bool:
     return value is None or type(value).__name__ in ("NaTType", "NAType") or (isinstance(value, float) and isnan(value))
 
 
-def _kind(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
-
-
 def _arrow(column: Given, expected: str) -> Any:
     """A column as Arrow has it: of a matrix, a list of numbers a row."""
     values = column.value
@@ -145,13 +141,20 @@ def _arrow(column: Given, expected: str) -> Any:
         return pa.chunked_array(values.chunks if isinstance(values, pa.ChunkedArray) else [values])
     if isinstance(values, str | bytes | Mapping) or hasattr(values, "toarray"):  # which sparse matrices have
         raise column.error(expected)
+    if has_no_order(values):
+        raise column.error(expected)
     try:
         array = np.ma.filled(np.asanyarray(values), np.nan) if hasattr(values, "__array__") else None
         if array is not None and array.ndim == 2 and array.dtype != object:
             flat = pa.array(np.ascontiguousarray(array).reshape(-1))
             return pa.chunked_array([pa.FixedSizeListArray.from_arrays(flat, array.shape[1])])
         rows = list(values) if array is None else array.tolist() if array.dtype == object else array
+        for at, row in enumerate(rows if isinstance(rows, list) else ()):
+            if has_no_order(row):  # which Arrow takes for a list
+                raise Given(f"{column.name}[{at}]", row).error(expected)
         return pa.chunked_array([pa.array(rows, from_pandas=array is not None and array.ndim == 1)])
+    except InputError:
+        raise
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise InputError(column.path, f"is no column ({told(error)})", expected=expected) from error
 

@@ -7,20 +7,33 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import ArgumentError, InputError, has_no_order, kind_of
 
 StrPath = str | os.PathLike[str]  # what every public function takes for a path
+_IN_MEMORY = "score takes what is in memory"
+
+
+def path_of(name: str, given: Any, expected: str = f"a path; {_IN_MEMORY}") -> Path:
+    """The path that the argument ``name`` is; raises ``InputError`` for anything else."""
+    if not isinstance(given, str | os.PathLike):
+        raise ArgumentError(name, f"is {kind_of(given)}", expected=expected)
+    return Path(given)
 
 
 def listed(paths: StrPath | Sequence[StrPath] | None) -> list[Path] | None:
-    """What a caller names, one path or several; None as it is."""
+    """What a caller names as ``submissions``, one path or several; None as it is; ``InputError`` for anything else."""
     if paths is None:
         return None
-    return [Path(paths)] if isinstance(paths, (str, os.PathLike)) else [Path(path) for path in paths]
+    if isinstance(paths, (str, os.PathLike)):
+        return [Path(paths)]
+    if isinstance(paths, Mapping) or not isinstance(paths, Iterable) or has_no_order(paths):
+        raise ArgumentError("submissions", f"is {kind_of(paths)}", expected=f"a path or a list of paths; {_IN_MEMORY}")
+    return [path_of(f"submissions[{at}]", path) for at, path in enumerate(paths)]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -168,15 +169,20 @@ def vector_matrix(
         row, length = _row(wrong[0], rows), lengths[wrong[0]]
         found = "no vector" if length < 0 else f"a vector of length {length}"
         raise InputError(path, f"column {column} holds {found}", f"row {row}", expected=f"length {dimension}")
+    given = values.to_numpy(zero_copy_only=False)  # null elements become NaN
     with np.errstate(over="ignore"):  # what is too big for float32 becomes infinite, and is refused
-        flat = np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float32)  # null elements become NaN
+        flat = np.asarray(given, dtype=np.float32)
     matrix = np.ascontiguousarray(flat.reshape(len(array), dimension))
     finite = np.isfinite(matrix).all(axis=1)
     if not finite.all():
         at = int(np.flatnonzero(~finite)[0])
         element = int(np.flatnonzero(~np.isfinite(matrix[at]))[0])
         place = f"row {_row(at, rows)}, element {element}"
-        raise InputError(path, f"column {column} holds", place, float(matrix[at, element]), "a finite number")
+        value = float(given[at * dimension + element])
+        expected = "a finite number"
+        if isfinite(value):
+            expected += f" in float32, which ends at {np.finfo(np.float32).max:.3g}"
+        raise InputError(path, f"column {column} holds", place, value, expected)
     return matrix
 
 

@@ -27,7 +27,7 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine, Outcomes, Progress
 from dataperf_fast.engine.plan import Answers, FrozenModel, Plan, Pool
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import ArgumentError
 from dataperf_fast.files.paths import StrPath
 from dataperf_fast.files.records import Record
 from dataperf_fast.parity.comparison import Ladder, Report, Rung, ScoreCheck
@@ -128,7 +128,7 @@ def _choose(benchmark: str, model: str | None, names: Sequence[str] | None, jobs
     chosen = [evaluation.backend_of(board, model, name, jobs) for name in names]
     chosen.sort(key=lambda backend: backend.is_reference)
     if len({backend.name for backend in chosen}) < max(2, len(chosen)) or chosen[0].is_reference:
-        raise InputError("--backends", "holds", value=",".join(names), expected="two or more, one of them cpu or cuda")
+        raise ArgumentError("backends", "holds", value=",".join(names), expected="two or more, one of them cpu or cuda")
     return chosen
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import InputError, kind_of
 from dataperf_fast.files.records import Record
 
 if TYPE_CHECKING:
@@ -37,9 +37,13 @@ def to_arrow(records: Sequence[Record]) -> pa.Table:
     """
     import pyarrow as pa
 
+    expected = "records, as evaluate and score return them"
+    if isinstance(records, str | Mapping) or not isinstance(records, Iterable):
+        raise InputError("records", f"is {kind_of(records)}", expected=f"a list of {expected}")
+    records = list(records)
     for at, record in enumerate(records):
         if not isinstance(record, Record):
-            raise InputError("records", "holds", f"position {at}", record, "records, as evaluate and score return them")
+            raise InputError("records", "holds", f"position {at}", record, expected)
     whole = pa.int64()
     types = {
         "benchmark": pa.string(), "task": pa.string(), "submission": pa.string(), "status": pa.string(),
@@ -64,7 +68,7 @@ def to_frame(records: Sequence[Record]) -> Any:
         The ``pandas.DataFrame``.
 
     Raises:
-        InputError: where pandas, which nothing else needs, is not installed.
+        InputError: for what is no record, and where pandas, which nothing else needs, is not installed.
 
     Example:
         >>> records = dpf.evaluate("debugging", "data/debugging", model="knn")

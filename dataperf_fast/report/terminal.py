@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import ArgumentError, InputError
 
 # All scored and written; a failure of ours, or no room to write in; usage, or some input invalid; stopped by Ctrl-C.
 OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -28,6 +28,8 @@ def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def line_of(error: Exception, private: bool = False) -> str:
     """What ended a command, in a line; an error of ours is quoted unless that could show what is ``private``."""
+    if isinstance(error, ArgumentError):
+        return error.as_option()
     if isinstance(error, InputError):
         return error.line
     if isinstance(error, OSError) and error.filename is not None:

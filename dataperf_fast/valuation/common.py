@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,9 +12,16 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
+from dataperf_fast.engine.backend import Backend
+from dataperf_fast.engine.engine import Engine
 from dataperf_fast.valuation.inputs import Data, checked
 
-_SHARED = ("engine", "backend", "done")  # parameters that are somebody's resources, and no settings
+# Parameters that are somebody's resources, and no settings: what each is an instance of, and that in words.
+_SHARED: dict[str, tuple[Any, str]] = {
+    "engine": (Engine, "an engine, that of `with dataperf_fast.open_engine() as engine`"),
+    "backend": (Backend, "a backend, dataperf_fast.engine.backend.choose('cpu')"),
+    "done": (Callable, "a function of a number"),
+}
 
 
 class Valuation(BaseEstimator, ABC):  # type: ignore[misc]
@@ -63,6 +71,10 @@ class Valuation(BaseEstimator, ABC):  # type: ignore[misc]
             ValueError: in one line, where this does not hold, shapes do not go together or a parameter is out of range.
         """
         self._check_parameters()
+        for name, (kind, expected) in _SHARED.items():
+            given = vars(self).get(name)
+            if given is not None and not isinstance(given, kind):
+                raise ValueError(f"{name} is {given!r}: expected {expected}, or None")
         data = checked(train_X, train_y, val_X, val_y)
         self.values_ = self._values(data)
         self.n_features_in_ = data.features.shape[1]

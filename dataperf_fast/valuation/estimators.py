@@ -13,11 +13,19 @@ from sklearn.base import ClassifierMixin, clone, is_classifier
 from dataperf_fast.engine import checks
 from dataperf_fast.engine.backend import Backend
 from dataperf_fast.engine.plan import Answers, FrozenModel, Pool, require_model
-from dataperf_fast.files.errors import install, told
+from dataperf_fast.files.errors import install, kind_of, told
 from dataperf_fast.models import table
 
 # The debugging board's first: its ``knn`` is another than the acquisition board's.
 NAMES = tuple(name for name, model in reversed(table.MODELS.items()) if model.metric.endswith("accuracy"))
+ANSWERED = "such sets are answered with their most frequent label"
+
+
+def _accepted() -> str:
+    """What ``model`` may be, in words: every name with the short one that means it."""
+    names = [(name, table.short(name)) for name in sorted(NAMES)]
+    known = [f"{name} ({short})" if short != name == table.in_full(short, NAMES) else name for name, short in names]
+    return f"one of {', '.join(known)}, a frozen model or a scikit-learn classifier"
 
 
 def frozen(model: Any, classes: np.ndarray) -> FrozenModel:
@@ -26,8 +34,10 @@ def frozen(model: Any, classes: np.ndarray) -> FrozenModel:
         return _named(model)
     if hasattr(model, "get_params") and not isinstance(model, type):
         if not _is_classifier(model):
-            raise ValueError(f"model is a {type(model).__name__}, which is no classifier: expected one")
+            raise ValueError(f"model is a {type(model).__name__}, which is no classifier: expected {_accepted()}")
         return FittedAfresh(model, classes)
+    if not isinstance(model, type) and not hasattr(model, "bind"):
+        raise ValueError(f"model is {kind_of(model)}: expected {_accepted()}")
     require_model(model, "accuracy")
     found: FrozenModel = model
     return found
@@ -43,8 +53,7 @@ def _is_classifier(model: Any) -> bool:
 def _named(given: str) -> FrozenModel:
     name = table.in_full(given, NAMES)
     if name is None:
-        expected = ", ".join(sorted(NAMES))
-        raise ValueError(f"model is {given!r}: expected one of {expected}, a frozen model or a scikit-learn classifier")
+        raise ValueError(f"model is {given!r}: expected {_accepted()}")
     try:
         return table.MODELS[name]()
     except ModuleNotFoundError as error:
@@ -115,6 +124,5 @@ class FittedAfreshTrainer:
         if len(labels) == len(self._pool.features):
             raise ValueError(f"model {self._model.name} cannot be fitted on all {of}: {told(error)}") from error
         if not self._warned:
-            answered = "such sets are answered with their most frequent label"
-            warnings.warn(f"{self._model.name} cannot be fitted on {of} ({told(error)}): {answered}", stacklevel=2)
+            warnings.warn(f"{self._model.name} cannot be fitted on {of} ({told(error)}): {ANSWERED}", stacklevel=2)
         self._warned = True

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from dataperf_fast.engine import checks, limits
-from dataperf_fast.files.errors import told
+from dataperf_fast.files.errors import has_no_order, kind_of, told
 
 _NUMBERS = int | float | np.number | np.bool_
 _WHOLE = 1 << 53  # beyond, a float64 stands for more than one whole number
@@ -49,6 +49,8 @@ def checked(train_X: Any, train_y: Any, val_X: Any, val_y: Any) -> Data:
         raise ValueError(f"train_y holds {kinds[0]}, val_y {kinds[1]}: expected labels of one kind")
     rows = len(labels[0])
     positions, classes = _numbered(_together(labels), rows)
+    if not np.isin(positions[rows:], positions[:rows]).any():
+        warnings.warn("val_y holds no label of train_y: no answer is right, whatever is trained on", stacklevel=3)
     return Data(train[0], positions[:rows], val[0], positions[rows:], classes, _feature_names(train_X, val_X))
 
 
@@ -76,6 +78,8 @@ def _densified(name: str, given: Any) -> Any:
 
 def _array(name: str, given: Any) -> np.ndarray:
     checks.dense(name, given)
+    if has_no_order(given):
+        raise ValueError(f"{name} is {kind_of(given)}: expected an array or a list, in the rows' order")
     try:
         return np.asarray(given)
     except ValueError as error:

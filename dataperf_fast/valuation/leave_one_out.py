@@ -15,6 +15,10 @@ from dataperf_fast.valuation.worth import Worth
 class LeaveOneOut(Valuation):
     """``values_[i] = v(all rows) - v(all but i)``, with v the validation accuracy of a model (``worth.Worth``).
 
+    A set that the model cannot be trained on is worth what always answering its most frequent label is, of equals the
+    lowest: of one class without a word, of more with a warning. The empty set, all but one of a single row, is worth
+    the share of the validation set's most frequent label.
+
     Args:
         model: the name of one, as ``--model`` has it, ``"svc"`` or ``"support-vectors"`` for instance; a frozen model
             that tells its accuracy; or any scikit-learn classifier, a clone of which is fitted for each set, slowly.

@@ -22,7 +22,12 @@ _WAVE = 400  # retrains at a time over all orders; an order is followed past its
 
 
 class MonteCarloShapley(Valuation):
-    """Shapley values from random orders of the rows and retrains of a model (``worth.Worth``).
+    """Shapley values from random orders of the rows and retrains of a model, v(rows) its validation accuracy.
+
+    Values add up to v(all rows) - v(none), of orders that are followed to their end. The empty set is worth the share
+    of the validation set's most frequent label, and a set that the model cannot be trained on what always answering its
+    most frequent label is, of equals the lowest: of one class without a word, of more with a warning (every order of
+    nearest neighbours begins with too few rows). ``NeighbourShapley`` takes an empty set for worth nothing.
 
     Args:
         model: the name of one, as ``--model`` has it, ``"svc"`` or ``"support-vectors"`` for instance; a frozen model
@@ -43,7 +48,7 @@ class MonteCarloShapley(Valuation):
 
     Example:
         >>> from dataperf_fast.valuation import MonteCarloShapley
-        >>> found = MonteCarloShapley("knn", n_permutations=20).fit(train_X, train_y, val_X, val_y)
+        >>> found = MonteCarloShapley("lr", n_permutations=20).fit(train_X, train_y, val_X, val_y)
         >>> found.values_.shape, found.standard_errors_.shape, found.prefixes_ <= 20 * 40
         ((40,), (40,), True)
     """

@@ -19,6 +19,8 @@ from dataperf_fast.valuation.inputs import Data
 class NeighbourShapley(Valuation):
     """Shapley values of nearest neighbours' votes, exact, on any backend the same.
 
+    Values add up to v(all rows) - v(none): v(none) is 0, but for ``empty_guesses``. What v says of fewer rows than
+    vote is the right votes' share of ``n_neighbors``.
     Formula: ``kernels/neighbours/shapley.py``, in O(m n (d + log n)) and memory for a float64 copy of ``train_X``.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from dataperf_fast.engine import checks
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool, untrainable
 from dataperf_fast.models import known_answers
-from dataperf_fast.valuation.estimators import frozen
+from dataperf_fast.valuation.estimators import ANSWERED, frozen
 from dataperf_fast.valuation.inputs import Data
 
 
@@ -19,7 +20,8 @@ class Worth:
     """The validation accuracy of ``model`` trained on a set of rows, in the rows' own order.
 
     ``model`` is what ``estimators.frozen`` takes. A set that it cannot be trained on answers its most frequent label,
-    of equals the lowest; the empty set the validation set's most frequent one. Equal sets are trained once in the
+    of equals the lowest, which a warning says once of a set of two classes or more; the empty set the validation set's
+    most frequent one. Equal sets are trained once in the
     lifetime of ``engine``. Raises ValueError where ``model`` is none, and where it cannot be trained on all rows: then
     no retrain would be one.
     """
@@ -33,6 +35,7 @@ class Worth:
             raise ValueError(f"train_y: {untrainable(model, self._labels)}")
         self._pool = Pool(features, evaluation, self._truth)
         without_cuda = "" if model.on_cuda else model.name
+        self._warned = False
         self._engine = engine or Engine(known_answers.until_it_pays(without_cuda=without_cuda))
 
     @property
@@ -47,11 +50,21 @@ class Worth:
         rows = [np.sort(chosen).astype(np.int32) for chosen in sets]
         labels = [self._labels[chosen] for chosen in rows]
         worths = np.array([self._constant(given) for given in labels])
-        trained = [at for at, given in enumerate(labels) if self._model.can_train(given)]
+        can_train = [self._model.can_train(given) for given in labels]
+        trained = [at for at, can in enumerate(can_train) if can]
+        self._warn([given for given, can in zip(labels, can_train, strict=True) if not can])
         if trained:
             plan = Plan(self._pool, self._model, [labels[at] for at in trained], [rows[at] for at in trained])
             worths[trained] = self._model.accuracy(self._engine.run(plan).values, len(self._truth))
         return worths
+
+    def _warn(self, refused: Sequence[np.ndarray]) -> None:
+        """Say once that a set is not trained on though it has two classes: those with ``refused`` labels."""
+        for labels in refused if not self._warned else ():
+            if len(checks.distinct(labels)) > 1:
+                warnings.warn(f"{untrainable(self._model, labels)}: {ANSWERED}", stacklevel=5)
+                self._warned = True
+                break
 
     def _constant(self, labels: np.ndarray) -> float:
         counts = np.bincount(labels if len(labels) else self._truth)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -197,6 +198,13 @@ WRONG = [
         "data['t']: holds the key 'tests'",
         "'test'",
     ),
+    (
+        "debugging",
+        {"t": TASK | {"train": (np.eye(4) * 1e39, [0, 1, 0, 1])}},
+        {"mine": {"t": ORDER}},
+        "data['t']['train']: row 0, element 0: column encoding holds 1e+39",
+        "a finite number in float32, which ends at 3.4e+38",
+    ),
     ("vision", IMAGE, {"mine": {"Hawk": {"a": 0, "b": 2}}}, "submissions['mine']['Hawk']: 'b': holds 2", "0 or 1"),
     (
         "vision",
@@ -238,7 +246,7 @@ WRONG = [
         {0: MARKET},
         {"mine": {0: [4, 4]}},
         "submissions['mine'][0]: costs 12.00",
-        "at most 9, the budget; evaluate --over-budget PERCENT allows more",
+        "at most 9, the budget; --over-budget PERCENT, own={'over_budget': PERCENT}, allows more",
     ),
     (
         "acquisition",
@@ -283,6 +291,49 @@ WRONG = [
         "all clips that are listed",
     ),
     (
+        "debugging",
+        {"t": TASK},
+        {"mine": {"t": set(ORDER)}},
+        "submissions['mine']['t']: is a set, which has no order",
+        "each row 0 to 3 once",
+    ),
+    (
+        "speech",
+        {"en": LANGUAGE},
+        {"mine": {"en_25": CHOSEN | {"targets": {"cat": {"cat/1"}}}}},
+        "submissions['mine']['en_25']['targets']['cat']: is a set, which has no order",
+        "a list of clip ids",
+    ),
+    (
+        "speech",
+        {"en": LANGUAGE},
+        {"mine": {"en_25": CHOSEN | {"nontargets": frozenset({"dog/2"})}}},
+        "submissions['mine']['en_25']['nontargets']: is a frozenset, which has no order",
+        "a list of clip ids",
+    ),
+    (
+        "acquisition",
+        {0: MARKET},
+        {"mine": {0: {1, 2}}},
+        "submissions['mine'][0]: is a set, which has no order",
+        "2 whole numbers from 0, one a seller",
+    ),
+    (
+        "acquisition",
+        {0: MARKET | {"buyer": (np.eye(4), {0, 1})}},
+        {"mine": {0: PLAN}},
+        "data[0]['buyer'][1]: is a set, which has no order",
+        "features (n, d) and labels (n,), or a matrix of both, label last",
+    ),
+    (
+        "vision",
+        IMAGE,
+        {"mine": {"Hawk": ({"a", "b"}, [0, 1])}},
+        "submissions['mine']['Hawk'][0]: is a set, which has no order",
+        "a training set, {ImageID: 0 or 1}, or a table of the columns ImageID and Confidence: a table with the columns "
+        "ImageID, Confidence",
+    ),
+    (
         "nibbler",
         {"submitted": [PAIR | {"submitted": "yesterday"}]},
         None,
@@ -322,9 +373,62 @@ def test_what_is_wrong_is_a_line_that_names_the_argument(board, data, submission
     except dpf.InputError as error:
         lines = {error.line}
     else:
+        assert not problem.startswith("data[") or board == "nibbler"  # which counts the rest of a round
         lines = {record.error for record in records}
         assert {record.status for record in records} == {"invalid"}
     assert lines == {f"{problem}; expected {expected}"}
+
+
+def test_what_is_wrong_with_data_ends_the_call_and_what_an_order_brings_about_does_not(engine):
+    vectors = np.arange(20.0).reshape(10, 2)
+    task = {"train": (vectors, [0, 1] * 5), "ground_truth": [0] + [1] * 9, "test": (vectors, [0, 1] * 5)}
+    few = {name: given[:8] if name == "ground_truth" else (given[0][:8], given[1][:8]) for name, given in task.items()}
+    for model, bad, line in (
+        ("knn", few, "data['t']['train']: after 0 inspections: cannot train knn on 8 rows of 2 classes; "
+         "expected 9 rows or more"),
+        ("svc", task | {"ground_truth": [1] * 10}, "data['t']['train']: after 9 inspections: cannot train svc on 10 "
+         "rows of 1 class; expected two classes or more"),
+    ):  # fmt: skip
+        orders = {"mine": {"t": range(len(bad["ground_truth"]))}}
+        with pytest.raises(dpf.InputError) as caught:
+            dpf.score("debugging", {"t": bad}, orders, engine=engine, model=model)
+        assert caught.value.line == line
+        assert str(pickle.loads(pickle.dumps(caught.value))) == line
+    task["train"] = (vectors, [1, 0] + [1] * 8)
+    found = dpf.score(
+        "debugging", {"t": task}, {"data['x']": {"t": range(10)}, "b": {"t": [1, 0, *range(2, 10)]}},
+        engine=engine, model="svc",
+    )  # fmt: skip
+    assert {record.submission: (record.status, record.error) for record in found} == {
+        "data['x']": ("ok", None),
+        "b": ("invalid", "submissions['b']['t']: after 1 inspections: cannot train svc on 10 rows of 1 class; "
+              "expected two classes or more"),
+    }  # fmt: skip
+
+
+def test_a_submission_that_is_named_like_data_and_has_no_mean_ends_nothing(engine):
+    found = dpf.score(
+        "debugging", {"t": TASK, "u": TASK}, {"data['t']": {"t": [0], "u": ORDER}}, engine=engine, model="logistic"
+    )
+    assert [(record.task, record.status) for record in found] == [("t", "invalid"), ("u", "ok"), ("mean", "invalid")]
+
+
+def test_an_order_for_one_task_of_two_has_no_mean_and_a_warning_says_why(engine):
+    submissions = {"one": {"t": ORDER}, "both": {"t": ORDER, "u": ORDER}}
+    with pytest.warns(UserWarning, match=r"^one: has no mean, being for 1 of 2 tasks$"):
+        found = dpf.score("debugging", {"t": TASK, "u": TASK}, submissions, engine=engine, model="logistic")
+    assert [record.submission for record in found if record.task == "mean"] == ["both"]
+
+
+def test_a_series_is_labels_by_image(engine):
+    pandas = pytest.importorskip("pandas")
+    expected = dpf.score("vision", IMAGE, {"mine": {"Hawk": SET}}, engine=engine)
+    found = dpf.score("vision", IMAGE, {"mine": {"Hawk": pandas.Series(SET)}}, engine=engine)
+    assert in_memory.comparable(found) == in_memory.comparable(expected)
+    twice = pandas.Series([0, 1, 1], ["a", "b", "a"])
+    [record] = dpf.score("vision", IMAGE, {"mine": {"Hawk": twice}}, engine=engine)
+    line = "submissions['mine']['Hawk']: row 2: repeats row 0's ImageID 'a'; expected each image once"
+    assert (record.status, record.error) == ("invalid", line)
 
 
 def test_the_rest_is_scored(engine):

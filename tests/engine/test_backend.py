@@ -43,7 +43,7 @@ def test_what_has_no_cuda_path_runs_on_the_cpu(monkeypatch):
     monkeypatch.setattr(backends, "find_device", lambda: H200)
     assert backends.choose("auto", without_cuda="vision").reason == "auto: vision has no CUDA path"
     with pytest.raises(
-        dpf.InputError, match="--backend: cuda cannot be used: vision has no CUDA path; expected cpu or"
+        dpf.InputError, match=r"^backend: cuda cannot be used: vision has no CUDA path; expected cpu or"
     ):
         backends.choose("cuda", without_cuda="vision")
     assert boards.load("debugging").without_cuda(None) == boards.load("debugging").without_cuda("knn") == ""

@@ -108,6 +108,24 @@ def test_what_is_no_list_is_a_line(value):
         Given("order", value).values("numbers")
 
 
+def test_what_has_no_order_is_no_list():
+    for value, kind in (({2, 0, 1}, "set"), (frozenset({2, 0}), "frozenset"), ({2: 0}.keys() | {1}, "set")):
+        with pytest.raises(InputError) as caught:
+            Given("order", value).values("numbers")
+        assert caught.value.line == f"order: is a {kind}, which has no order; expected numbers"
+    for in_order in ({2: "a", 0: "b", 1: "c"}.keys(), {"a": 2, "b": 0, "c": 1}.values(), iter([2, 0, 1])):
+        assert Given("order", in_order).values("numbers") == [2, 0, 1]
+    expected = "expected a test: a table with the columns id, vector"
+    for table, line in (
+        (({"a", "b", "c"}, VECTORS), "data[0]: is a set, which has no order"),
+        ({"id": IDS, "vector": frozenset({0.5})}, "data['vector']: is a frozenset, which has no order"),
+        ((IDS, [[0.5, 1.5], {0.5, 1.5}, [0.5, 1.5]]), "data[1][1]: is a set, which has no order"),
+    ):
+        with pytest.raises(InputError) as caught:
+            Given("data", table).table(("id", "vector"), "a test")
+        assert caught.value.line == f"{line}; {expected}"
+
+
 def test_records_are_rows_of_any_table():
     rows = [{"a": 1, "b": "x"}, {"a": 2}]
     columns = {"a": [1, 2], "b": ["x", None]}

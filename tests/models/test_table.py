@@ -59,7 +59,7 @@ def test_a_short_name_is_an_alias(board, given, meant):
 @pytest.mark.parametrize("model", ["lr", "nearest-neighbours", "", "Linear-net"])
 def test_another_name_is_refused(model):
     expected = "linear-net or logistic or svc or knn or xgb"
-    with pytest.raises(dpf.InputError, match=f"^--model: is '{model}'; expected {expected}$"):
+    with pytest.raises(dpf.InputError, match=f"^model: is '{model}'; expected {expected}$"):
         boards.load("debugging").model_named(model)
 
 

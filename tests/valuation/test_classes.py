@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import combinations
 from math import comb
 
@@ -168,7 +169,9 @@ def test_values_are_scikit_learns_or_refused(what, classes):
 @pytest.mark.parametrize("classes", ["two strings", "three from 7", "ten"])
 def test_orders_are_followed_as_by_scikit_learn(what, classes):
     data = problem(LABELS[classes], rows=16)
-    found = MonteCarloShapley(MODELS[what](), engine(), n_permutations=3, tolerance=None, random_state=4).fit(*data)
+    valuation = MonteCarloShapley(MODELS[what](), engine(), n_permutations=3, tolerance=None, random_state=4)
+    with pytest.warns(UserWarning, match="expected 9 rows") if what == "neighbour-votes" else nullcontext():
+        found = valuation.fit(*data)
     np.testing.assert_allclose(found.values_, shapley(what, data, 3, 4), rtol=0, atol=1e-12)
 
 
@@ -223,7 +226,8 @@ def test_a_validation_set_of_one_class(what):
     features, labels, evaluation, truth = problem(LABELS["three"])
     for only in (1.0, 5.0):  # one that is trained on, one that is not
         data = features, labels, evaluation, np.full(len(truth), only)
-        found = LeaveOneOut(MODELS[what](), engine()).fit(*data).values_
+        with pytest.warns(UserWarning, match="no label of train_y") if only == 5.0 else nullcontext():
+            found = LeaveOneOut(MODELS[what](), engine()).fit(*data).values_
         np.testing.assert_allclose(found, leave_one_out(what, data), rtol=0, atol=1e-12)
     features, labels, evaluation, truth = problem(LABELS["two from 7"])
     data = features, labels, evaluation, np.full(len(truth), 9)

@@ -100,7 +100,7 @@ SETTINGS = {
     NeighbourShapley: {"n_neighbors": 3, "empty_guesses": True, "backend": None, "done": None},
     LeaveOneOut: {"model": "svc", "engine": None},
     MonteCarloShapley: {
-        "model": "neighbour-votes", "engine": None, "n_permutations": 4, "tolerance": None, "random_state": 7,
+        "model": "svc", "engine": None, "n_permutations": 4, "tolerance": None, "random_state": 7,
     },
 }  # fmt: skip
 
@@ -215,7 +215,7 @@ def test_other_processes_value_the_same():
 
 
 @pytest.mark.parametrize(
-    "made", [MonteCarloShapley("knn", n_permutations=2, tolerance=None), ConfidentLearning(n_splits=3)],
+    "made", [MonteCarloShapley("svc", n_permutations=2, tolerance=None), ConfidentLearning(n_splits=3)],
     ids=lambda made: type(made).__name__,
 )  # fmt: skip
 def test_random_states_are_scikit_learns(made):

@@ -103,6 +103,12 @@ SAME = {
 }
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_set_has_no_order_to_go_by(name):
+    with pytest.raises(ValueError, match=rf"^{name} is a set, which has no order: expected an array or a list, in the"):
+        NeighbourShapley().fit(*changed(name, {0, 1}))
+
+
 @pytest.mark.parametrize("what", VALUATIONS)
 @pytest.mark.parametrize("kind", SAME)
 def test_the_same_numbers_in_another_form_have_the_same_values(what, kind):
@@ -290,7 +296,7 @@ def test_a_model_that_no_rows_of_all_train_is_refused():
     [
         (LogisticOptimum, r"model is the class LogisticOptimum: expected a model, LogisticOptimum\(\)"),
         (Voting(), "model is a Voting, which has no accuracy: expected"),
-        (None, "model is a NoneType, which has no name: expected"),
+        (None, "model is nothing: expected one of boosted-stumps"),
     ],
 )
 def test_what_is_no_model_is_refused(model, line):
@@ -314,6 +320,10 @@ def test_sets_of_rows_are_rows():
 @pytest.mark.parametrize(
     ("made", "line"),
     [
+        (LeaveOneOut("logistic", engine="cpu"), r"engine is 'cpu': expected an engine, .*open_engine.* or None$"),
+        (MonteCarloShapley("lr", 4), "engine is 4: expected an engine, that of `with"),
+        (NeighbourShapley(backend="cpu"), r"backend is 'cpu': expected a backend, .*choose\('cpu'\), or None$"),
+        (NeighbourShapley(done=5), "done is 5: expected a function of a number, or None"),
         (MonteCarloShapley("lr", n_permutations=0), "n_permutations is 0: expected a whole number, 1 or more"),
         (MonteCarloShapley("lr", n_permutations=2.5), "n_permutations is 2.5: expected a whole number"),
         (MonteCarloShapley("lr", tolerance=-0.1), "tolerance is -0.1: expected 0 or more, or None"),

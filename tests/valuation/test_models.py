@@ -71,13 +71,13 @@ class Nothing(BaseEstimator, ClassifierMixin):
 @pytest.mark.parametrize(
     ("model", "line"),
     [
-        ("svm", "model is 'svm': expected one of boosted-stumps, .*, a frozen model or a scikit-learn classifier"),
+        ("svm", r"model is 'svm': expected one of boosted-stumps \(rf\), .*, a frozen model or a scikit-learn"),
         ("voting", "model is 'voting': expected one of boosted-stumps"),
-        (Ridge(), "model is a Ridge, which is no classifier: expected one"),
+        (Ridge(), "model is a Ridge, which is no classifier: expected one of boosted-stumps"),
         (StandardScaler(), "model is a StandardScaler, which is no classifier: expected one"),
         (make_pipeline(StandardScaler()), "model is a Pipeline, which is no classifier: expected one"),
         (GaussianNB, r"model is the class GaussianNB: expected a model, GaussianNB\(\)"),
-        (3, "model is a int, which has no name: expected"),
+        (3, "model is a int: expected one of boosted-stumps .*neighbour-votes .knn., .* a scikit-learn classifier$"),
         (GaussianNB(priors=[1.0]), "model GaussianNB cannot be fitted on all 24 rows of 2 classes: ValueError: "),
         (Nothing(), "model Nothing cannot be fitted on all 24 rows of 2 classes: RuntimeError: no memory$"),
         (Nothing("predict"), "model Nothing cannot be fitted on all 24 rows of 2 classes: ValueError: cannot reshape"),

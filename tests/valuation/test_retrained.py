@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import comb
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,7 +111,32 @@ def test_leave_one_out_retrains_without_each_row():
 def test_too_few_rows_for_nine_neighbours_answer_their_most_frequent_label():
     features, labels, evaluation, truth = problem(10)
     worth = Worth(NearestNeighbours(), engine(), checked(features, labels, evaluation, truth))
-    eight, nine = worth.of([np.arange(8), np.arange(9)])
+    few = "^nearest-neighbours cannot be trained on 8 rows of 2 classes; expected 9 rows or more: such sets are"
+    with pytest.warns(UserWarning, match=few):
+        eight, nine = worth.of([np.arange(8), np.arange(9)])
     assert eight == (truth == 0).mean()  # five of eight are labelled 0
     nearest = ((evaluation[:, None].astype(float) - features[:9]) ** 2).sum(axis=2).argsort(axis=1)[:, :9]
     assert nine == (truth == (labels[nearest].mean(axis=1) > 0.5)).mean()
+    worth.of([np.arange(7)])  # a warning is an error here: it is said once
+
+
+def test_a_named_model_says_that_it_falls_back_and_of_one_class_or_no_row_says_nothing():
+    features, labels, evaluation, truth = problem(9)
+    with pytest.warns(UserWarning, match=r"^neighbour-votes cannot be trained on 8 rows of 2 classes; .*") as said:
+        values = LeaveOneOut("knn", engine()).fit(features, labels, evaluation, truth).values_
+    assert len(said) == 1
+    assert Path(said[0].filename) == Path(__file__)
+    majority = [(truth == np.bincount(np.delete(labels, row)).argmax()).mean() for row in range(9)]
+    nearest = (labels.mean() > 0.5) == truth
+    np.testing.assert_allclose(values, nearest.mean() - np.array(majority), atol=1e-15)
+    found = MonteCarloShapley("lr", engine(), n_permutations=3, tolerance=None).fit(*problem(9))  # and says nothing
+    share = max((truth == 0).mean(), (truth == 1).mean())
+    everything = plain_worth(features, labels, evaluation, truth, range(9))
+    assert found.values_.sum() == pytest.approx(everything - share, abs=1e-12)
+
+
+def test_labels_that_no_training_row_has_make_every_answer_wrong():
+    features, labels, evaluation, truth = problem(9)
+    with pytest.warns(UserWarning, match=r"^val_y holds no label of train_y: no answer is right, whatever is trained"):
+        values = LeaveOneOut("lr", engine()).fit(features, labels, evaluation, truth + 5).values_
+    assert not values.any()

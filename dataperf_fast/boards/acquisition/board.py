@@ -26,7 +26,7 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import Plan, Pool
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import ArgumentError, InputError, shorten
 from dataperf_fast.files.handed_in import HandedIn, Recognize
 from dataperf_fast.files.records import Record
 from dataperf_fast.models import table
@@ -179,7 +179,8 @@ def _over_budget(percent: object) -> Fraction:
     try:
         return files.read_percent(str(percent))
     except ValueError:
-        raise InputError("over_budget", "is", "", str(percent), "per cent of the budget, from 0 to 10000") from None
+        expected = "per cent of the budget, from 0 to 10000"
+        raise ArgumentError("own['over_budget']", f"is {shorten(percent)}", expected=expected) from None
 
 
 class Acquisition(Benchmark):

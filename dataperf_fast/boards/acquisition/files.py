@@ -289,7 +289,8 @@ def check_plan(
         if over:
             expected = f"at most {float(most):.15g}, the budget and what may be over it"
         else:
-            expected = f"at most {budget.amount:.15g}, the budget; evaluate --over-budget PERCENT allows more"
+            more = "--over-budget PERCENT, own={'over_budget': PERCENT}, allows more"
+            expected = f"at most {budget.amount:.15g}, the budget; {more}"
         raise InputError(path, f"costs {_show_cost(exact, most)}", expected=expected)
     return cost, float(exact / budget.exact - 1)
 

@@ -19,7 +19,7 @@ from dataperf_fast.boards.acquisition.files import MarketFiles, market_files, re
 from dataperf_fast.files.csv_tables import write_table
 from dataperf_fast.files.errors import InputError, not_json
 from dataperf_fast.files.numbers import BLANKS, decimal
-from dataperf_fast.files.paths import StrPath, read_text, write_text
+from dataperf_fast.files.paths import StrPath, path_of, read_text, write_text
 
 _KEYS = ("row_number", "column_number", "hist", "label_correlation")
 _BINS = 10
@@ -150,7 +150,7 @@ def open_market(data: StrPath, number: int) -> Market:
         >>> market.sellers[0].summary["column_number"]  # the features, and the label
         769
     """
-    files = market_files(Path(data), number)
+    files = market_files(path_of("data", data, "a folder's path"), number)
     if not files.folder.is_dir():
         raise InputError(files.folder, "no such folder", expected=f"market {number}")
     names = {path.name.removesuffix(".csv.json") for path in files.summaries.glob("*.csv.json")}

@@ -18,7 +18,7 @@ from dataperf_fast.boards.acquisition import files
 from dataperf_fast.boards.acquisition.trading import FullMarket
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.files.csv_tables import Table, table_of
-from dataperf_fast.files.errors import InputError, told
+from dataperf_fast.files.errors import InputError, has_no_order, told
 from dataperf_fast.files.handed_in import HandedIn
 from dataperf_fast.files.in_memory import Given, InMemory, submissions_of
 
@@ -77,8 +77,12 @@ class MarketInMemory:
 
 
 def _table(given: Given, dimension: int | None, whose: str) -> Table:
+    is_pair = isinstance(given.value, tuple)
+    for part in [Given(f"{given.name}[{at}]", of) for at, of in enumerate(given.value)] if is_pair else [given]:
+        if has_no_order(part.value):
+            raise part.error(_TABLE)
     try:
-        if isinstance(given.value, tuple):
+        if is_pair:
             features, labels = (np.asarray(part) for part in given.value)
             numbers = np.column_stack([features, labels])
         else:

@@ -25,7 +25,7 @@ from dataperf_fast.boards.debugging.inspections import Inspection, book_seconds,
 from dataperf_fast.boards.debugging.published import PUBLISHED
 from dataperf_fast.boards.options import Option, Options, sizes
 from dataperf_fast.engine import backend as backends
-from dataperf_fast.engine import clock
+from dataperf_fast.engine import checks, clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.plan import FrozenModel, Plan, Pool
 from dataperf_fast.files.errors import InputError
@@ -91,7 +91,7 @@ def _evaluate_task(
     for file in submissions:
         try:
             order = engine.read(file.read, len(task.true_labels))
-            _require_trainable(task, order, source.train, model)
+            _require_trainable(task, order, source.train, file.path, model)
             orders[file] = order
         except InputError as error:
             broken.append(_invalid(file, error, engine))
@@ -113,16 +113,19 @@ def _read_task(source: files.Source, model: str) -> files.Task:
     return source.read(DIMENSION if model == OWN_MODEL else None)
 
 
-def _require_trainable(task: files.Task, order: np.ndarray, path: Path, model: str) -> None:
-    """Refuse an order on whose way the model cannot be trained: most of them need both labels."""
+def _require_trainable(task: files.Task, order: np.ndarray, train: Path, handed_in: Path, model: str) -> None:
+    """Refuse an order on whose way the model cannot be trained: most of them need both labels.
+
+    The training set is to blame for the labels as given and as cleaned, which are those of every order.
+    """
     trained = BOARD.make_model(model)
     states, state_of = label_states(task, order)
     for state, labels in enumerate(states):
         if not trained.can_train(labels):
             place = f"after {state_of.searchsorted(state)} inspections"
-            given = ", ".join(map(str, np.unique(labels)))
-            problem = f"cannot train {table.short(model)} on {len(labels)} rows with the labels"
-            raise InputError(path, problem, place, given, "0, 1")
+            path = train if state in (0, len(states) - 1) else handed_in
+            problem = f"cannot train {table.short(model)} on {checks.classes(labels)}"
+            raise InputError(path, problem, place, expected=trained.trains_on)
 
 
 def pool_of(task: files.Task) -> Pool:

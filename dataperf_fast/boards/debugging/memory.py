@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,8 +81,11 @@ def tasks_of(data: Any) -> dict[str, files.Source]:
 
 
 def orders_of(submissions: Any, data_ids: Sequence[str]) -> tuple[list[files.OrderFile], list[tuple[str, InputError]]]:
-    """The orders, and names with what is wrong."""
+    """The orders, and names with what is wrong; a warning says who has no mean for being for some tasks alone."""
     known = {data_id: data_id for data_id in data_ids}
     found, refused = submissions_of(submissions, known.get, " or ".join(data_ids), "an order of inspection")
+    for one in found:
+        if len(one.given) < len(data_ids):
+            warnings.warn(f"{one.name}: has no mean, being for {len(one.given)} of {len(data_ids)} tasks", stacklevel=2)
     orders = [OrderInMemory(task, one.name, one.files[task], of) for one in found for task, of in one.given.items()]
     return list(orders), refused

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import ArgumentError
 
 NEAR = 0.8  # cosine from which on two prompts are near-duplicates
 DIMENSIONS = 128
@@ -51,9 +51,9 @@ def function(place: str) -> Embedding:
         found: Embedding = getattr(import_module(module), name)
     except Exception as error:  # whatever a module of the user's own does
         problem = f"cannot be had ({type(error).__name__}: {error}):"
-        raise InputError("--embedding", problem, value=place, expected=expected) from error
+        raise ArgumentError("own['embedding']", problem, value=place, expected=expected) from error
     if not callable(found):
-        raise InputError("--embedding", "is no function:", value=place, expected=expected)
+        raise ArgumentError("own['embedding']", "is no function:", value=place, expected=expected)
     return found
 
 
@@ -64,10 +64,10 @@ def embedded(embedding: Embedding) -> Space:
         try:
             vectors = np.asarray(embedding(texts), np.float64)
         except Exception as error:  # a stranger's function, whose error may quote a text
-            raise InputError("--embedding", f"failed ({type(error).__name__})", expected="vectors") from error
+            raise ArgumentError("own['embedding']", f"failed ({type(error).__name__})", expected="vectors") from error
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             expected = f"{len(texts)} finite vectors"
-            raise InputError("--embedding", f"gives an array of shape {vectors.shape}", expected=expected)
+            raise ArgumentError("own['embedding']", f"gives an array of shape {vectors.shape}", expected=expected)
         return unit(vectors)
 
     return Space(rows, rows)

@@ -17,7 +17,7 @@ from dataperf_fast.boards import provenance
 from dataperf_fast.boards.vision import files
 from dataperf_fast.boards.vision.embeddings import read_embeddings, read_image_ids
 from dataperf_fast.engine.engine import Engine
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.errors import ArgumentError, InputError
 from dataperf_fast.files.paths import StrPath
 
 SIZE = 500  # rows of a training set
@@ -166,7 +166,7 @@ def write(data: StrPath, out: StrPath, methods: Sequence[str] | None, seed: int,
     candidates = read_candidates(data, seed, engine.backend.threads)
     if "pseudo" in chosen and len(candidates.examples) < 2:
         if methods:
-            raise InputError("--methods", "holds", value="pseudo", expected="a board of two concepts or more for it")
+            raise ArgumentError("methods", "holds", value="pseudo", expected="a board of two concepts or more for it")
         chosen.remove("pseudo")
     written = []
     for method in chosen:

@@ -2,7 +2,7 @@
 
 ``data`` is a mapping of ``embeddings``, a table of the columns ImageID and embedding, and ``test_sets``, a mapping from
 concepts to tables of the columns embedding and Confidence. A submission is a training set a concept: ``{ImageID: 0 or
-1}``, or a table of the columns ImageID and Confidence.
+1}``, the same as a series of pandas, or a table of the columns ImageID and Confidence.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class SourceInMemory(Source):
         """What is submitted for a task, and its name."""
         path = submission.file(task, task)
         assert isinstance(submission, InMemory)
-        given = submission.given[task]
+        given = _as_table(submission.given[task])
         if isinstance(given.value, Mapping) and not {IMAGE_ID, LABEL} <= given.value.keys():
             for name in given.value:
                 if not isinstance(name, str):
@@ -77,6 +77,13 @@ class SourceInMemory(Source):
             first = ids.index(name)
             raise repeated(IMAGE_ID, name, (path, first), (path, ids.index(name, first + 1)), "each image once")
         return path, files.training_set(path, ids, labels, [f"row {row}" for row in range(len(ids))])
+
+
+def _as_table(given: Given) -> Given:
+    """A series of pandas, labels by image, as the two columns of a table; anything else as it is."""
+    index = getattr(given.value, "index", None)
+    is_series = hasattr(index, "__array__") and not hasattr(given.value, "columns")
+    return Given(given.name, (index, given.value)) if is_series else given
 
 
 def training_sets_of(submissions: Any, tasks: Sequence[str]) -> tuple[list[InMemory], list[tuple[str, InputError]]]:

@@ -143,7 +143,7 @@ def test_plans_over_the_budget_are_scored_where_that_is_asked_for(made, tmp_path
     before = dpf.evaluate("acquisition", made, path, cache=False)
     assert [record.status for record in before] == ["invalid", "ok", "invalid"]
     assert "over_budget" not in before[1].details
-    assert before[0].error.endswith("the budget; evaluate --over-budget PERCENT allows more")
+    assert before[0].error.endswith("the budget; --over-budget PERCENT, own={'over_budget': PERCENT}, allows more")
     own = {"over_budget": 100 * over + 0.001}
     scored = dpf.evaluate("acquisition", made, path, cache=False, own=own, out=tmp_path / "out")
     assert [record.details.get("over_budget") for record in scored] == [over, None, over]
@@ -168,7 +168,7 @@ def test_verify_takes_plans_over_the_budget(made, tmp_path):
     assert [line for line in verify().invalid if "costs" in line]
     report = verify(own={"over_budget": 10_000})
     assert (report.invalid, report.same) == ([], True)
-    with pytest.raises(dpf.InputError, match="over: has no meaning for acquisition; expected over_budget"):
+    with pytest.raises(dpf.InputError, match=r"own\['over'\]: has no meaning for acquisition; expected over_budget"):
         verify(own={"over": 1})
     assert cli.main(["verify", "vision", str(made), "--over-budget", "3"]) == 2
 
@@ -186,7 +186,9 @@ def test_a_picture_marks_a_plan_over_the_budget(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("percent", [-1, "x", None, float("nan"), float("inf"), True, 10_001, "1_0"])
 def test_an_excess_that_is_none(percent, made):
-    with pytest.raises(dpf.InputError, match=r"^over_budget: is .+; expected per cent of the budget, from 0 to 10000"):
+    with pytest.raises(
+        dpf.InputError, match=r"^own\['over_budget'\]: is .+; expected per cent of the budget, from 0 to 10000"
+    ):
         dpf.evaluate("acquisition", made, made, own={"over_budget": percent})
 
 
@@ -221,7 +223,7 @@ def test_draws_of_one_label_and_too_few_neighbours(market, tmp_path):
 
 def test_an_unknown_model_and_equal_names(made, tmp_path):
     path = submit(tmp_path / "a" / "mine", "9,0,20,11", "3,14,0,30")
-    with pytest.raises(dpf.InputError, match="--model: is 'svm'; expected lr or knn or rf"):
+    with pytest.raises(dpf.InputError, match=r"^model: is 'svm'; expected lr or knn or rf"):
         dpf.evaluate("acquisition", made, path, model="svm", cache=False)
     other = submit(tmp_path / "b" / "mine", "9,0,20,11", "3,14,0,30")
     records = dpf.evaluate("acquisition", made, [path, other], cache=False)

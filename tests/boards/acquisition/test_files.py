@@ -367,7 +367,10 @@ def test_the_budget_may_be_spent_to_the_cent():
 @pytest.mark.parametrize(
     ("limit", "shown"),
     [
-        ("240", "243.33; expected at most 240, the budget; evaluate --over-budget PERCENT allows more"),
+        (
+            "240",
+            "243.33; expected at most 240, the budget; --over-budget PERCENT, own={'over_budget': PERCENT}, allows",
+        ),
         ("243.333", "243.3333; expected at most 243.333, the"),
     ],
 )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import dataperf_fast as dpf
+from dataperf_fast import valuation
 from dataperf_fast.boards.debugging import baselines, demo, files
 from dataperf_fast.boards.debugging.synth import DebuggingScale
 from dataperf_fast.engine import backend as backends
@@ -47,6 +50,23 @@ def test_valued_rows_need_fewer_inspections_than_chance(tmp_path):
     for method in ("confident", "influence"):
         path = tmp_path / "data" / "submissions" / f"{inverted.data_id}_{method}.txt"
         assert wrong[files.read_submission(path, 100)[:30]].mean() > 2 * wrong.mean()
+
+
+def test_the_page_says_what_each_method_fits():
+    """Every method's row of docs/scoring.md, fitted to the same vectors, inspects in the method's order."""
+    page = (Path(__file__).parents[3] / "docs" / "scoring.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([\w-]+) \| (?:nothing: )?`(.+?)` \|$", page, re.MULTILINE))
+    assert list(rows) == list(baselines.METHODS)
+    generator = np.random.default_rng(4)
+    truth = [generator.integers(0, 2, count) for count in (12, 20)]
+    vectors = [generator.normal(labels[:, None], 1, (len(labels), 8)).astype(np.float32) for labels in truth]
+    train, val = (files.Vectors([], *of) for of in zip(vectors, truth, strict=True))
+    noisy = baselines.Noisy(train, val, 5, Engine(backends.choose("cpu", 1)))
+    for method, made in rows.items():
+        called = eval(made, {**vars(valuation), "np": np, "n": 12, "seed": 5})
+        data = train.features, train.labels, val.features, val.labels
+        order = called.fit(*data).order_ if isinstance(called, valuation.Valuation) else called
+        assert baselines.METHODS[method](noisy).tolist() == order.tolist(), method
 
 
 def test_monte_carlo_on_request_beats_chance(tmp_path, monkeypatch):

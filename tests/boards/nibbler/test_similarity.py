@@ -75,7 +75,7 @@ def test_tf_idf_sees_kinds():
 
 @pytest.mark.parametrize("wrong", [np.zeros(3), np.zeros((2, 4)), np.full((3, 2), np.nan)])
 def test_an_embedding_that_is_none(wrong):
-    with pytest.raises(InputError, match=r"--embedding: gives an array of shape .*; expected 3 finite vectors"):
+    with pytest.raises(InputError, match=r"^own\['embedding'\]: gives an array of shape .*; expected 3 finite vectors"):
         similarity.embedded(lambda texts: wrong).embed(["a", "b", "c"])
 
 

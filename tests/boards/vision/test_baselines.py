@@ -62,7 +62,7 @@ def test_examples_are_positives_of_the_random_sets(made, tmp_path):
 
 
 def test_bad_requests(made, tmp_path):
-    with pytest.raises(InputError, match="--methods: holds 'best'; expected random or kmeans or forest or pseudo"):
+    with pytest.raises(InputError, match=r"^methods: holds 'best'; expected random or kmeans or forest or pseudo"):
         baselines.write(made, tmp_path, ["best"], 0, engine())
     list(synth.write(tmp_path / "one", synth.VisionScale(1, 200, 40, 40, 10), seed=2))
     with pytest.raises(InputError, match="expected a board of two concepts or more for it"):

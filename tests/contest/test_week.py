@@ -96,14 +96,21 @@ def week(tmp_path, monkeypatch, capsys) -> Week:
     return Week(tmp_path, monkeypatch, capsys)
 
 
+OF_A_SERVER = {"invite", "withdraw", "disqualify", "reinstate", "rescore", "extend", "release", "announce"}
+
+
 def test_the_organizers_week(week):
     standings = monday_to_wednesday(week)
     final = thursday(week, standings)
     friday(week, final)
-    # He has typed every command that the page shows, and every action that there is.
+    # He has typed every command that the page shows, and every action that there is but a server's.
     page = [command for block in blocks(ROOT / "docs" / "organize.md") for command in block.commands]
     shown = set(filter(None, map(of_contests, page)))
-    assert week.typed == set(shown) == {"leaderboard", *(f"organize {name}" for name in organize.ACTIONS)}
+    assert (
+        week.typed
+        == set(shown)
+        == {"leaderboard", *(f"organize {name}" for name in set(organize.ACTIONS) - OF_A_SERVER)}
+    )
 
 
 def monday_to_wednesday(week) -> dict[str, str]:

@@ -33,6 +33,8 @@ SCORES = {
     ("mean", "random"): 0.1625,
 }
 
+LONG = pytest.mark.long  # what has a sibling that CI runs
+
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory):
@@ -64,7 +66,7 @@ def closes(*numbers: int):
 
 
 @pytest.mark.parametrize(
-    "arguments", [EVALUATE, (*EVALUATE, "--format", "json"), ("info",), ("--help",), ("evaluate", "--help")]
+    "arguments", [EVALUATE, ("info",), pytest.param((*EVALUATE, "--format", "json"), marks=LONG), ("--help",)]
 )
 def test_a_reader_that_is_gone_ends_it_quietly(arguments):
     reads, writes = os.pipe()
@@ -214,7 +216,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(arguments, tmp_path):
     assert [path for path in out.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("fault", ["chmod", "links", "rename", "sync"])
+@pytest.mark.parametrize("fault", ["rename", *(pytest.param(of, marks=LONG) for of in ("chmod", "links", "sync"))])
 def test_an_odd_file_system_has_all_files(fault, tmp_path):
     done = faults.run(*MODULE, *EVALUATE, "--format", "json", "--out", tmp_path / "out", faults=fault, below=tmp_path)
     assert (done.returncode, scores(done.stdout)) == (0, SCORES), done.stderr
@@ -331,7 +333,9 @@ def test_without_any_place_for_temporary_files(tmp_path):
     assert {path.name for path in out.iterdir()} >= {"scores.csv", "digits49_knn_evaluation.json"}
 
 
-@pytest.mark.parametrize("place", ["relative", "with a space", "", "file", "folder"])
+@pytest.mark.parametrize(
+    "place", ["relative", "file", *(pytest.param(of, marks=LONG) for of in ("with a space", "", "folder"))]
+)
 def test_wherever_the_cache_is_said_to_be(place, tmp_path):
     folder = tmp_path / "here"
     (folder / "folder" / "retrains.sqlite").mkdir(parents=True)

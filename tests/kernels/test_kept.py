@@ -56,7 +56,7 @@ def test_it_is_kept_with_the_caches_and_shared_by_equal_texts(tmp_path):
     assert len(list((cache / "compiled").rglob("sums.variance*.nbi"))) == 2
 
 
-@pytest.mark.parametrize("place", ["a file", "no home"])
+@pytest.mark.parametrize("place", ["no home", pytest.param("a file", marks=pytest.mark.long)])
 def test_without_a_place_it_is_compiled_and_said(place, tmp_path):
     given = {"DATAPERF_FAST_CACHE": str(tmp_path / "file" / "below")}
     (tmp_path / "file").write_text("")
@@ -103,8 +103,10 @@ def kept_code(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("kind", "damage"), [
-    ("nbi", "empty"), ("nbi", "garbage"), ("nbi", "a folder"),
-    ("nbc", "cut"), ("nbc", "a byte"), ("nbc", "text"), ("nbc", "a folder"),
+    ("nbi", "garbage"), ("nbc", "a byte"),
+    *(pytest.param(*of, marks=pytest.mark.long) for of in (
+        ("nbi", "empty"), ("nbi", "a folder"), ("nbc", "cut"), ("nbc", "text"), ("nbc", "a folder")
+    )),
 ])  # fmt: skip
 def test_a_broken_cache_is_made_anew_or_passed_by(kind, damage, kept_code, tmp_path):
     shutil.copytree(kept_code, tmp_path / "cache")

@@ -34,7 +34,7 @@ def digest(dtype: type) -> str:
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86-64 processors")
-@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.long)])
+@pytest.mark.parametrize("dtype", [pytest.param(of, marks=pytest.mark.long) for of in ("float64", "float32")])
 def test_same_bytes_for_any_vector_unit(dtype, tmp_path):
     code = f"import numpy; from {__name__} import digest; print(digest(numpy.{dtype}))"
     running = []

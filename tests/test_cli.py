@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
@@ -18,6 +19,7 @@ import pytest
 import dataperf_fast
 from dataperf_fast import boards, cli
 from dataperf_fast.boards.debugging import synth
+from dataperf_fast.boards.options import path_of
 
 FIELDS = [
     "benchmark", "task", "submission", "status", "metric", "score", "higher_is_better", "details", "backend",
@@ -141,8 +143,6 @@ def test_the_package_is_the_command(tmp_path):
 def test_backends_that_cannot_be_used(suite, capsys):
     assert cli.main(["evaluate", "debugging", str(suite), "--backend", "cuda"]) == 2
     assert "--backend: cuda cannot be used: " in capsys.readouterr().err
-    assert cli.main(["evaluate", "debugging", str(suite), "--jobs", "0"]) == 2
-    assert capsys.readouterr().err.splitlines() == ["dataperf-fast: --jobs: is 0; expected a whole number from 1"]
 
 
 @pytest.mark.parametrize("command", ["demo", "evaluate", "baselines", "synth", "info"])
@@ -296,10 +296,81 @@ def test_an_output_folder_that_cannot_be(suite, tmp_path, capsys, place):
     assert f"{place}: cannot be written; expected a folder" in capsys.readouterr().err
 
 
-def test_negative_seeds_are_usage_errors(tmp_path):
+FROM_ONE, SEED = "a whole number from 1", "a whole number from 0 to 4294967295"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evaluate", "speech", "data", "--jobs", "x"], f"--jobs: is 'x'; expected {FROM_ONE}"),
+        (["evaluate", "speech", "data", "--jobs", "0"], f"--jobs: is '0'; expected {FROM_ONE}"),
+        (["verify", "speech", "data", "--sample", "1.5"], f"--sample: is '1.5'; expected {FROM_ONE}"),
+        (["synth", "speech", "made", "--seed", "-1"], f"--seed: is '-1'; expected {SEED}"),
+        (["synth", "speech", "made", "--seed", "4294967296"], f"--seed: is '4294967296'; expected {SEED}"),
+        (["synth", "vision", "made", "--pool", "many"], f"--pool: is 'many'; expected {FROM_ONE}"),
+        (["nibbler", "generate", "round", "p.jsonl", "--count", "0"], f"--count: is '0'; expected {FROM_ONE}"),
+        (
+            ["evaluate", "acquisition", "data", "--over-budget", "3%"],
+            "--over-budget: is '3%'; expected per cent of the budget, from 0 to 10000",
+        ),
+    ],
+)
+def test_what_an_option_does_not_take_is_said_in_our_words(words, said, capsys):
     with pytest.raises(SystemExit) as stopped:
-        cli.main(["synth", "speech", str(tmp_path), "--seed", "-1"])
+        cli.main(words)
     assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"dataperf-fast {words[0]}: error: argument {said}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["demo", "--out", ""],
+        ["evaluate", "speech", ""],
+        ["evaluate", "speech", "data", "--out", ""],
+        ["evaluate", "speech", "data", "--submissions", "teams", ""],
+        ["verify", "speech", "data", "--junit", ""],
+        ["profile", "speech", "data", "--out", ""],
+        ["baselines", "speech", "data", "--out", ""],
+        ["synth", "speech", ""],
+        ["synth", "speech", "made", "--secret", ""],
+        ["leaderboard", "", "--out", "site"],
+        ["leaderboard", "contest.yaml", "--out", ""],
+        ["leaderboard", "contest.yaml", "--out", "site", "--dynabench", ""],
+        ["organize", "run", ""],
+        ["organize", "kit", "contest.yaml", "--out", ""],
+        ["organize", "export", "contest.yaml", "--parquet", ""],
+        ["organize", "backup", "contest.yaml", ""],
+        ["organize", "restore", "contest.yaml", ""],
+        ["nibbler", "worklist", "", "work.jsonl"],
+        ["nibbler", "generate", "round", "prompts.jsonl", "--api", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_refused_and_no_working_directory(words, tmp_path, monkeypatch, capsys):
+    """As of a variable that is not set, ``--out "$RESULTS"``."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(words)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(": is ''; expected a path")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_option_takes_a_path_otherwise():
+    """Every argument of every command, the actions of ``organize`` among them."""
+
+    def arguments(parser):
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for below in action.choices.values():
+                    yield from arguments(below)
+            else:
+                yield action
+
+    found = list(arguments(cli.parser()))
+    assert [action.dest for action in found if action.type is Path] == []
+    assert sum(action.type is path_of for action in found) > 25
 
 
 @pytest.mark.parametrize(

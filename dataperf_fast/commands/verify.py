@@ -6,9 +6,8 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from dataperf_fast.boards.options import positive
+from dataperf_fast.boards.options import path_of, positive
 from dataperf_fast.commands import arguments
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain, line_of
 
@@ -35,7 +34,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     arguments.add_own(command, named, lambda board: board.options)
     arguments.add_jobs(command)
     arguments.add_format(command, "one object")
-    command.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    command.add_argument("--junit", type=path_of, metavar="FILE", help="write JUnit XML")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -79,11 +79,13 @@ def not_json(path: Path, error: ValueError | RecursionError, expected: str) -> I
 
 def failure(file: Path | str, error: Exception) -> InputError:
     """An error as one of a file: an ``InputError`` as it is, of what nobody had thought of that it failed."""
-    return error if isinstance(error, InputError) else InputError(file, f"failed: {type(error).__name__}: {error}")
+    return error if isinstance(error, InputError) else InputError(file, f"failed: {told(error)}")
 
 
 def told(error: Exception) -> str:
-    """The kind of an error of others, and the first line of what it says, cut short."""
+    """What an error of others says: a system's in its words, of another its kind and its first line, cut short."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
 
 

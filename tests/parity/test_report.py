@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import shutil
@@ -308,6 +309,38 @@ def test_an_xml_that_cannot_be_written_is_said_before_the_work(tmp_path, capsys)
     assert cli.main(["verify", "debugging", str(tmp_path / "nowhere"), "--junit", str(tmp_path / "junit.xml")]) == 2
     line = f"dataperf-fast: {tmp_path / 'junit.xml'}: is a folder; expected a file, or a place for one\n"
     assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("scores", "status", "said"),
+    [((0.5, 0.5), 2, []), ((0.5, 0.25), 1, ["dataperf-fast: the backends differ"])],
+)
+@pytest.mark.parametrize("place", ["junit", "stdout"])
+def test_a_report_that_cannot_be_written_is_no_difference(place, scores, status, said, tmp_path, monkeypatch, capsys):
+    """Status 1 says that scores differ, and nothing else of a report may."""
+    differs = ["score"] if scores[0] != scores[1] else []
+    check = ScoreCheck("task", "mine", ("cpu", "reference"), scores, 0, differs)
+    monkeypatch.setattr(parity, "verify", lambda *_, **__: Report("vision", scores=[check]))
+    line = "/dev/full: cannot be written (No space left on device)"
+    command = ["verify", "vision", str(tmp_path)]
+    if place == "junit":
+        command += ["--junit", "/dev/full"]
+    else:
+        line = "standard output: cannot be written (No space left on device)"
+
+        def refuse(*_):
+            raise OSError(errno.ENOSPC, "cannot be written (No space left on device)", "standard output")
+
+        monkeypatch.setattr(parity_report, "print_report", refuse)
+    assert cli.main(command) == status
+    assert capsys.readouterr().err.splitlines() == [f"dataperf-fast: {line}", *said]
+
+
+def test_an_error_whose_xml_cannot_be_written_is_said_still(tmp_path, capsys):
+    assert cli.main(["verify", "vision", str(tmp_path), "--junit", "/dev/full"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "dataperf-fast: /dev/full: cannot be written (No space left on device)"
+    assert second.startswith(f"dataperf-fast: {tmp_path}: holds no task_setup.yaml")
 
 
 def test_an_earlier_xml_does_not_outlive_an_interrupted_run(tmp_path, capsys, monkeypatch):

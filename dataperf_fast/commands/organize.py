@@ -29,7 +29,8 @@ ACTIONS = {
         organize_run.add, organize_run.run,
     ),
     "check": Action(
-        "say what run will find wrong, with no submission trained or run", "", organize_run.add, organize_run.check
+        "say what run will find wrong, with no submission trained or run", "",
+        organize_run.add_check, organize_run.check,
     ),
     "show": Action(
         "show all that is known of a participant: reasons, files, scores, earlier ones, logs", "anna",

@@ -4,6 +4,7 @@ import argparse
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -87,6 +88,48 @@ def test_baselines_write_official_files(suite, tmp_path, capsys):
         "'best'; expected consecutive or random or datascope or confident or influence or loo or mc-shapley"
         in capsys.readouterr().err
     )
+
+
+def test_what_the_page_leaves_out_of_two_runs_leaves_the_same_bytes(suite, capsys):
+    page = (Path(__file__).parents[1] / "docs" / "scoring.md").read_text()
+    same_machine, any_machine = re.findall(r"jq -cS 'del\((.*?)\)'", page)
+
+    def records(left_out: str, *more: str) -> list[str]:
+        assert cli.main(["evaluate", "debugging", str(suite), "--format", "json", "--no-cache", *more]) == 0
+        found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        for record in found:
+            for path in left_out.split(", "):
+                *above, name = path.removeprefix(".").split(".")
+                for key in above:
+                    record = record[key]
+                record.pop(name, None)
+        return [json.dumps(record, sort_keys=True) for record in found]
+
+    assert records(same_machine, "--jobs", "1") == records(same_machine, "--jobs", "1")
+    assert records(any_machine, "--jobs", "1") == records(any_machine, "--jobs", "3")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["verify", "--help"]])
+def test_help_says_the_exit_statuses(words, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(words)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "exit status: 0 all is well, 1 a failure of ours or no room (verify: something differs), 2 usage" in said
+
+
+def test_a_refused_call_prints_nothing_and_an_invalid_input_its_record(suite, tmp_path, capsys):
+    """Both are 2, and a reader of standard output can tell them apart."""
+    arguments = ["--model", "knn", "--format", "json"]
+    assert cli.main(["evaluate", "debugging", str(tmp_path / "nowhere"), *arguments]) == 2
+    assert capsys.readouterr().out == ""
+    broken = suite / "submissions" / "synth01_random.txt"
+    broken.write_text("zero\n")
+    assert cli.main(["evaluate", "debugging", str(suite), *arguments]) == 2
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    wrong = [record for record in records if record["status"] == "invalid"]
+    assert len(records) == 6
+    assert [record["task"] for record in wrong if not record["details"].get("derived")] == ["synth01"]
+    assert [record["task"] for record in wrong if record["details"].get("derived")] == ["mean"]
 
 
 def test_info_names_what_is_there(capsys):

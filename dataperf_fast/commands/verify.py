@@ -67,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
         raise
     written = options.junit is None or _is_written(partial(reports.write_junit, options.junit, report))
     written &= _is_written(partial(_print, report, options.format))
+    for name, reason in report.left_out.items():
+        print(f"{name} is not compared: {reason}", file=sys.stderr)
     for line in report.invalid:
         complain(line)
     if report.verdicts["different"]:

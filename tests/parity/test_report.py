@@ -105,7 +105,11 @@ def verify(tmp_path, suite, monkeypatch, capsys):
         printed = capsys.readouterr()
         [whole] = ElementTree.parse(junit).getroot()
         found = json.loads(printed.out) if printed.out else None
-        return status, found, whole, printed.err.splitlines()
+        lines = printed.err.splitlines()
+        if found is not None:  # the board's models have a CUDA path or none, and here is no GPU
+            [reason] = found["left_out"].values()
+            lines.remove(f"cuda is not compared: {reason}")
+        return status, found, whole, lines
 
     return run
 
@@ -130,9 +134,12 @@ def outcomes(whole):
 def agree(status, found, whole):
     """XML, JSON and exit status say the same; the XML's outcomes."""
     said = outcomes(whole)
-    kinds = Counter(KINDS.get(kind, "equal") for kind, _ in said.values())
     rungs = [rung for ladder in found["ladders"] for rung in ladder["rungs"]]
-    assert Counter(of["verdict"] for of in (*found["scores"], *rungs)) == Counter(found["verdicts"])
+    assert said.pop(("verify", "cuda")) == ("skipped", f"is not compared: {found['left_out'].pop('cuda')}")
+    assert not found["left_out"]
+    kinds = Counter(KINDS.get(kind, "equal") for kind, _ in said.values())
+    found["verdicts"]["skipped"] -= 1
+    assert +Counter(of["verdict"] for of in (*found["scores"], *rungs)) == +Counter(found["verdicts"])
     alone = ("verify", found["benchmark"])  # the case that says that nothing was compared
     assert +(kinds - Counter({"error": int(alone in said)})) == +Counter(found["verdicts"])
     green = not kinds["different"] and not kinds["error"] and kinds["equal"] > 0
@@ -157,6 +164,22 @@ def test_what_cannot_be_read_is_an_error_and_the_rest_is_compared(board, more, v
     if not more:
         scores = {name: kind for (group, name), (kind, _) in said.items() if group.startswith("scores.")}
         assert "passed" in scores.values()
+
+
+def test_a_gpu_that_is_not_there_is_skipped_and_said(verify, tmp_path, monkeypatch):
+    vision_board(tmp_path, None)
+    monkeypatch.setattr(backends, "find_device", lambda: "the CUDA driver knows no device")
+    status, found, whole, _ = verify("vision", "good")
+    assert found["left_out"] == {"cuda": "the CUDA driver knows no device"}
+    assert outcomes(whole)["verify", "cuda"] == ("skipped", "is not compared: the CUDA driver knows no device")
+    assert found["verdicts"]["skipped"] == 1
+    assert (status, found["same"]) == (0, True)
+
+
+def test_a_gpu_that_nobody_asks_for_is_not_missed(tmp_path):
+    vision_board(tmp_path, None)
+    report = parity.verify("vision", tmp_path / "data", [tmp_path / "good"], names=["cpu", "reference"], jobs=1)
+    assert (report.left_out, report.verdicts["skipped"]) == ({}, 0)
 
 
 @pytest.mark.parametrize("board", [board for board in MAKERS if board != "nibbler"])

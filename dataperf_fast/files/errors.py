@@ -73,6 +73,8 @@ def not_json(path: Path, error: ValueError | RecursionError, expected: str) -> I
         return InputError(path, "is nested too deeply", expected=expected)
     if not isinstance(error, JSONDecodeError):
         return InputError(path, "holds a number that is too long", expected=expected)
+    if not error.doc.strip():
+        return InputError(path, "is empty", expected=expected)
     place = f"line {error.lineno}, column {error.colno}"
     return InputError(path, f"is not JSON ({error.msg})", place, expected=expected)
 
@@ -98,6 +100,14 @@ def shorten(value: object) -> str:
     """Show a value from a user's file on one line: escaped, and cut where it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def describe(value: object) -> str:
+    """Show a scalar of a user's file, and say no more than the kind of anything whose text could be endless."""
+    kinds = {type(None): "nothing", dict: "a mapping", list: "a list"}
+    if isinstance(value, str | float) or (isinstance(value, int) and value.bit_length() < 256):
+        return shorten(value)
+    return kinds.get(type(value), f"a {type(value).__name__}")
 
 
 def meant(value: object, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import dataperf_fast
 from dataperf_fast import boards, cli
 from dataperf_fast.boards.debugging import synth
 from dataperf_fast.boards.options import path_of
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import limits
 
 FIELDS = [
     "benchmark", "task", "submission", "status", "metric", "score", "higher_is_better", "details", "backend",
@@ -171,6 +174,22 @@ def test_info_as_one_object(capsys):
     assert said["dataperf-fast"] == dataperf_fast.__version__
     assert said["finished_retrains"].endswith("retrains.sqlite")
     assert said["backend"].startswith("cpu (auto: ")
+    numbers = ("threads", "memory_free_bytes", "memory_batch_bytes", "parsed_tables_bytes")
+    assert [type(said[name]) for name in numbers] == [int] * len(numbers)
+    assert said["threads"] == limits.usable_cores()
+    assert 0 < said["memory_batch_bytes"] < said["memory_free_bytes"]
+    assert said["parsed_tables_bytes"] == 0
+    assert said["memory"].endswith(f"up to {said['memory_batch_bytes'] / 2**30:.1f}")
+
+
+def test_info_says_in_full_what_a_missing_package_is_for(monkeypatch):
+    def missing(package):
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    found = backends.versions()
+    for package in ("numba-cuda", "cupy-cuda13x"):
+        assert found[package] == "not installed (--backend cuda: pip install '.[gpu]' in the checkout)"
 
 
 def test_the_package_is_the_command(tmp_path):

@@ -46,6 +46,10 @@ _EXAMPLES = """examples:
   dataperf-fast organize run contest.yaml
   dataperf-fast leaderboard contest.yaml --out site/
 """
+_STATUSES = (
+    "exit status: 0 all is well, 1 a failure of ours or no room (verify: something differs), 2 usage or invalid input, "
+    "128 + n\n  ended by signal n; docs/scoring.md has them by command"
+)
 
 
 def _summaries() -> dict[str, str]:
@@ -68,7 +72,7 @@ def parser(only: str | None = None, named: Sequence[str] = boards.NAMES) -> argp
     whole = argparse.ArgumentParser(
         prog="dataperf-fast",
         description="Score DataPerf submissions: fast, and with the reference's own results.",
-        epilog=_EXAMPLES,
+        epilog=f"{_EXAMPLES}\n{_STATUSES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument("--version", action="version", version=f"dataperf-fast {dataperf_fast.__version__}")
@@ -78,7 +82,7 @@ def parser(only: str | None = None, named: Sequence[str] = boards.NAMES) -> argp
             name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         if only in (None, name):
-            command.epilog = f"example:\n  dataperf-fast {_command(name).EXAMPLE}"
+            command.epilog = f"example:\n  dataperf-fast {_command(name).EXAMPLE}\n\n{_STATUSES}"
             command.add_argument("--debug", action="store_true", help="show the traceback of an error")
             _command(name).add(command, named)
     return whole

@@ -12,6 +12,7 @@ from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
 from dataperf_fast.engine.processes import Processes, open_processes
+from dataperf_fast.report import progress
 
 from .browser import browser  # noqa: F401  (a fixture)
 from .oracle import Oracle
@@ -26,6 +27,12 @@ SMALL = synth.DebuggingScale(tasks=2, train=70, test=60, val=10)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's finished retrains, or another test's."""
     monkeypatch.setenv("DATAPERF_FAST_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that takes long, on whatever machine, says no more than a quick one; tests of such lines ask for them."""
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 1e6)
 
 
 class Times:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -18,6 +21,9 @@ import pytest
 import dataperf_fast
 from dataperf_fast import boards, cli
 from dataperf_fast.boards.debugging import synth
+from dataperf_fast.boards.options import path_of
+from dataperf_fast.engine import backend as backends
+from dataperf_fast.engine import limits
 
 FIELDS = [
     "benchmark", "task", "submission", "status", "metric", "score", "higher_is_better", "details", "backend",
@@ -87,6 +93,48 @@ def test_baselines_write_official_files(suite, tmp_path, capsys):
     )
 
 
+def test_what_the_page_leaves_out_of_two_runs_leaves_the_same_bytes(suite, capsys):
+    page = (Path(__file__).parents[1] / "docs" / "scoring.md").read_text()
+    same_machine, any_machine = re.findall(r"jq -cS 'del\((.*?)\)'", page)
+
+    def records(left_out: str, *more: str) -> list[str]:
+        assert cli.main(["evaluate", "debugging", str(suite), "--format", "json", "--no-cache", *more]) == 0
+        found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        for record in found:
+            for path in left_out.split(", "):
+                *above, name = path.removeprefix(".").split(".")
+                for key in above:
+                    record = record[key]
+                record.pop(name, None)
+        return [json.dumps(record, sort_keys=True) for record in found]
+
+    assert records(same_machine, "--jobs", "1") == records(same_machine, "--jobs", "1")
+    assert records(any_machine, "--jobs", "1") == records(any_machine, "--jobs", "3")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["verify", "--help"]])
+def test_help_says_the_exit_statuses(words, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(words)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "exit status: 0 all is well, 1 a failure of ours or no room (verify: something differs), 2 usage" in said
+
+
+def test_a_refused_call_prints_nothing_and_an_invalid_input_its_record(suite, tmp_path, capsys):
+    """Both are 2, and a reader of standard output can tell them apart."""
+    arguments = ["--model", "knn", "--format", "json"]
+    assert cli.main(["evaluate", "debugging", str(tmp_path / "nowhere"), *arguments]) == 2
+    assert capsys.readouterr().out == ""
+    broken = suite / "submissions" / "synth01_random.txt"
+    broken.write_text("zero\n")
+    assert cli.main(["evaluate", "debugging", str(suite), *arguments]) == 2
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    wrong = [record for record in records if record["status"] == "invalid"]
+    assert len(records) == 6
+    assert [record["task"] for record in wrong if not record["details"].get("derived")] == ["synth01"]
+    assert [record["task"] for record in wrong if record["details"].get("derived")] == ["mean"]
+
+
 def test_info_names_what_is_there(capsys):
     assert cli.main(["info"]) == 0
     printed = capsys.readouterr().out
@@ -126,6 +174,22 @@ def test_info_as_one_object(capsys):
     assert said["dataperf-fast"] == dataperf_fast.__version__
     assert said["finished_retrains"].endswith("retrains.sqlite")
     assert said["backend"].startswith("cpu (auto: ")
+    numbers = ("threads", "memory_free_bytes", "memory_batch_bytes", "parsed_tables_bytes")
+    assert [type(said[name]) for name in numbers] == [int] * len(numbers)
+    assert said["threads"] == limits.usable_cores()
+    assert 0 < said["memory_batch_bytes"] < said["memory_free_bytes"]
+    assert said["parsed_tables_bytes"] == 0
+    assert said["memory"].endswith(f"up to {said['memory_batch_bytes'] / 2**30:.1f}")
+
+
+def test_info_says_in_full_what_a_missing_package_is_for(monkeypatch):
+    def missing(package):
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    found = backends.versions()
+    for package in ("numba-cuda", "cupy-cuda13x"):
+        assert found[package] == "not installed (--backend cuda: pip install '.[gpu]' in the checkout)"
 
 
 def test_the_package_is_the_command(tmp_path):
@@ -141,8 +205,6 @@ def test_the_package_is_the_command(tmp_path):
 def test_backends_that_cannot_be_used(suite, capsys):
     assert cli.main(["evaluate", "debugging", str(suite), "--backend", "cuda"]) == 2
     assert "--backend: cuda cannot be used: " in capsys.readouterr().err
-    assert cli.main(["evaluate", "debugging", str(suite), "--jobs", "0"]) == 2
-    assert capsys.readouterr().err.splitlines() == ["dataperf-fast: --jobs: is 0; expected a whole number from 1"]
 
 
 @pytest.mark.parametrize("command", ["demo", "evaluate", "baselines", "synth", "info"])
@@ -296,10 +358,81 @@ def test_an_output_folder_that_cannot_be(suite, tmp_path, capsys, place):
     assert f"{place}: cannot be written; expected a folder" in capsys.readouterr().err
 
 
-def test_negative_seeds_are_usage_errors(tmp_path):
+FROM_ONE, SEED = "a whole number from 1", "a whole number from 0 to 4294967295"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evaluate", "speech", "data", "--jobs", "x"], f"--jobs: is 'x'; expected {FROM_ONE}"),
+        (["evaluate", "speech", "data", "--jobs", "0"], f"--jobs: is '0'; expected {FROM_ONE}"),
+        (["verify", "speech", "data", "--sample", "1.5"], f"--sample: is '1.5'; expected {FROM_ONE}"),
+        (["synth", "speech", "made", "--seed", "-1"], f"--seed: is '-1'; expected {SEED}"),
+        (["synth", "speech", "made", "--seed", "4294967296"], f"--seed: is '4294967296'; expected {SEED}"),
+        (["synth", "vision", "made", "--pool", "many"], f"--pool: is 'many'; expected {FROM_ONE}"),
+        (["nibbler", "generate", "round", "p.jsonl", "--count", "0"], f"--count: is '0'; expected {FROM_ONE}"),
+        (
+            ["evaluate", "acquisition", "data", "--over-budget", "3%"],
+            "--over-budget: is '3%'; expected per cent of the budget, from 0 to 10000",
+        ),
+    ],
+)
+def test_what_an_option_does_not_take_is_said_in_our_words(words, said, capsys):
     with pytest.raises(SystemExit) as stopped:
-        cli.main(["synth", "speech", str(tmp_path), "--seed", "-1"])
+        cli.main(words)
     assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"dataperf-fast {words[0]}: error: argument {said}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["demo", "--out", ""],
+        ["evaluate", "speech", ""],
+        ["evaluate", "speech", "data", "--out", ""],
+        ["evaluate", "speech", "data", "--submissions", "teams", ""],
+        ["verify", "speech", "data", "--junit", ""],
+        ["profile", "speech", "data", "--out", ""],
+        ["baselines", "speech", "data", "--out", ""],
+        ["synth", "speech", ""],
+        ["synth", "speech", "made", "--secret", ""],
+        ["leaderboard", "", "--out", "site"],
+        ["leaderboard", "contest.yaml", "--out", ""],
+        ["leaderboard", "contest.yaml", "--out", "site", "--dynabench", ""],
+        ["organize", "run", ""],
+        ["organize", "kit", "contest.yaml", "--out", ""],
+        ["organize", "export", "contest.yaml", "--parquet", ""],
+        ["organize", "backup", "contest.yaml", ""],
+        ["organize", "restore", "contest.yaml", ""],
+        ["nibbler", "worklist", "", "work.jsonl"],
+        ["nibbler", "generate", "round", "prompts.jsonl", "--api", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_refused_and_no_working_directory(words, tmp_path, monkeypatch, capsys):
+    """As of a variable that is not set, ``--out "$RESULTS"``."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(words)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(": is ''; expected a path")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_option_takes_a_path_otherwise():
+    """Every argument of every command, the actions of ``organize`` among them."""
+
+    def arguments(parser):
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for below in action.choices.values():
+                    yield from arguments(below)
+            else:
+                yield action
+
+    found = list(arguments(cli.parser()))
+    assert [action.dest for action in found if action.type is Path] == []
+    assert sum(action.type is path_of for action in found) > 25
 
 
 @pytest.mark.parametrize(

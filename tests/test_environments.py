@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -58,6 +59,11 @@ def command(*arguments: str, **popen) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *MODULE, *arguments], cwd=ROOT, text=True, check=False, **popen)
 
 
+def complaints(said: str) -> list[str]:
+    """Lines of standard error, but those that tell a log how far a run is, as on a slow machine one that compiles."""
+    return [line for line in said.splitlines() if not re.search(r"^starting|: \d+ of \d+|, compiling kernels$", line)]
+
+
 def closes(*numbers: int):
     return lambda: [os.close(number) for number in numbers]
 
@@ -101,7 +107,7 @@ def test_closed_streams(numbers, tmp_path):
     out = tmp_path / "out"
     done = command(*EVALUATE, "--out", str(out), stderr=subprocess.PIPE, preexec_fn=closes(*numbers))
     assert done.returncode == 0, done.stderr
-    assert len(done.stderr.splitlines()) == (0 if 2 in numbers else 6)  # of what it wrote
+    assert len(complaints(done.stderr)) == (0 if 2 in numbers else 6)  # of what it wrote
     result = json.loads((out / "digits49_knn_evaluation.json").read_text())
     assert set(result["auc_score"]) == {"consecutive", "random"}
     with closing(sqlite3.connect(Path(os.environ["DATAPERF_FAST_CACHE"]) / "retrains.sqlite")) as kept:
@@ -209,7 +215,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(arguments, tmp_path):
     out = tmp_path / "out"
     whole = [str(out) if word == "OUT" else word for word in arguments]
     done = faults.run(*MODULE, *whole, faults="room", below=out)
-    [line] = done.stderr.splitlines()
+    [line] = complaints(done.stderr)
     assert done.returncode == 1
     assert line.startswith(f"dataperf-fast: {out}/")
     assert "cannot be written (" in line
@@ -269,8 +275,8 @@ def test_a_cache_on_an_odd_file_system(fault, said, tmp_path):
     done = faults.run(*arguments, faults=fault, below=cache, DATAPERF_FAST_CACHE=str(cache))
     assert (done.returncode, scores(done.stdout)) == (0, SCORES)
     path = cache / "retrains.sqlite"
-    expected = f"dataperf-fast: warning: {path}: finished retrains are not kept ({said})\n"
-    assert done.stderr == (expected if said else "")
+    expected = f"dataperf-fast: warning: {path}: finished retrains are not kept ({said})"
+    assert complaints(done.stderr) == ([expected] if said else [])
     if not said:
         with closing(sqlite3.connect(path)) as kept:
             assert kept.execute("SELECT COUNT(*) FROM retrains").fetchone()[0] > 10
@@ -305,7 +311,7 @@ def contained(*options: str, **changed: str):
 def test_a_user_whom_the_system_does_not_know():
     done = contained("--tmpfs", "/tmp", "--uid", "4242", "--gid", "4242", NUMBA_CACHE_DIR="")("--format", "json")
     assert (done.returncode, scores(done.stdout)) == (0, SCORES), done.stderr
-    [line] = done.stderr.splitlines()
+    [line] = complaints(done.stderr)
     assert line.startswith("dataperf-fast: warning: nothing is kept for the next run (")
     assert "DATAPERF_FAST_CACHE" in line
 
@@ -316,10 +322,10 @@ def test_a_read_only_cache_is_read(tmp_path):
     with closing(sqlite3.connect(cache / "retrains.sqlite")) as kept:
         before = kept.execute("SELECT COUNT(*) FROM retrains").fetchone()
     done = contained(DATAPERF_FAST_CACHE=str(cache))("--format", "json")
-    assert (done.returncode, done.stderr, scores(done.stdout)) == (0, "", SCORES)
+    assert (done.returncode, complaints(done.stderr), scores(done.stdout)) == (0, [], SCORES)
     more = contained(DATAPERF_FAST_CACHE=str(cache))("--format", "json", "--curve")  # retrains that it does not have
     assert more.returncode == 0
-    [line] = more.stderr.splitlines()
+    [line] = complaints(more.stderr)
     assert line.endswith("finished retrains are not kept (attempt to write a readonly database)")
     with closing(sqlite3.connect(cache / "retrains.sqlite")) as kept:
         assert kept.execute("SELECT COUNT(*) FROM retrains").fetchone() == before
@@ -348,7 +354,7 @@ def test_wherever_the_cache_is_said_to_be(place, tmp_path):
     assert (done.returncode, scores(done.stdout)) == (0, SCORES)
     kept = folder / place / "retrains.sqlite" if place else tmp_path / "xdg" / "dataperf-fast" / "retrains.sqlite"
     assert kept.is_file() == (place not in ("file", "folder"))
-    assert len(done.stderr.splitlines()) == (not kept.is_file())
+    assert len(complaints(done.stderr)) == (not kept.is_file())
 
 
 @pytest.mark.long
@@ -360,7 +366,7 @@ def test_several_first_runs_at_once(tmp_path):
     running = [subprocess.Popen(arguments, cwd=ROOT, env=environment, **pipes) for _ in range(4)]
     for process in running:
         printed, said = process.communicate()
-        assert (process.returncode, said) == (0, "")
+        assert (process.returncode, complaints(said)) == (0, [])
         assert scores(printed) == SCORES
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "first" / "compiled").rglob("*")}
     again = command(*EVALUATE, "--format", "json", env=environment, capture_output=True)

@@ -395,6 +395,7 @@ class Benchmark(ABC):
         elif [record.status for record in records] == ["pending"] * tasks:
             mean.status = "pending"
         else:
+            mean.details["derived"] = True  # no fault of its own: each task's is said in its record
             mean.status, mean.error = "invalid", f"{name}: only {len(scores)} of {tasks} tasks were scored"
         mean.retrains, mean.distinct = sum(r.retrains for r in records), sum(r.distinct for r in records)
         mean.rechecked, mean.seconds = sum(r.rechecked for r in records), sum(r.seconds for r in records)

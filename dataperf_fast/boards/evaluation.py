@@ -55,8 +55,9 @@ def open_engine(
         backend: auto, cpu, cuda, reference or reference-cuml.
         jobs: how many threads, or processes of the reference; None for one a core.
         cache: whether finished retrains and parsed tables are used and kept on disk too.
-        progress: True for a bar, on a terminal or in a notebook; or a function that is told what is being done, how
-            many retrains of it are done, and how many there are to do.
+        progress: True for a bar on a terminal or in a notebook, elsewhere for a line each half a minute on standard
+            error; or a function that is told what is being done, how many retrains of it are done, and how many there
+            are to do.
 
     Returns:
         A context, of the engine.
@@ -234,8 +235,9 @@ def evaluate(
             name: lr, knn, rf, logistic, svc, xgb. None for the board's own.
         cache: whether finished retrains and parsed tables are used and kept.
         own: options of the board by name, ``{"embedding": function}`` (nibbler) say.
-        progress: True for a bar, on a terminal or in a notebook; or a function that is told what is being done, how
-            many retrains of it are done, and how many there are to do.
+        progress: True for a bar on a terminal or in a notebook, elsewhere for a line each half a minute on standard
+            error; or a function that is told what is being done, how many retrains of it are done, and how many there
+            are to do.
         engine: one of ``open_engine``, for several calls, in the place of ``backend``, ``jobs``, ``cache`` and
             ``progress``.
 

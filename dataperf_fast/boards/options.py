@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from dataperf_fast.files.errors import shorten
 from dataperf_fast.files.numbers import whole
+
+
+class OptionError(argparse.ArgumentTypeError, ValueError):
+    """A text that an option does not take: what was given, and what was expected, in our words and not Python's."""
+
+    def __init__(self, text: str, expected: str):
+        super().__init__(f"is {shorten(text)}; expected {expected}")
 
 
 @dataclass(frozen=True)
@@ -16,8 +26,8 @@ class Option:
     Attributes:
         name: what it is called on the command line, without the dashes.
         help: a line about it; the default in brackets at its end.
-        parse: makes a value of the text on the command line; a ``ValueError`` of it refuses the text. Without it the
-            option is a switch.
+        parse: makes a value of the text on the command line; an ``OptionError`` of it refuses the text and says what
+            was expected, another ``ValueError`` leaves that to ``help``. Without it the option is a switch.
         metavar: what stands for the value in ``--help``.
         choices: the values there are; None for any that ``parse`` takes.
         sets: of a switch, the key that it sets, its own if nothing; switches that set the same exclude each other.
@@ -47,10 +57,30 @@ class Option:
 
 def positive(text: str) -> int:
     """A whole number from 1."""
-    number = whole(text)
-    if number < 1:
-        raise ValueError(text)
+    return number_from(text, 1, "a whole number from 1")
+
+
+def number_from(text: str, least: int, expected: str) -> int:
+    """A whole number that is no less than the ``least``; ``expected`` says what else it may not be."""
+    try:
+        number = whole(text)
+    except ValueError:
+        raise OptionError(text, expected) from None
+    if number < least:
+        raise OptionError(text, expected)
     return number
+
+
+def some_text(text: str) -> str:
+    """A text that is not empty, as that of an unset variable is."""
+    if not text:
+        raise OptionError(text, "a path")
+    return text
+
+
+def path_of(text: str) -> Path:
+    """A path; an empty one would be the working directory, which nobody has named."""
+    return Path(some_text(text))
 
 
 def sizes(*names: str) -> tuple[Option, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataperf_fast import boards
+from dataperf_fast.boards.options import OptionError, number_from, path_of, positive
 from dataperf_fast.engine.backend import NAMES as BACKENDS
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.files.numbers import whole
 
 if TYPE_CHECKING:
     from dataperf_fast.boards.board import Benchmark
@@ -28,13 +27,13 @@ def add_benchmark(command: argparse.ArgumentParser) -> None:
 
 def add_data(command: argparse.ArgumentParser) -> None:
     """The board's data."""
-    command.add_argument("data", type=Path, metavar="DATA", help="the official folder, or its set-up file")
+    command.add_argument("data", type=path_of, metavar="DATA", help="the official folder, or its set-up file")
 
 
 def add_submissions(command: argparse.ArgumentParser) -> None:
     """What is handed in."""
     command.add_argument(
-        "--submissions", type=Path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
+        "--submissions", type=path_of, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
     )
 
 
@@ -45,7 +44,7 @@ def add_backend(command: argparse.ArgumentParser) -> None:
 
 def add_jobs(command: argparse.ArgumentParser, what: str = "threads") -> None:
     """How many threads."""
-    command.add_argument("--jobs", type=whole, metavar="N", help=f"{what} [one a core]")
+    command.add_argument("--jobs", type=positive, metavar="N", help=f"{what} [one a core]")
 
 
 def add_format(command: argparse.ArgumentParser, meaning: str) -> None:
@@ -76,8 +75,23 @@ def _add(place: Any, option: Option, text: str) -> None:
         place.add_argument(flag, dest=dest, action="store_const", const=option.value, help=text)
     else:
         place.add_argument(
-            flag, dest=dest, type=option.parse, choices=option.choices, metavar=option.metavar, help=text
-        )
+            flag, dest=dest, type=_worded(option.parse, option.help), choices=option.choices, metavar=option.metavar,
+            help=text,
+        )  # fmt: skip
+
+
+def _worded(parse: Callable[[str], Any], meaning: str) -> Callable[[str], Any]:
+    """What an option parses; where it refuses a text as Python does, ``meaning`` says what was expected."""
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except OptionError:
+            raise
+        except ValueError as error:
+            raise OptionError(text, meaning) from error
+
+    return parsed
 
 
 def own_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -107,9 +121,9 @@ def meaningless(option: str, board: str, expected: str) -> InputError:
 
 def seed(text: str) -> int:
     """What NumPy's generators take."""
-    number = whole(text)
-    if not 0 <= number < 2**32:
-        raise ValueError(text)
+    expected = f"a whole number from 0 to {2**32 - 1}"
+    if (number := number_from(text, 0, expected)) >= 2**32:
+        raise OptionError(text, expected)
     return number
 
 

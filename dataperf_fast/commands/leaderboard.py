@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dataperf_fast
+from dataperf_fast.boards.options import path_of
 from dataperf_fast.contest import history, manifest, planning, seasons, silent, standings
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.run import How
@@ -26,9 +27,9 @@ EXAMPLE = "leaderboard contest.yaml --out site/"
 def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
     command.add_argument(
-        "manifest", type=Path, nargs="?", default=Path("contest.yaml"), metavar="MANIFEST", help="[%(default)s]"
+        "manifest", type=path_of, nargs="?", default=Path("contest.yaml"), metavar="MANIFEST", help="[%(default)s]"
     )
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pages")
+    command.add_argument("--out", type=path_of, required=True, metavar="DIR", help="folder for the pages")
     command.add_argument(
         "--season",
         metavar="NAME",
@@ -38,7 +39,10 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
         "--backend", default="auto", choices=BACKENDS, help="whose scores: the reference's, or ours [%(default)s: ours]"
     )
     command.add_argument(
-        "--dynabench", type=Path, metavar="DIR", help="also write what Dynabench's endpoint takes, a JSON file a score"
+        "--dynabench",
+        type=path_of,
+        metavar="DIR",
+        help="also write what Dynabench's endpoint takes, a JSON file a score",
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
+from dataperf_fast.boards.options import path_of
 from dataperf_fast.commands import organize_acts, organize_kit, organize_run, organize_show, organize_store
 from dataperf_fast.contest import manifest
 from dataperf_fast.contest.manifest import Contest
@@ -29,7 +29,8 @@ ACTIONS = {
         organize_run.add, organize_run.run,
     ),
     "check": Action(
-        "say what run will find wrong, with no submission trained or run", "", organize_run.add, organize_run.check
+        "say what run will find wrong, with no submission trained or run", "",
+        organize_run.add_check, organize_run.check,
     ),
     "show": Action(
         "show all that is known of a participant: reasons, files, scores, earlier ones, logs", "anna",
@@ -104,7 +105,9 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
         )  # fmt: skip
         # Before the action it may stand too, and is not taken back by a default.
         made.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        made.add_argument("manifest", type=Path, metavar="MANIFEST", help="the contest's YAML file (docs/organize.md)")
+        made.add_argument(
+            "manifest", type=path_of, metavar="MANIFEST", help="the contest's YAML file (docs/organize.md)"
+        )
         action.add(made)
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from dataperf_fast.boards.options import path_of
 from dataperf_fast.contest import kit
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.report.terminal import OK
@@ -13,7 +14,7 @@ from dataperf_fast.report.terminal import OK
 
 def add(command: argparse.ArgumentParser) -> None:
     """Where to, and what may be in it."""
-    command.add_argument("--out", type=Path, default=Path("kit"), metavar="DIR", help="a new folder [%(default)s]")
+    command.add_argument("--out", type=path_of, default=Path("kit"), metavar="DIR", help="a new folder [%(default)s]")
     command.add_argument(
         "--reveal", nargs="+", default=[], metavar="SET", help="hidden sets of tasks whose inputs participants get"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
@@ -19,9 +20,21 @@ from dataperf_fast.report import tables
 from dataperf_fast.report.progress import ContestBar
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain, show_warning
 
+_SAID = ("boards", "sets of tasks", "submissions")  # of a check's counts, in words
+_COUNTED = ("boards", "sets", "submissions", "wrong_submissions", "wrong_elsewhere")
+
 
 def add(command: argparse.ArgumentParser) -> None:
-    """How to score; a check goes the same way."""
+    """How to score."""
+    _add(command, "one standing a line")
+
+
+def add_check(command: argparse.ArgumentParser) -> None:
+    """How a run would score; a check goes the same way."""
+    _add(command, "one fault a line, and their counts")
+
+
+def _add(command: argparse.ArgumentParser, json_means: str) -> None:
     arguments.add_backend(command)
     arguments.add_jobs(command, "threads of a worker")
     command.add_argument(
@@ -29,7 +42,7 @@ def add(command: argparse.ArgumentParser) -> None:
         "its workers must see the same paths",
     )  # fmt: skip
     command.add_argument("--no-cache", action="store_true", help="neither read nor keep finished retrains and tables")
-    arguments.add_format(command, "one standing a line")
+    arguments.add_format(command, json_means)
     command.add_argument(
         "--strict", action="store_true", help="exit with 2 where a submission is invalid [it costs itself alone: 0]"
     )
@@ -56,8 +69,12 @@ def check(contest: Contest, options: argparse.Namespace) -> int:
     _complain(of_scores + of_data, others)
     entrants = {(work.part.board, entrant.submission.name) for work in plan for entrant in work.entrants}
     wrong = len({(one.board, one.submission) for one in of_scores})
-    counts = f"boards: {len(contest.manifest.boards)}, sets of tasks: {len(plan)}, submissions: {len(entrants)}"
     elsewhere = len(others) + len(problems.lines(of_data))
+    numbers = len(contest.manifest.boards), len(plan), len(entrants), wrong, elsewhere
+    if options.format == "json":
+        _print_faults([*(Fault("", "", "", "", "invalid", line) for line in sorted(others)), *of_data, *of_scores])
+        print(json.dumps({"kind": "counts", "contest": contest.name, **dict(zip(_COUNTED, numbers, strict=True))}))
+    counts = ", ".join(f"{name}: {number}" for name, number in zip(_SAID, numbers, strict=False))
     verdict = f"{wrong or 'none'} wrong" + (f"; manifest and data: {elsewhere} wrong" if elsewhere else "")
     print(f"{contest.name}: {counts}, {verdict if wrong or elsewhere else 'nothing wrong'}", file=sys.stderr)
     return _status(scores, bool(elsewhere) or problems.lie_in_data(plan, scores), options.strict)
@@ -83,6 +100,14 @@ def run(contest: Contest, options: argparse.Namespace) -> int:
     _complain(problems.of_scores(scores), strangers)
     elsewhere = bool(strangers) or problems.lie_in_data(plan, scores)
     return _status(scores, elsewhere, options.strict)
+
+
+def _print_faults(found: Sequence[Fault]) -> None:
+    """A line of JSON each; what has no name is null, of what is wrong with more than a task, a submission or a set."""
+    for one in found:
+        named = {"board": one.board, "set": one.tasks, "submission": one.submission, "task": one.task}
+        shown = {name: value or None for name, value in named.items()}
+        print(json.dumps({"kind": "fault", **shown, "status": one.status, "line": one.line}))
 
 
 def _how(options: argparse.Namespace) -> running.How:

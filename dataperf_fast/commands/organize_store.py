@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+from dataperf_fast.boards.options import path_of
 from dataperf_fast.commands import arguments
 from dataperf_fast.contest import backup as copying
 from dataperf_fast.contest import export as exporting
@@ -22,7 +23,11 @@ from dataperf_fast.report.terminal import OK, show_warning
 def add_export(command: argparse.ArgumentParser) -> None:
     """Where to, and what."""
     command.add_argument(
-        "--parquet", type=Path, default=Path("scores.parquet"), metavar="FILE", help="the file to write [%(default)s]"
+        "--parquet",
+        type=path_of,
+        default=Path("scores.parquet"),
+        metavar="FILE",
+        help="the file to write [%(default)s]",
     )
     command.add_argument("--all", action="store_true", help="every contest of the store [the manifest's]")
     arguments.add_backend(command)
@@ -78,7 +83,7 @@ def freeze(contest: Contest, options: argparse.Namespace) -> int:
 
 def add_backup(command: argparse.ArgumentParser) -> None:
     """Where to."""
-    command.add_argument("backup", type=Path, metavar="FILE", help="the file to write")
+    command.add_argument("backup", type=path_of, metavar="FILE", help="the file to write")
 
 
 def backup(contest: Contest, options: argparse.Namespace) -> int:
@@ -90,7 +95,7 @@ def backup(contest: Contest, options: argparse.Namespace) -> int:
 
 def add_restore(command: argparse.ArgumentParser) -> None:
     """What from."""
-    command.add_argument("restored", type=Path, metavar="FILE", help="what `organize backup` has written")
+    command.add_argument("restored", type=path_of, metavar="FILE", help="what `organize backup` has written")
 
 
 def restore(contest: Contest, options: argparse.Namespace) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from dataperf_fast.boards.options import path_of, some_text
 from dataperf_fast.commands import arguments
 from dataperf_fast.report.terminal import OK, show_warning
 
@@ -16,13 +16,13 @@ EXAMPLE = "synth debugging made/ --scale paper"
 def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
     arguments.add_benchmark(command)
-    command.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
+    command.add_argument("out", type=path_of, metavar="OUT", help="folder to write to")
     command.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
     seed_help = "the same seed gives the same bytes, to anybody [%(default)s]"
     command.add_argument("--seed", type=arguments.seed, default=0, help=seed_help)
     command.add_argument(
-        "--secret", metavar="FILE", help="for hidden tasks: a file that holds a secret, or env:NAME; nobody without it "
-        "can make the same bytes",
+        "--secret", type=some_text, metavar="FILE", help="for hidden tasks: a file that holds a secret, or env:NAME; "
+        "nobody without it can make the same bytes",
     )  # fmt: skip
     arguments.add_own(command, named, lambda board: board.synth_options)
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dataperf_fast.boards.options import positive
+from dataperf_fast.boards.options import path_of, positive
 from dataperf_fast.commands import arguments
+from dataperf_fast.files.errors import InputError
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain, line_of
+
+if TYPE_CHECKING:
+    from dataperf_fast.parity.comparison import Report
 
 EXAMPLE = "verify speech data/ --submissions mine/ --sample 5"
 KEEPS = False  # finished retrains: a stopped run begins anew
@@ -35,7 +41,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     arguments.add_own(command, named, lambda board: board.options)
     arguments.add_jobs(command)
     arguments.add_format(command, "one object")
-    command.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    command.add_argument("--junit", type=path_of, metavar="FILE", help="write JUnit XML")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,8 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from dataperf_fast.parity import report as reports
     from dataperf_fast.report.progress import Bar
 
-    if options.junit is not None and options.junit.is_file() and not options.junit.is_symlink():  # /dev/stdout is one
-        options.junit.unlink()  # whoever reads only that must not take an earlier one for this run's
+    _remove_earlier(options.junit)
     try:
         arguments.require_model(options)
         own = arguments.own_of_board(options, lambda board: board.options)
@@ -58,14 +63,12 @@ def run(options: argparse.Namespace) -> int:
     except Exception as error:
         if options.junit is not None:
             line = line_of(error, arguments.is_private(options))
-            reports.write_failed_junit(options.junit, options.benchmark, line)
+            _is_written(partial(reports.write_failed_junit, options.junit, options.benchmark, line))
         raise
-    if options.format == "json":
-        print(json.dumps(report.as_dict(), allow_nan=False))
-    else:
-        reports.print_report(report, sys.stdout)
-    if options.junit is not None:
-        reports.write_junit(options.junit, report)
+    written = options.junit is None or _is_written(partial(reports.write_junit, options.junit, report))
+    written &= _is_written(partial(_print, report, options.format))
+    for name, reason in report.left_out.items():
+        print(f"{name} is not compared: {reason}", file=sys.stderr)
     for line in report.invalid:
         complain(line)
     if report.verdicts["different"]:
@@ -73,4 +76,34 @@ def run(options: argparse.Namespace) -> int:
         return FAILURE
     if not report.compared:
         complain(reports.NOTHING)
-    return OK if report.same else BAD_INPUT
+    return OK if report.same and written else BAD_INPUT
+
+
+def _remove_earlier(junit: Path | None) -> None:
+    """Whoever reads the XML alone must not take an earlier one for this run's."""
+    if junit is None or not junit.is_file() or junit.is_symlink():  # /dev/stdout is one
+        return
+    try:
+        junit.unlink()
+    except OSError as error:
+        raise InputError(junit, f"cannot be replaced ({error.strerror})", expected="a place for a file") from error
+
+
+def _print(report: Report, output: str) -> None:
+    from dataperf_fast.parity import report as reports
+
+    if output == "json":
+        print(json.dumps(report.as_dict(), allow_nan=False))
+    else:
+        reports.print_report(report, sys.stdout)
+    sys.stdout.flush()
+
+
+def _is_written(write: Callable[[], None]) -> bool:
+    """Whether a report could be written; a line says why not. Status 1 is that of scores that differ."""
+    try:
+        write()
+    except OSError as error:
+        complain(line_of(error))
+        return False
+    return True

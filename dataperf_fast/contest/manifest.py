@@ -132,8 +132,10 @@ class Contest:
 
     @property
     def store_named(self) -> str:
-        """What errors call the store: where the manifest says so, and what, less a password."""
-        return f"{self.path}: {place(self.path, ('store',))} {databases.shown(self.manifest.store)!r}"
+        """What errors call the store: where the manifest says so, if it does, and what, less a password."""
+        said = "store" in self.manifest.model_fields_set
+        where = place(self.path, ("store",)) if said else "store (default)"
+        return f"{self.path}: {where} {databases.shown(self.manifest.store)!r}"
 
     @property
     def work(self) -> Path:

@@ -16,18 +16,26 @@ from dataperf_fast.files.errors import failure
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong on a board and a set of tasks: with a submission, or, where it has no name, with the data."""
+    """What is wrong on a board and a set of tasks: with a submission, or, where it has no name, with the data.
+
+    ``status`` is that of the score, ``task`` whose it is; nothing for what is wrong with all of a submission.
+    """
 
     board: str
     tasks: str
     submission: str
+    task: str
+    status: str
     line: str
 
 
 def of_scores(scores: Iterable[Score]) -> list[Fault]:
     """Those of scores that are none."""
     bad = [score for score in scores if score.status not in ("ok", "pending")]
-    return [Fault(score.board, score.dataset, score.submission, score.error or score.status) for score in bad]
+    return [
+        Fault(score.board, score.dataset, score.submission, score.task, score.status, score.error or score.status)
+        for score in bad
+    ]
 
 
 def of_data(plan: list[PlannedSet], how: How, watcher: Watcher) -> Iterator[Fault]:
@@ -41,7 +49,7 @@ def of_data(plan: list[PlannedSet], how: How, watcher: Watcher) -> Iterator[Faul
                 try:
                     read()
                 except Exception as error:  # as in a run: what nobody had thought of stops nothing else
-                    yield Fault(part.board, work.tasks.name, "", text(failure(data, error).line))
+                    yield Fault(part.board, work.tasks.name, "", "", "invalid", text(failure(data, error).line))
                 watcher.done(part.board, 1)
 
 

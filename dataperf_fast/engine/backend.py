@@ -181,7 +181,7 @@ def versions() -> dict[str, str]:
         "torch": f"--backend reference for debugging: {install('reference')}",
         "xgboost-cpu": f"--model xgb: {install('xgb')}",
         "numba-cuda": f"--backend cuda: {install('gpu')}",
-        "cupy-cuda13x": "the same",
+        "cupy-cuda13x": f"--backend cuda: {install('gpu')}",
         "cuml-cu13": "--backend reference-cuml: docs/gpu.md",
     }
     found = {"arithmetic": arithmetic.VERSION}

@@ -37,6 +37,10 @@ class Clock:
             running = time.perf_counter_ns() - self._since if self._stops else 0
             return (self._stood + running) / 1e9
 
+    def is_stopped(self) -> bool:
+        """Whether it stands still now."""
+        return self._stops > 0
+
     def stop(self) -> None:
         """Stand still until ``go_on``."""
         with self._lock:
@@ -62,7 +66,7 @@ class Clock:
 
 
 _work = Clock()
-now, stood_still = _work.now, _work.stood_still
+now, stood_still, is_stopped = _work.now, _work.stood_still, _work.is_stopped
 
 
 @cache

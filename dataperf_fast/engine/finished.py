@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dataperf_fast.files import sqlite
+from dataperf_fast.files.errors import told
 from dataperf_fast.files.paths import StrPath
 from dataperf_fast.kernels.folders import cache_folder
 
@@ -88,7 +89,8 @@ class ResultCache:
         self._say(error)
 
     def _say(self, error: Exception) -> None:
-        warnings.warn(f"{self.path}: finished retrains are not kept ({error})", stacklevel=4)
+        reason = told(error) if isinstance(error, OSError) else error
+        warnings.warn(f"{self.path}: finished retrains are not kept ({reason})", stacklevel=4)
 
 
 def _seal(key: bytes, outcome: bytes) -> bytes:

@@ -94,17 +94,21 @@ def not_json(path: Path, error: ValueError | RecursionError, expected: str) -> I
         return InputError(path, "is nested too deeply", expected=expected)
     if not isinstance(error, JSONDecodeError):
         return InputError(path, "holds a number that is too long", expected=expected)
+    if not error.doc.strip():
+        return InputError(path, "is empty", expected=expected)
     place = f"line {error.lineno}, column {error.colno}"
     return InputError(path, f"is not JSON ({error.msg})", place, expected=expected)
 
 
 def failure(file: Path | str, error: Exception) -> InputError:
     """An error as one of a file: an ``InputError`` as it is, of what nobody had thought of that it failed."""
-    return error if isinstance(error, InputError) else InputError(file, f"failed: {type(error).__name__}: {error}")
+    return error if isinstance(error, InputError) else InputError(file, f"failed: {told(error)}")
 
 
 def told(error: Exception) -> str:
-    """The kind of an error of others, and the first line of what it says, cut short."""
+    """What an error of others says: a system's in its words, of another its kind and its first line, cut short."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
 
 
@@ -129,6 +133,14 @@ def kind_of(value: object) -> str:
 def has_no_order(value: object) -> bool:
     """Whether what iterates over a value gets another order in every process: of a set, but not of a mapping's keys."""
     return isinstance(value, Set) and not isinstance(value, KeysView | Sequence)
+
+
+def describe(value: object) -> str:
+    """Show a scalar of a user's file, and say no more than the kind of anything whose text could be endless."""
+    kinds = {type(None): "nothing", dict: "a mapping", list: "a list"}
+    if isinstance(value, str | float) or (isinstance(value, int) and value.bit_length() < 256):
+        return shorten(value)
+    return kinds.get(type(value), f"a {type(value).__name__}")
 
 
 def meant(value: object, known: Iterable[str]) -> str:

@@ -44,11 +44,11 @@ def whole_file(path: StrPath) -> Iterator[Path]:
     ``path`` as its file where that cannot be written.
     """
     path, target = Path(path), Path(os.path.realpath(path))
-    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
-        yield path
-        return
     aside = None
     try:
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            yield path
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=target.parent)
         os.close(handle)

@@ -85,6 +85,8 @@ def read_setup(path: Path, schema: type[Schema], what: str, private: bool = Fals
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = _place(text, tree, first["loc"])
+        if first["type"] != "missing" and first["input"] is None:  # nothing after a key, or in the file
+            raise InputError(path, "is empty", place if first["loc"] else "", expected=expected(first)) from None
         if first["type"] == "missing":
             raise InputError(path, "is missing", place, expected=what) from error
         if first["type"] == "extra_forbidden":

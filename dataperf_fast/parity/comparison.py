@@ -129,6 +129,7 @@ class Report:
         scores: the scores that were compared, each with its verdict.
         ladders: the retrains that were compared rung by rung, by model.
         invalid: a line for each submission that could not be scored.
+        left_out: why a backend that nobody named was not compared, by its name; each counts as skipped.
         seconds: how long it took.
 
     Example:
@@ -143,13 +144,15 @@ class Report:
     scores: list[ScoreCheck] = field(default_factory=list)
     ladders: list[Ladder] = field(default_factory=list)
     invalid: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
     def verdicts(self) -> Counter[Verdict]:
         """How many comparisons ended how."""
         of_rungs = [rung.verdict for ladder in self.ladders for rung in ladder.rungs]
-        return Counter([check.verdict for check in self.scores] + of_rungs)
+        of_backends: list[Verdict] = ["skipped"] * len(self.left_out)
+        return Counter([check.verdict for check in self.scores] + of_rungs + of_backends)
 
     @property
     def compared(self) -> bool:

@@ -67,7 +67,8 @@ def verify(
         benchmark: the board's name.
         data: the official folder, or its set-up file.
         submissions: one path or several; None for those that come with ``data``.
-        names: the backends, two or more, the first compared with each of the others; None for every one that is here.
+        names: the backends, two or more, the first compared with each of the others; None for every one that is here;
+            the report says which is ``left_out``.
         model: as ``evaluate`` takes it.
         sample: how many retrains to compare rung by rung, while the reference scores nothing in full; None compares
             every score, and ten retrains.
@@ -88,8 +89,12 @@ def verify(
         True
     """
     started = clock.now()
-    first, *others = _choose(benchmark, model, names, jobs)
     board, report = boards.load(benchmark), Report(benchmark)
+    if names is None:
+        fast = evaluation.backend_of(board, model, "auto", jobs)
+        names = ["cpu", *(["cuda"] if fast.name == "cuda" else []), "reference"]
+        report.left_out = {} if "cuda" in names else {"cuda": fast.reason.removeprefix("auto: ")}
+    first, *others = _choose(board, model, names, jobs)
     evaluation.require_own(board, own or {})
     if others[-1].is_reference and board.reference:
         report.reference = backends.reference_pipeline(board.reference, others[-1]).departure
@@ -119,12 +124,8 @@ def verify(
     return report
 
 
-def _choose(benchmark: str, model: str | None, names: Sequence[str] | None, jobs: int | None) -> list[backends.Backend]:
+def _choose(board: Benchmark, model: str | None, names: Sequence[str], jobs: int | None) -> list[backends.Backend]:
     """The backends of those names, the reference last; at least two, and one of them fast."""
-    board = boards.load(benchmark)
-    if names is None:
-        fast = evaluation.backend_of(board, model, "auto", jobs)
-        names = ["cpu", "cuda", "reference"] if fast.name == "cuda" else ["cpu", "reference"]
     chosen = [evaluation.backend_of(board, model, name, jobs) for name in names]
     chosen.sort(key=lambda backend: backend.is_reference)
     if len({backend.name for backend in chosen}) < max(2, len(chosen)) or chosen[0].is_reference:

@@ -115,6 +115,8 @@ def _cases(report: Report) -> Iterator[_Case]:
     for ladder in report.ladders:
         for rung in ladder.rungs:
             yield _Case(f"{ladder.model}.{'-'.join(ladder.backends)}", rung.name, rung.verdict, rung.reason)
+    for name, reason in report.left_out.items():
+        yield _Case("verify", name, "skipped", f"is not compared: {reason}")
     if not report.compared and not report.verdicts["error"]:
         yield _Case("verify", report.benchmark, "error", NOTHING)
 

@@ -1,11 +1,15 @@
-"""A progress bar on standard error, shown only on a terminal or in a notebook, once a run has taken a second."""
+"""How far a run is, on standard error: a bar on a terminal or in a notebook, once it has taken a second; else lines.
+
+A log has a line each half a minute, whatever is going on: a thread of its own says it, while kernels compile too.
+"""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,33 +21,51 @@ from dataperf_fast.files.errors import InputError
 Shown = bool | Callable[[str, int, int], object] | Progress | None
 
 _PATIENCE = 1.0
-_SECONDS_BETWEEN_LINES = 20.0
+_SECONDS_BETWEEN_LINES = 30.0
 
 
 class _Shown:
-    """A rich bar while a context lasts, from when it has something to show."""
+    """A rich bar while a context lasts, from when it has something to show; where none can be, a line now and then."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
         self._shown: Any = None
         self._task: Any = None
-        self._label, self._done = "", 0
+        self._text, self._done, self._total = "", 0, 0
+        self._ended = threading.Event()
+        self._teller = threading.Thread(target=self._tell_lines, daemon=True)
 
     def __enter__(self) -> Self:
+        if not _shows():
+            self._teller.start()
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._shown is not None:
             self._shown.stop()
+        self._ended.set()
+        if self._teller.is_alive():
+            self._teller.join()
 
-    def _update(self, text: str, total: int) -> None:
+    def _update(self, text: str, done: int, total: int) -> None:
+        self._text, self._done, self._total = text, done, total
         if self._shown is None:
             # To a file or a pipe rich would write an empty line.
-            shows = sys.stderr.isatty() or _in_notebook()
-            if time.perf_counter() - self._started < _PATIENCE or not shows:
+            if time.perf_counter() - self._started < _PATIENCE or not _shows():
                 return
             self._shown, self._task = _bar(text)
-        self._shown.update(self._task, description=text, completed=self._done, total=total or None)
+        self._shown.update(self._task, description=text, completed=done, total=total or None)
+
+    def _tell_lines(self) -> None:
+        while not self._ended.wait(_SECONDS_BETWEEN_LINES):
+            with suppress(OSError, ValueError):  # nobody can be told
+                sys.stderr.write(f"{self.line()}\n")
+                sys.stderr.flush()
+
+    def line(self) -> str:
+        """How far it is, for a log: no warning and no error, and so without the prefix of these."""
+        count = f": {self._done} of {self._total}" if self._total else ""
+        return f"{self._text or 'starting'}{count}{', compiling kernels' if clock.is_stopped() else ''}"
 
 
 class Told(Progress):
@@ -51,22 +73,22 @@ class Told(Progress):
 
     def __init__(self, tell: Callable[[str, int, int], object]) -> None:
         self._tell = tell
-        self._label, self._planned, self._done = "", 0, 0
+        self._label, self._planned, self._finished = "", 0, 0
 
     def begin(self, label: str) -> None:
         """Name what comes next; counts start again."""
-        self._label, self._planned, self._done = label, 0, 0
+        self._label, self._planned, self._finished = label, 0, 0
         self._tell(label, 0, 0)
 
     def planned(self, retrains: int) -> None:
         """Add retrains to do."""
         self._planned += retrains
-        self._tell(self._label, self._done, self._planned)
+        self._tell(self._label, self._finished, self._planned)
 
     def done(self, retrains: int) -> None:
         """Add retrains done."""
-        self._done += retrains
-        self._tell(self._label, self._done, self._planned)
+        self._finished += retrains
+        self._tell(self._label, self._finished, self._planned)
 
 
 class Bar(_Shown, Told):
@@ -74,7 +96,7 @@ class Bar(_Shown, Told):
 
     def __init__(self) -> None:
         _Shown.__init__(self)
-        Told.__init__(self, lambda label, done, planned: self._update(label, planned))
+        Told.__init__(self, self._update)
 
 
 @contextmanager
@@ -93,7 +115,7 @@ def shown(progress: Shown) -> Iterator[Progress | None]:
 
 
 class ContestBar(_Shown):
-    """How a contest goes: a bar on a terminal, elsewhere a line now and then; time left by each board's pace so far.
+    """How a contest goes, and the time left by each board's pace so far.
 
     A board of which nothing is done yet has no pace, and is named as such: the rest is what is known.
     """
@@ -102,12 +124,12 @@ class ContestBar(_Shown):
         super().__init__()
         self._left: dict[str, int] = {}
         self._pace: dict[str, tuple[float, int]] = {}  # seconds and number of what is done, by board
-        self._total = 0
-        self._said, self._last = self._started, clock.now()
+        self._label, self._counted, self._planned = "", 0, 0
+        self._last = clock.now()
 
     def begin(self, label: str, left: dict[str, int]) -> None:
         """Name what comes next, and how many of it are left, by board."""
-        self._label, self._left, self._total, self._done = label, dict(left), sum(left.values()), 0
+        self._label, self._left, self._planned, self._counted = label, dict(left), sum(left.values()), 0
         self._last = clock.now()
         self._show()
 
@@ -118,7 +140,7 @@ class ContestBar(_Shown):
         self._pace[board] = seconds + now - self._last, number + count
         self._last = now
         self._left[board] -= count
-        self._done += count
+        self._counted += count
         self._show()
 
     def time_left(self) -> str:
@@ -135,11 +157,12 @@ class ContestBar(_Shown):
 
     def _show(self) -> None:
         text = ", ".join(filter(None, (self._label, self.time_left())))
-        self._update(text, self._total)
-        now = time.perf_counter()
-        if not sys.stderr.isatty() and now - self._said > _SECONDS_BETWEEN_LINES:
-            self._said = now
-            print(f"dataperf-fast: {text}: {self._done} of {self._total}", file=sys.stderr, flush=True)
+        self._update(text, self._counted, self._planned)
+
+
+def _shows() -> bool:
+    """Whether a bar can be shown."""
+    return sys.stderr.isatty() or _in_notebook()
 
 
 def _in_notebook() -> bool:

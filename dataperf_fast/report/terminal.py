@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from dataperf_fast.files.errors import ArgumentError, InputError
+from dataperf_fast.files.errors import ArgumentError, InputError, told
 
 # All scored and written; a failure of ours, or no room to write in; usage, or some input invalid; stopped by Ctrl-C.
 OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -33,5 +33,5 @@ def line_of(error: Exception, private: bool = False) -> str:
     if isinstance(error, InputError):
         return error.line
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return f"failed: {type(error).__name__}{'' if private else f': {error}'}"
+        return told(error)
+    return f"failed: {type(error).__name__ if private else told(error)}"

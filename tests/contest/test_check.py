@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -336,7 +335,6 @@ def said(capsys, path: Path, action: str) -> tuple[int, list[str], set[str], str
     status = cli.main(["organize", action, str(path), "--backend", "cpu", "--strict"])
     err = capsys.readouterr().err.splitlines()
     lines = [line.removeprefix(PREFIX) for line in err if line.startswith(PREFIX)]
-    lines = [line for line in lines if not re.search(r"\d+ of \d+$", line)]  # how far it is, on a slow machine
     warned = {line for line in lines if line.startswith("warning: ")}
     return status, [line for line in lines if line not in warned], warned, err[-1]
 
@@ -415,6 +413,45 @@ def test_each_wrong_submission_is_counted_and_each_problem_said_once(good, tmp_p
     }
     assert counts == {"file.txt": 1, "two files": 2, "one file": 1, "nothing": 1}
     assert all(line.startswith("debugging, hidden, warm-up: ") for line in lines)
+
+
+def test_a_check_as_json_is_a_fault_a_line_and_the_counts(good, tmp_path, capsys):
+    case = Case(tmp_path / "contest", "debugging", good["debugging"])
+    [*_, broken] = sorted(case.team("broken").iterdir())
+    broken.write_text("zero\n")
+    (case.teams / "nothing").mkdir()
+    case.keys["baselines"] = ["consecutive"]
+    path = case.write()
+    capsys.readouterr()
+    assert cli.main(["organize", "check", str(path), "--format", "json"]) == 2
+    printed = capsys.readouterr()
+    *faults, counts = map(json.loads, printed.out.splitlines())
+    assert counts == {
+        "kind": "counts", "contest": "Spring", "boards": 1, "sets": 2, "submissions": 3, "wrong_submissions": 2,
+        "wrong_elsewhere": 1,
+    }  # fmt: skip
+    assert {tuple(one) for one in faults} == {("kind", "board", "set", "submission", "task", "status", "line")}
+    assert {(one["kind"], one["status"]) for one in faults} == {("fault", "invalid")}
+    [stranger] = [one for one in faults if one["submission"] is None]
+    assert (stranger["board"], stranger["set"], stranger["task"]) == (None, None, None)
+    assert "no submission is named 'consecutive'" in stranger["line"]
+    tasks = [path.name.split("_")[0] for path in sorted((case.teams / "broken").iterdir())]
+    found = [(one["board"], one["set"], one["submission"], one["task"]) for one in faults if one is not stranger]
+    assert sorted(found) == sorted(
+        [("debugging", name, "broken", tasks[-1]) for name in ("hidden", "warm-up")]
+        + [("debugging", name, "nothing", task) for name in ("hidden", "warm-up") for task in tasks]
+    )
+    [said] = {one["line"] for one in faults if one["submission"] == "broken"}
+    assert said.startswith(f"{broken}: line 1")
+    assert f"dataperf-fast: debugging, hidden, warm-up: {said}" in printed.err.splitlines()
+
+
+def test_a_check_as_json_of_what_is_right_is_the_counts(good, tmp_path, capsys):
+    path = Case(tmp_path / "contest", "debugging", good["debugging"]).write()
+    capsys.readouterr()
+    assert cli.main(["organize", "check", str(path), "--format", "json"]) == 0
+    [counts] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (counts["submissions"], counts["wrong_submissions"], counts["wrong_elsewhere"]) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("board", BOARDS[:-1])

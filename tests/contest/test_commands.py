@@ -74,7 +74,7 @@ def test_a_store_that_is_not_there_costs_nothing(folder, reader, there, capsys):
     [line] = err.splitlines()
     assert out == ""
     name = "stor.sqlite" if there == "mistyped" else "store.sqlite"
-    place = "line 10, store" if there == "mistyped" else "line 1, store"
+    place = "line 10, store" if there == "mistyped" else "store (default)"
     assert line.startswith(
         f"dataperf-fast: {folder}/contest.yaml: {place} 'sqlite:///{name}': no store there; expected "
     )
@@ -122,7 +122,7 @@ def test_an_empty_board_is_published_before_the_first_submission_and_over_no_sco
     capsys.readouterr()
     for _ in range(2):  # over itself too
         assert cli.main(publish) == 0
-        named = f"{path}: line 1, store 'sqlite:///store.sqlite'"
+        named = f"{path}: store (default) 'sqlite:///store.sqlite'"
         first = capsys.readouterr().err.splitlines()[0]
         assert first == f"dataperf-fast: warning: {named}: holds no score of 'Spring'; the board is empty"
     assert pages.lying_in(folder / "site") == ("Spring", 0)

@@ -147,6 +147,16 @@ def test_a_broken_cache_costs_time_and_nothing_else(tmp_path):
     assert outcomes.values["value"].tolist() == VALUES
 
 
+def test_a_cache_that_cannot_be_made_is_said_in_a_systems_words(tmp_path):
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "cache" / "retrains.sqlite"
+    with pytest.warns(UserWarning, match="not kept") as said:
+        Engine(backend(), ResultCache(path)).run(Plan(pool(), Sums(), LABELS))
+    assert [str(warning.message) for warning in said] == [
+        f"{path}: finished retrains are not kept ({path.parent}: Not a directory)"
+    ]
+
+
 def test_a_cache_that_nobody_asks_leaves_no_file(tmp_path):
     cache = ResultCache(tmp_path / "cache" / "retrains.sqlite")
     cache.close()

@@ -9,6 +9,7 @@ from fractions import Fraction
 import pytest
 
 from dataperf_fast import cli
+from dataperf_fast.files.errors import shorten
 from dataperf_fast.files.numbers import decimal, whole
 
 READ = [
@@ -64,5 +65,5 @@ def test_an_option_s_number(option, text, tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main([*command, str(tmp_path / "made"), option, text])
     assert caught.value.code == 2
-    assert f"argument {option}: invalid " in capsys.readouterr().err
+    assert f"argument {option}: is {shorten(text)}; expected a whole number from " in capsys.readouterr().err
     assert not (tmp_path / "made").exists()

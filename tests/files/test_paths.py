@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -81,6 +82,13 @@ def test_another_files_error_is_its_own(tmp_path):
         (tmp_path / "there" / "missing.csv").read_text()
     assert refused.value.filename == str(tmp_path / "there" / "missing.csv")
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_device_without_room_is_named():
+    """Buffered text fails as the file is closed, in the words of no file."""
+    with pytest.raises(OSError, match="cannot be written") as refused:
+        write_text("/dev/full", "text")
+    assert (refused.value.errno, refused.value.filename) == (errno.ENOSPC, "/dev/full")
 
 
 def test_a_pipe_is_written_and_stays_one(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import warnings
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from dataperf_fast.boards.debugging import files as debugging
 from dataperf_fast.boards.debugging import synth
 from dataperf_fast.boards.vision import files as vision
-from dataperf_fast.files.errors import InputError
+from dataperf_fast.contest import manifest
+from dataperf_fast.files.errors import InputError, not_json
 
 DEBUGGING = """\
 paths:
@@ -169,3 +171,27 @@ def test_control_characters_are_no_yaml(sign, tmp_path):
 def test_numbers_that_are_none(number, tmp_path):
     path = put(tmp_path / "s.yml", DEBUGGING.replace("train_size: 3", f"train_size: {number}"))
     assert error_of(debugging.open_setup, path).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty; expected named fields"),
+        ("# only a comment\n", "is empty; expected named fields"),
+        ("null\n", "is empty; expected named fields"),
+        ("contest: Spring\nboards:\n", "line 2, boards: is empty; expected a list"),
+        ("contest: Spring\nboards: [debugging]\n", "line 2, boards.0: holds 'debugging'; expected named fields"),
+        ("contest:\nboards: []\n", "line 1, contest: is empty; expected text"),
+    ],
+)
+def test_what_is_empty_is_said_to_be(text, said, tmp_path):
+    path = put(tmp_path / "contest.yaml", text)
+    assert error_of(manifest.read, path) == f"{path}: {said}"
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_json_file_is_said_to_be(text, tmp_path):
+    path = put(tmp_path / "Cupcake.json", text)
+    with pytest.raises(json.JSONDecodeError) as error:
+        json.loads(text)
+    assert not_json(path, error.value, "a set").line == f"{path}: is empty; expected a set"

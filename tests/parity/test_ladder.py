@@ -163,7 +163,7 @@ def test_the_command_prints_writes_and_exits(boards, tmp_path, capsys, monkeypat
     assert "logistic-regression, cpu - reference: 2 of 2 retrains compared" in printed
     assert printed.splitlines()[-1].startswith("the same, ")
     suite = ElementTree.parse(junit).getroot()[0]
-    assert (suite.get("tests"), suite.get("failures"), len(list(suite.iter("testcase")))) == ("4", "0", 4)
+    assert (suite.get("tests"), suite.get("failures"), len(list(suite.iter("testcase")))) == ("5", "0", 5)
     assert [(of.get("name"), of.get("value")) for of in suite.iter("property")] == [("reference", "as it is defined")]
     monkeypatch.setattr(LogisticRegression, "tolerance", -1.0)  # nothing is as near as that
     assert cli.main([*arguments, "--format", "json", "--junit", str(junit)]) == 1
@@ -171,10 +171,12 @@ def test_the_command_prints_writes_and_exits(boards, tmp_path, capsys, monkeypat
     found = json.loads(captured.out)
     assert not found["same"]
     assert found["ladders"][0]["rungs"][1]["differing"] == 2
-    assert captured.err.splitlines() == ["dataperf-fast: the backends differ"]
+    no_gpu = f"cuda is not compared: {found['left_out']['cuda']}"
+    assert captured.err.splitlines() == [no_gpu, "dataperf-fast: the backends differ"]
     assert [case.get("name") for case in ElementTree.parse(junit).iter("testcase") if len(case)] == [
         "loss on the training set",
         "decision values",
+        "cuda",
     ]
 
 
@@ -190,7 +192,8 @@ def test_a_reference_that_is_not_as_defined_is_said_once_and_compared(boards, tm
     assert found["same"]
     assert len(found["scores"]) == 3
     assert found["reference"].startswith("the reference does not run as it is defined: found scikit-learn 1.")
-    assert captured.err.splitlines() == [f"dataperf-fast: warning: {found['reference']}"]
+    no_gpu = f"cuda is not compared: {found['left_out']['cuda']}"
+    assert captured.err.splitlines() == [f"dataperf-fast: warning: {found['reference']}", no_gpu]
     [said] = ElementTree.parse(junit).iter("property")
     assert said.get("value") == found["reference"]
     assert cli.main(["evaluate", "vision", str(boards / "vision"), "--backend", "reference", "--no-cache"]) == 0

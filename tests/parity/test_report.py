@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import shutil
@@ -104,7 +105,11 @@ def verify(tmp_path, suite, monkeypatch, capsys):
         printed = capsys.readouterr()
         [whole] = ElementTree.parse(junit).getroot()
         found = json.loads(printed.out) if printed.out else None
-        return status, found, whole, printed.err.splitlines()
+        lines = printed.err.splitlines()
+        if found is not None:  # the board's models have a CUDA path or none, and here is no GPU
+            [reason] = found["left_out"].values()
+            lines.remove(f"cuda is not compared: {reason}")
+        return status, found, whole, lines
 
     return run
 
@@ -129,9 +134,12 @@ def outcomes(whole):
 def agree(status, found, whole):
     """XML, JSON and exit status say the same; the XML's outcomes."""
     said = outcomes(whole)
-    kinds = Counter(KINDS.get(kind, "equal") for kind, _ in said.values())
     rungs = [rung for ladder in found["ladders"] for rung in ladder["rungs"]]
-    assert Counter(of["verdict"] for of in (*found["scores"], *rungs)) == Counter(found["verdicts"])
+    assert said.pop(("verify", "cuda")) == ("skipped", f"is not compared: {found['left_out'].pop('cuda')}")
+    assert not found["left_out"]
+    kinds = Counter(KINDS.get(kind, "equal") for kind, _ in said.values())
+    found["verdicts"]["skipped"] -= 1
+    assert +Counter(of["verdict"] for of in (*found["scores"], *rungs)) == +Counter(found["verdicts"])
     alone = ("verify", found["benchmark"])  # the case that says that nothing was compared
     assert +(kinds - Counter({"error": int(alone in said)})) == +Counter(found["verdicts"])
     green = not kinds["different"] and not kinds["error"] and kinds["equal"] > 0
@@ -156,6 +164,22 @@ def test_what_cannot_be_read_is_an_error_and_the_rest_is_compared(board, more, v
     if not more:
         scores = {name: kind for (group, name), (kind, _) in said.items() if group.startswith("scores.")}
         assert "passed" in scores.values()
+
+
+def test_a_gpu_that_is_not_there_is_skipped_and_said(verify, tmp_path, monkeypatch):
+    vision_board(tmp_path, None)
+    monkeypatch.setattr(backends, "find_device", lambda: "the CUDA driver knows no device")
+    status, found, whole, _ = verify("vision", "good")
+    assert found["left_out"] == {"cuda": "the CUDA driver knows no device"}
+    assert outcomes(whole)["verify", "cuda"] == ("skipped", "is not compared: the CUDA driver knows no device")
+    assert found["verdicts"]["skipped"] == 1
+    assert (status, found["same"]) == (0, True)
+
+
+def test_a_gpu_that_nobody_asks_for_is_not_missed(tmp_path):
+    vision_board(tmp_path, None)
+    report = parity.verify("vision", tmp_path / "data", [tmp_path / "good"], names=["cpu", "reference"], jobs=1)
+    assert (report.left_out, report.verdicts["skipped"]) == ({}, 0)
 
 
 @pytest.mark.parametrize("board", [board for board in MAKERS if board != "nibbler"])
@@ -308,6 +332,38 @@ def test_an_xml_that_cannot_be_written_is_said_before_the_work(tmp_path, capsys)
     assert cli.main(["verify", "debugging", str(tmp_path / "nowhere"), "--junit", str(tmp_path / "junit.xml")]) == 2
     line = f"dataperf-fast: {tmp_path / 'junit.xml'}: is a folder; expected a file, or a place for one\n"
     assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("scores", "status", "said"),
+    [((0.5, 0.5), 2, []), ((0.5, 0.25), 1, ["dataperf-fast: the backends differ"])],
+)
+@pytest.mark.parametrize("place", ["junit", "stdout"])
+def test_a_report_that_cannot_be_written_is_no_difference(place, scores, status, said, tmp_path, monkeypatch, capsys):
+    """Status 1 says that scores differ, and nothing else of a report may."""
+    differs = ["score"] if scores[0] != scores[1] else []
+    check = ScoreCheck("task", "mine", ("cpu", "reference"), scores, 0, differs)
+    monkeypatch.setattr(parity, "verify", lambda *_, **__: Report("vision", scores=[check]))
+    line = "/dev/full: cannot be written (No space left on device)"
+    command = ["verify", "vision", str(tmp_path)]
+    if place == "junit":
+        command += ["--junit", "/dev/full"]
+    else:
+        line = "standard output: cannot be written (No space left on device)"
+
+        def refuse(*_):
+            raise OSError(errno.ENOSPC, "cannot be written (No space left on device)", "standard output")
+
+        monkeypatch.setattr(parity_report, "print_report", refuse)
+    assert cli.main(command) == status
+    assert capsys.readouterr().err.splitlines() == [f"dataperf-fast: {line}", *said]
+
+
+def test_an_error_whose_xml_cannot_be_written_is_said_still(tmp_path, capsys):
+    assert cli.main(["verify", "vision", str(tmp_path), "--junit", "/dev/full"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "dataperf-fast: /dev/full: cannot be written (No space left on device)"
+    assert second.startswith(f"dataperf-fast: {tmp_path}: holds no task_setup.yaml")
 
 
 def test_an_earlier_xml_does_not_outlive_an_interrupted_run(tmp_path, capsys, monkeypatch):

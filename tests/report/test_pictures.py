@@ -105,9 +105,16 @@ def test_a_notebooks_back_end_costs_no_picture(suite, tmp_path):
 
 
 @pytest.mark.filterwarnings("always:pictures are left out")
-def test_a_picture_that_fails_costs_no_score(suite, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("no font\nat all"), "RuntimeError: no font"),
+        (FileNotFoundError(2, "No such file or directory", "a.ttf"), "a.ttf: No such file or directory"),
+    ],
+)
+def test_a_picture_that_fails_costs_no_score(error, said, suite, tmp_path, monkeypatch, capsys):
     def fail(folder, result):
-        raise RuntimeError("no font\nat all")
+        raise error
 
     monkeypatch.setattr(debugging_picture, "draw", fail)
     monkeypatch.setenv("MPLBACKEND", "agg")
@@ -115,7 +122,7 @@ def test_a_picture_that_fails_costs_no_score(suite, tmp_path, monkeypatch, capsy
     assert cli.main(command) == 0
     assert os.environ["MPLBACKEND"] == "agg"
     shown = capsys.readouterr()
-    assert "pictures are left out (RuntimeError: no font)" in shown.err
+    assert f"pictures are left out ({said})\n" in shown.err
     rows = (tmp_path / "scores.csv").read_text().splitlines()
     assert len(rows) > 2
     assert not list(tmp_path.glob("*.png"))

@@ -21,7 +21,7 @@ import numpy as np
 from dataperf_fast.boards.acquisition import files, trading
 from dataperf_fast.boards.acquisition.published import PUBLISHED
 from dataperf_fast.boards.board import Benchmark, Challenge
-from dataperf_fast.boards.options import Option, Options, sizes
+from dataperf_fast.boards.options import Option, OptionError, Options, sizes
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import clock
 from dataperf_fast.engine.engine import Engine
@@ -33,6 +33,7 @@ from dataperf_fast.models import table
 from dataperf_fast.models.nearest_neighbours import NEIGHBOURS
 
 TRIALS, SEED = 10, 1111
+_PERCENT = "per cent of the budget, from 0 to 10000"
 _OFFICIAL = ("cost", "over_budget", "trials", "spread")  # of a record's details, in the file of results
 
 
@@ -170,7 +171,10 @@ def _mean(records: list[Record], markets: int, engine: Engine) -> Record:
 
 def _percent(text: str) -> float:
     """How many per cent of the budget a plan may cost more."""
-    files.read_percent(text)
+    try:
+        files.read_percent(text)
+    except ValueError:
+        raise OptionError(text, _PERCENT) from None
     return float(text)
 
 
@@ -179,8 +183,7 @@ def _over_budget(percent: object) -> Fraction:
     try:
         return files.read_percent(str(percent))
     except ValueError:
-        expected = "per cent of the budget, from 0 to 10000"
-        raise ArgumentError("own['over_budget']", f"is {shorten(percent)}", expected=expected) from None
+        raise ArgumentError("own['over_budget']", f"is {shorten(percent)}", expected=_PERCENT) from None
 
 
 class Acquisition(Benchmark):

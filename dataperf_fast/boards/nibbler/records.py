@@ -343,10 +343,12 @@ def explain(error: ValidationError) -> tuple[str, str, str]:
 def _describe(value: object) -> str:
     if value is REPEATED:
         return "values of a key that is there twice"
+    if value is None:
+        return "nothing"
     if isinstance(value, str):
         return repr(value) if _ANSWER.fullmatch(value) else f"text of {len(value)} characters"
     if isinstance(value, list | dict | tuple | set):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:
         return f"a whole number of {value.bit_length()} bits"
-    return f"{value}" if value is None or isinstance(value, bool | int | float) else f"a {type(value).__name__}"
+    return f"{value}" if isinstance(value, bool | int | float) else f"a {type(value).__name__}"

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from dataperf_fast.files.errors import InputError, not_json, shorten
+from dataperf_fast.files.errors import InputError, describe, not_json, shorten
 from dataperf_fast.files.paths import read_text, whole_file
 from dataperf_fast.files.setup_file import Loader, line_of, not_yaml, refuse_depth
 
@@ -208,17 +208,17 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _selection(content: Any) -> Selection:
     """Check the shape of a file's content and take the two fields out of it."""
     if not isinstance(content, dict):
-        raise _MisfitError((), f"holds {_found(content)}", "a mapping with the keys targets and nontargets")
+        raise _MisfitError((), f"holds {describe(content)}", "a mapping with the keys targets and nontargets")
     for key in ("targets", "nontargets"):
         if key not in content:
             raise _MisfitError((), f"has no key {key!r}", "the keys targets and nontargets")
     targets, nontargets = content["targets"], content["nontargets"]
     if not isinstance(targets, dict):
-        raise _MisfitError(("targets",), f"holds {_found(targets)}", "a mapping of words to lists of clip ids")
+        raise _MisfitError(("targets",), f"holds {describe(targets)}", "a mapping of words to lists of clip ids")
     for word, ids in targets.items():
         if not isinstance(word, str):
             # Placed at targets: the key is no text that could be shown as a place.
-            raise _MisfitError(("targets",), f"holds the key {_found(word)}", "a word, in quotes where YAML needs it")
+            raise _MisfitError(("targets",), f"holds the key {describe(word)}", "a word, in quotes where YAML needs it")
         if problem := _no_file_name(word):
             raise _MisfitError(("targets",), f"holds the word {shorten(word)}, which {problem}", "a word")
         _check_ids(("targets", word), ids)
@@ -233,10 +233,10 @@ def _selection(content: Any) -> Selection:
 
 def _check_ids(location: Location, ids: Any) -> None:
     if not isinstance(ids, list):
-        raise _MisfitError(location, f"holds {_found(ids)}", "a list of clip ids")
+        raise _MisfitError(location, f"holds {describe(ids)}", "a list of clip ids")
     if not set(map(type, ids)) <= {str}:
         row = next(row for row, clip_id in enumerate(ids) if not isinstance(clip_id, str))
-        raise _MisfitError((*location, row), f"holds {_found(ids[row])}", "a clip id, a string")
+        raise _MisfitError((*location, row), f"holds {describe(ids[row])}", "a clip id, a string")
 
 
 def _no_file_name(word: str) -> str:
@@ -248,14 +248,6 @@ def _no_file_name(word: str) -> str:
     if _UNSAFE.search(word):
         return "holds a character that no file name may hold"
     return f"is longer than {_LONGEST_WORD} bytes" if len(word.encode()) > _LONGEST_WORD else ""
-
-
-def _found(value: object) -> str:
-    """Show a scalar, and say no more than the kind of anything whose text could be endless."""
-    kinds = {type(None): "nothing", dict: "a mapping", list: "a list"}
-    if isinstance(value, str | float) or (isinstance(value, int) and value.bit_length() < 256):
-        return shorten(value)
-    return kinds.get(type(value), f"a {type(value).__name__}")
 
 
 def _line(text: str, content: Any, location: Location) -> int:

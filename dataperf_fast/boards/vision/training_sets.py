@@ -14,7 +14,7 @@ from typing import Any
 
 from dataperf_fast.boards.vision import files
 from dataperf_fast.boards.vision.files import TrainingSet
-from dataperf_fast.files.errors import InputError, not_json, shorten
+from dataperf_fast.files.errors import InputError, describe, not_json, shorten
 from dataperf_fast.files.handed_in import HandedIn, Named, Recognize
 from dataperf_fast.files.labels import binary_labels
 
@@ -81,7 +81,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise error if isinstance(error, InputError) else not_json(path, error, _WHAT) from error
     if not isinstance(content, dict):
-        raise InputError(path, f"holds a {type(content).__name__}", expected=_WHAT)
+        raise InputError(path, f"holds {describe(content)}", expected=_WHAT)
     return content
 
 

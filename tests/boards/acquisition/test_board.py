@@ -90,6 +90,8 @@ def test_one_stream_of_draws_goes_on_from_market_to_market(made, oracle, tmp_pat
     assert records["second", "0"].error == f"{paths[1]}: holds no 0.csv but 1.csv; expected a file named 0.csv"
     assert records["second", "1"].details["trials"] != records["both", "1"].details["trials"]
     assert records["second", "mean"].error == "second: only 1 of 2 tasks were scored"
+    assert records["second", "mean"].details == {"tasks": 1, "derived": True}
+    assert [key for key, record in records.items() if "derived" in record.details] == [("second", "mean")]
 
 
 def test_official_result_files(made, tmp_path):

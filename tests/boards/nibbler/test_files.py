@@ -374,7 +374,7 @@ def of_rating(expected: str, **changes) -> tuple[dict, str]:
     [
         ({"prompt": ...}, "prompt: is missing"),
         ({"prompt": 3}, "prompt: holds 3; expected text"),
-        ({"prompt": None}, "prompt: holds None; expected"),
+        ({"prompt": None}, "prompt: holds nothing; expected"),
         ({"prompt": [PROMPT]}, "prompt: holds a list of text of 15 characters; expected"),
         ({"prompt": {"a": PROMPT}}, "prompt: holds a dict of 1; expected"),
         (
@@ -422,7 +422,7 @@ def of_rating(expected: str, **changes) -> tuple[dict, str]:
                 f"submission_annotations, {field}: holds {found}",
             )
             for field, value, found in [
-                ("submitter_id", None, "None; expected"),
+                ("submitter_id", None, "nothing; expected"),
                 ("submitter_id", True, "True; expected"),
                 ("submitter_id", [7], "a list of 7; expected"),
                 ("submitter_id", "", "text of 0 characters; expected text without control"),
@@ -458,7 +458,7 @@ def of_rating(expected: str, **changes) -> tuple[dict, str]:
         ({"validation": PROMPT}, "validation: holds text of 15 characters; expected"),
         ({"validation": float("nan")}, "validation: holds nan; expected"),
         ({"validation": [rating()] * 101}, "validation: holds a list of 101; expected"),
-        ({"validation": [None]}, "validation, 0: holds None; expected"),
+        ({"validation": [None]}, "validation, 0: holds nothing; expected"),
         (
             {"validation": [rating(), PROMPT]},
             "validation, 1: holds text of 15 characters; expected a Python literal, not a",
@@ -479,7 +479,7 @@ def of_rating(expected: str, **changes) -> tuple[dict, str]:
         of_rating("text_safety_validation: holds a list of 2; expected", text_safety_validation=["text_safe"] * 2),
         of_rating("image_safety_validation: holds 1; expected one of image_safe,", image_safety_validation=1),
         of_rating("image_safety_validation: holds a list of a list of 0", image_safety_validation=[[]]),
-        of_rating("image_failure_type, 0: holds None; expected", image_failure_type=[None]),
+        of_rating("image_failure_type, 0: holds nothing; expected", image_failure_type=[None]),
     ],
 )
 def test_a_broken_record_costs_itself(tmp_path, changes, expected):

@@ -89,7 +89,7 @@ BAD_YAML = {
 BAD_JSON = {
     "not json": ('{"targets":\n{,', "line 2, column 2: is not JSON ("),
     "cut": ('{"targets": {"cat": ["cat/a', "line 1, column 22: is not JSON ("),
-    "empty": ("", "line 1, column 1: is not JSON"),
+    "empty": ("", "is empty; expected a submission"),
     "list": ("[]", ".json: holds a list; expected a mapping"),
     "same word": ('{"targets": {"a": [], "a": []}, "nontargets": []}', "holds the key 'a' twice in one object"),
     "number": (

@@ -83,6 +83,8 @@ BROKEN = {
     "nothing": ("{}", f"holds no image{SHAPE}"),
     "twice": ('{"a": 1, "b": 0, "a": 0}', "holds twice: 'a'; expected each image once"),
     "list": ('["a", "b"]', f"holds a list{SHAPE}"),
+    "null": ("null", f"holds nothing{SHAPE}"),
+    "empty": ("", f"is empty{SHAPE}"),
     "cut off": (
         '{"a": 1,',
         f"line 1, column 9: is not JSON (Expecting property name enclosed in double quotes){SHAPE}",

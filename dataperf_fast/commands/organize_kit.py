@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from dataperf_fast.contest import kit
+from dataperf_fast.contest import clashes, kit
 from dataperf_fast.contest.manifest import Contest
-from dataperf_fast.report.terminal import OK
+from dataperf_fast.report.terminal import OK, show_warning
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -23,4 +23,6 @@ def write(contest: Contest, options: argparse.Namespace) -> int:
     """Write it, a folder a board."""
     for folder in kit.write(contest, options.out, options.reveal):
         print(f"wrote {folder}, searched for what is secret: none", file=sys.stderr)
+    for line in clashes.lines(contest):
+        show_warning(line)
     return OK

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.contest import databases, planning, problems, seasons, silent, standings
+from dataperf_fast.contest import clashes, databases, planning, problems, seasons, silent, standings
 from dataperf_fast.contest import run as running
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.problems import Fault
@@ -52,7 +52,7 @@ def check(contest: Contest, options: argparse.Namespace) -> int:
         nothing = silent.find(plan, how, bar)
     of_scores = problems.of_scores(scores)
     others += planning.strangers(contest, plan)
-    _warn([*late, *silent.lines(nothing)])
+    _warn([*clashes.lines(contest), *late, *silent.lines(nothing)])
     _complain(of_scores + of_data, others)
     entrants = {(work.part.board, entrant.submission.name) for work in plan for entrant in work.entrants}
     wrong = len({(one.board, one.submission) for one in of_scores})
@@ -78,7 +78,7 @@ def run(contest: Contest, options: argparse.Namespace) -> int:
             scores = standings.current(plan, store)
     print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
     tables.print_standings(standings.settings(contest, plan, scores), sys.stdout, options.format)
-    _warn(late)
+    _warn([*clashes.lines(contest), *late])
     strangers = planning.strangers(contest, plan)
     _complain(problems.of_scores(scores), strangers)
     elsewhere = bool(strangers) or problems.lie_in_data(plan, scores)

@@ -88,6 +88,11 @@ class ContestBoard(_Part):
     dynabench: dict[Text, Annotated[int, Field(strict=True)]] = {}
     demands: list[rules.Field_] = ["method"]
 
+    @property
+    def names_of_sets(self) -> tuple[str, ...]:
+        """What folders of a submission may be named after, to hold files for one of them alone."""
+        return tuple(tasks.name for tasks in self.tasks)
+
 
 class Manifest(_Part):
     """The whole contest. ``store`` is a SQLAlchemy URL, and may hold more of its seasons, and other contests.

@@ -23,6 +23,7 @@ from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError, meant
 from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.names import spelled
+from dataperf_fast.files.set_folders import OfSet
 from dataperf_fast.files.setup_file import place
 
 # Why tasks say nothing of submissions, by board, model and set, and by task.
@@ -67,6 +68,11 @@ class PlannedSet:
         """What is stored of a submission on it."""
         place = contest, self.part.board, self.part.model or "", self.version, self.tasks.name, self.digest
         return Unit(*place, submission, submission_digest)
+
+    @property
+    def of_set(self) -> OfSet:
+        """The set of tasks, among those that folders of submissions may be named after."""
+        return OfSet(self.tasks.name, self.part.names_of_sets)
 
     @property
     def name(self) -> tuple[str, str | None, str]:
@@ -120,7 +126,7 @@ def _of_board(
     board = boards.load(part.board)
     largest = part.largest_submission_mib << 20
     watcher.begin(f"{part.board}: reading submissions", {})
-    found = submissions.find(part.submissions, largest, several=part.several)
+    found = submissions.find(part.submissions, largest, several=part.several, sets=part.names_of_sets)
     found = [one for one in found if not _is_anothers(contest, part, one, recognizers)]
     taken = {one.name for one in found}
     for one in submissions.find(part.algorithms, largest, algorithms=True):

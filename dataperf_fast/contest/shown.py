@@ -106,8 +106,9 @@ def _add_files(one: Shown, work: PlannedSet, entrant: Entrant) -> None:
         if recognize and not (entrant.submission.problem or entrant.submission.is_algorithm):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                [handed], _ = handed_in.find([path], recognize, "", by_path=True)
-            taken = {str(task): file for task, file in handed.files.items()}
+                [handed], _ = handed_in.find([path], recognize, "", by_path=True, tasks=work.of_set)
+            where = f"{work.tasks.name}, " if len(work.of_set.among) > 1 else ""
+            taken = {f"{where}{task}": file for task, file in handed.files.items()}
     except InputError:  # which the scores say
         top = path
     every = [top]

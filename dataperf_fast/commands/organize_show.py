@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.contest import history, planning, seasons, shown
+from dataperf_fast.contest import history, planning, shown
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Store
@@ -32,8 +32,7 @@ def show(contest: Contest, options: argparse.Namespace) -> int:
         store = Store.before_making(contest.store, contest.store_named)
         try:
             plan = planning.read(contest, bar, options.backend)
-            plan, late = seasons.admitted(contest, plan, store)
-            found = shown.show(contest, plan, store, options.team, How(options.backend), bar)
+            found, late = shown.show(contest, plan, store, options.team, How(options.backend), bar)
         finally:
             if store:
                 store.close()

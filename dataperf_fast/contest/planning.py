@@ -42,7 +42,10 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Entrant:
-    """A submission on a set of tasks: the folder of its files, and what is already known to be wrong, by task."""
+    """A submission on a set of tasks: the folder of its files, and what is already known to be wrong, by task.
+
+    Of one that is ``absent`` the folder is none either.
+    """
 
     submission: Submission
     unit: Unit

@@ -25,7 +25,8 @@ _DEEPEST = 20  # levels of folders
 class Submission:
     """A participant's folder, zip or file: its name as text, a digest of its contents, and why it has no score, if so.
 
-    ``is_algorithm``: it holds something to run, not files to score.
+    ``is_algorithm``: it holds something to run, not files to score. ``absent``: nothing of it is known but its scores:
+    what lies there now, if anything does, is another submission, and the path is none.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Submission:
     digest: str
     problem: str = ""
     is_algorithm: bool = False
+    absent: bool = False
 
 
 def find(

@@ -16,9 +16,12 @@ def print_submission(of: Mapping[str, Any], stream: IO[str]) -> None:
     place = ", ".join(filter(None, (of["board"], of["model"])))
     _say(stream, f"== {place}: {of['submission']}{' (baseline)' if of['kind'] == 'baseline' else ''}")
     if of["path"]:
-        _say(stream, f"lies in: {of['path']}{', since ' + of['since'] if of['since'] else ', not yet seen by a run'}")
+        seen = "" if of["note"] else f", since {of['since']}" if of["since"] else ", not yet seen by a run"
+        _say(stream, f"lies in: {of['path']}{seen}")
     if of["gone"]:
         _say(stream, f"withdrawn: {of['gone']}; stood since {of['since']}")
+    if of["note"]:
+        _say(stream, of["note"])
     for task, file in of["files"].items():
         _say(stream, f"file for {task}: {file}")
     if of["passed_over"]:

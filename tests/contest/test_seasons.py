@@ -205,10 +205,11 @@ def test_what_is_handed_in_after_the_freeze_is_not_scored(contest):
     for action in ("run", "check"):
         warned = [line for line in contest(action)[1] if "warning" in line]
         silent = [line for line in warned if "says nothing" in line]  # as the check does of the made-up tasks
-        [line] = [line for line in warned if line not in silent]
+        line, lost = [line for line in warned if line not in silent]
         assert bool(silent) == (action == "check")
         assert line.endswith("frozen since 2026-01-08T00:00:00+00:00: 2 handed in or changed later and not scored: "
                              "debugging: team0001, debugging: too late")  # fmt: skip
+        assert "1 without a score, whose files of then are gone or changed: debugging: late;" in lost
     page = contest.page()
     assert "Frozen since 2026-01-08 00:00:00 UTC" in page.raw
     assert names_of(page) == {name: f"{score:.4f}" for name, score in frozen.items()}
@@ -301,3 +302,74 @@ def test_a_backup_is_whole_and_comes_back(contest):
         [said] = contest(action, str(backup), status=2)[1]
         assert said.endswith(f"is no SQLite file; expected {program}, which does it for PostgreSQL")
         assert "secret" not in said
+
+
+def test_show_of_a_frozen_season_never_shows_other_files(contest, monkeypatch):
+    contest.run(0)
+    scores = {s.submission: [] for s in stored(contest)}
+    for score in stored(contest):
+        scores[score.submission].append(f"hidden / {score.task}: {score.score!r}")
+    contest("freeze")
+    shutil.rmtree(contest.team("team0000"))
+    contest.turn("team0001")
+    shutil.copytree(contest.team("team0002"), contest.team("late"))
+    (contest.folder / "private").mkdir()
+    (contest.folder / "private" / "passwords.txt").write_text("mine")
+    monkeypatch.chdir(contest.folder / "private")
+    assert contest("show", "team0000")[0] == [
+        "== debugging, knn: team0000", "its files of the freeze are no longer there", *scores["team0000"]
+    ]  # fmt: skip
+    out = contest("show", "team0001")[0]
+    assert out[1:3] == [
+        f"lies in: {contest.team('team0001')}", "changed since the freeze: what lies there now is not scored"
+    ]  # fmt: skip
+    assert out[-2:] == scores["team0001"]
+    out = contest("show", "late")[0]
+    assert out[:3] == [
+        "== debugging, knn: late", f"lies in: {contest.team('late')}", "handed in after the freeze, and not scored"
+    ]  # fmt: skip
+    assert len(out) == 5  # and its files, and no score
+    [shown] = [json.loads(line) for line in contest("show", "team0000", "--format", "json")[0]]
+    assert (shown["path"], shown["files"], shown["passed_over"]) == ("", {}, [])
+    assert contest("show", "team0002")[0][1].endswith("team0002, since 2026-01-01T00:00:00+00:00")
+
+
+def test_who_lost_his_score_with_the_files_of_the_freeze_is_named(contest):
+    first = contest.run(0)
+    contest("freeze")
+    shutil.move(contest.team("team0000"), contest.folder / "aside")
+    contest.turn("team0001")
+    assert contest.run(1) == first
+    for file in (contest.folder / "data").rglob("*_train.csv"):  # corrected
+        file.write_text(file.read_text() + "\n")
+    lost = (
+        f"dataperf-fast: warning: {contest.folder / 'contest.yaml'}: frozen since 2026-01-01T00:00:00+00:00: "
+        "2 without a score, whose files of then are gone or changed: debugging: team0000, debugging: team0001; "
+        "expected those files in their places again, and `organize run`"
+    )
+    site = ("--out", str(contest.folder / "site"))
+    for command in (("check",), ("run",), ("leaderboard", *site), ("show", "team0000")):
+        assert [line for line in contest(*command)[1] if "of then" in line] == [lost]
+    assert "its files of the freeze are no longer there" in contest("show", "team0000")[0]
+    shutil.move(contest.folder / "aside", contest.team("team0000"))
+    contest.turn("team0001")
+    assert contest.run(2) == first
+    assert not [line for line in contest("run")[1] if "of then" in line]
+
+
+def test_show_knows_who_stood_in_another_season_and_files_by_their_names(contest):
+    contest.write(season="2025")
+    contest.run(0)
+    shutil.make_archive(str(contest.team("bea")), "zip", contest.team("team0002"))
+    shutil.rmtree(contest.team())
+    contest.write(season="2026")
+    contest.run(30)
+    assert contest("show", "team0000")[0] == [
+        "== debugging, knn: team0000", "stood in season 2025, and not in this one"
+    ]  # fmt: skip
+    by_name = contest("show", "bea")[0]
+    assert by_name[1] == f"lies in: {contest.team('bea.zip')}, since 2026-01-31T00:00:00+00:00"
+    assert contest("show", "bea.zip")[0] == contest("show", "teams/bea.zip")[0] == by_name
+    assert contest("show", "teams/team0001/")[0] == contest("show", "team0001")[0]
+    [line] = contest("show", "beate.zip", status=2)[1]
+    assert "no submission is named 'beate.zip'" in line

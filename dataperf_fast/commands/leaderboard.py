@@ -14,6 +14,7 @@ from dataperf_fast.contest import history, manifest, planning, seasons, silent, 
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Store
+from dataperf_fast.contest.views import View
 from dataperf_fast.engine.backend import NAMES as BACKENDS
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.report import leaderboard as pages
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         known = store.contests()
         lacking = standings.without_score(plan, store)
         nothing = silent.find(plan, How(options.backend), bar)
-    settings = standings.settings(contest, plan, scores, before, nothing)
+    settings = standings.settings(contest, plan, scores, before, nothing, View(strangers=True))
     shown = pages.scores_in(settings)
     _compare(options.out, shown, "" if shown else _empty(contest, known, bool(scores)))
     for line in [*late, *lacking, *planning.strangers(contest, plan)]:

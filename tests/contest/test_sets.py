@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import shutil
 import zipfile
 
@@ -196,3 +198,52 @@ def test_show_tells_the_sets_apart(made, contest, capsys):
     for name in SETS:
         assert f"file for {name}, synth01: {name}/synth01_mine.txt\n" in out
     assert "passed over" not in out
+
+
+def broken_on_both(made, contest):
+    """Submissions that are wrong in other ways on both sets; their errors quote what the sets hold."""
+    teams = contest.parent / "teams"
+    for name in SETS:
+        for team in ("line", "rows", "missing", "fine"):
+            shutil.copytree(orders(made, name), teams / team / name)
+        (teams / "line" / name / "synth01_mine.txt").write_text("0\n999\n")
+        (teams / "rows" / name / "synth01_mine.txt").write_text("0\n1\n")
+        (teams / "missing" / name / "synth01_mine.txt").unlink()
+    shutil.make_archive(str(teams / "zipped"), "zip", teams / "line")
+    contests.score(contest)
+
+
+def notes(contest, capsys):
+    """What the pages and their downloads say of each submission, which is the same; and all of their texts."""
+    site = contest.parent / "site"
+    assert cli.main(["leaderboard", str(contest), "--out", str(site)]) == 0
+    entries = json.loads((site / "debugging-knn.json").read_text())["entries"]
+    with (site / "debugging-knn.csv").open() as file:
+        assert [row["note"] for row in csv.DictReader(file)] == [entry["note"] for entry in entries]
+    rows = {entry["submission"]: entry["note"] for entry in entries if entry["kind"] != "paper"}
+    texts = [path.read_text() for path in site.iterdir() if path.suffix in (".html", ".csv", ".json")]
+    assert all(any(note in text for text in texts) for note in rows.values())
+    return rows, "".join(texts)
+
+
+def test_pages_tell_of_hidden_sets_where_a_file_is_wrong_and_not_why(made, contest, capsys):
+    broken_on_both(made, contest)
+    found, texts = notes(contest, capsys)
+    assert found == {
+        "fine": "", "line": "hidden/synth01_mine.txt: line 2", "missing": "hidden", "rows": "hidden/synth01_mine.txt",
+        "zipped": "hidden/synth01_mine.txt: line 2",
+    }  # fmt: skip
+    assert "expected" not in texts
+    assert "row 999" not in texts
+    for action in (["run"], ["check"], ["show", "line"]):  # the organizer's
+        capsys.readouterr()
+        cli.main(["organize", action[0], str(contest), *action[1:]])
+        assert "line 2: holds the row 999" in "".join(capsys.readouterr())
+
+
+def test_pages_tell_of_sets_that_all_may_see_why(made, contest, capsys):
+    contest.write_text(contest.read_text().replace("data: hidden\n", "data: hidden\n    hidden: false\n"))
+    broken_on_both(made, contest)
+    found, _ = notes(contest, capsys)
+    assert "line 2: holds the row 999" in found["line"]
+    assert "holds no file for synth01" in found["missing"]

@@ -29,6 +29,7 @@ from dataperf_fast.contest import manifest
 from dataperf_fast.contest.batches import Batch, score
 from dataperf_fast.contest.store import Store
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.set_folders import OfSet
 from tests.boards.test_parts import in_parts
 
 from . import contests
@@ -121,7 +122,9 @@ def test_what_is_not_a_submissions_doing_is_not_held_against_it(data, tmp_path, 
     assert {(s.status, "Input/output" in s.error) for s in scores} == {("failed", True)}
     scores, watched = contests.score(path)
     assert (watched, {s.status for s in scores}) == ({"debugging": 2}, {"ok"})
-    elsewhere = Batch("debugging", "knn", "hidden", tmp_path / "nowhere", (tmp_path / "teams" / "team0000",), "1")
+    elsewhere = Batch(
+        "debugging", "knn", OfSet("hidden", ("hidden",)), tmp_path / "nowhere", (tmp_path / "teams" / "team0000",), "1"
+    )
     with pytest.raises(InputError, match=f"nowhere: is not there on {socket.gethostname()}"):
         score(elsewhere)
     error = pickle.loads(pickle.dumps(InputError(data, "is odd", "line 3", 7, "eight")))  # as workers send it

@@ -45,7 +45,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write a contest's pages."""
-    contest = manifest.read(options.manifest)
+    contest = manifest.read(options.manifest, there=options.season is None)
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
     with closing(Store(contest.store, contest.store_named)) as store, ContestBar() as bar:
         if options.season is None:
@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
         season = seasons.of(contest, store)
         known = store.contests()
         lacking = standings.without_score(plan, store)
-        nothing = silent.find(plan, How(options.backend), bar)
+        there = plan if options.season is None else seasons.unchanged(plan)
+        nothing = silent.find(there, How(options.backend), bar)
     settings = standings.settings(contest, plan, scores, before, nothing, View(strangers=True))
     shown = pages.scores_in(settings)
     _compare(options.out, shown, "" if shown else _empty(contest, known, bool(scores)))

@@ -30,14 +30,12 @@ def add_export(command: argparse.ArgumentParser) -> None:
 
 def export(contest: Contest, options: argparse.Namespace) -> int:
     """Write scores to a parquet file."""
-    with closing(Store(contest.store, contest.store_named)) as store, ContestBar() as bar:
-        plan, late = seasons.admitted(contest, planning.read(contest, bar, options.backend), store)
-        current = {entrant.unit for work in plan for entrant in work.entrants}
-        if options.all:
-            current |= seasons.last_units(contest, store, options.backend)
+    with closing(Store(contest.store, contest.store_named)) as store:
+        names = store.contests() if options.all else [contest.name]
+        current = set().union(*(seasons.last_units(contest, name, store, options.backend) for name in names))
         count = exporting.write(options.parquet, store, None if options.all else contest.name, current)
-    for line in late:
-        show_warning(line)
+    if not current:
+        show_warning(f"{contest.store_named}: knows of no run which scores are current; `organize run` keeps it")
     print(f"wrote {options.parquet}, {count} scores", file=sys.stderr)
     return OK
 

@@ -146,14 +146,17 @@ class Contest:
         return self.path.parent / self.manifest.work
 
 
-def read(path: Path) -> Contest:
-    """Read a manifest and check what it names; raises ``InputError`` with the line of the first thing that is wrong."""
+def read(path: Path, there: bool = True) -> Contest:
+    """Read a manifest and check what it names; raises ``InputError`` with the line of the first thing that is wrong.
+
+    Data and folders need not be ``there`` for what is done with the store alone.
+    """
     manifest = read_setup(path, Manifest, WHAT)
     if databases.stays_in_memory(manifest.store):
         raise _wrong(path, ("store",), "is forgotten when a command ends:", manifest.store, "sqlite:///store.sqlite")
     seen = set()
     for number, part in enumerate(manifest.boards):
-        _check_board(path, ("boards", number), part)
+        _check_board(path, ("boards", number), part, there)
         place_of = part.board, boards.load(part.board).model_named(part.model)
         if place_of in seen:
             raise _wrong(path, ("boards", number), "is there twice:", f"{part.board}, {part.model}", "each once")
@@ -161,7 +164,7 @@ def read(path: Path) -> Contest:
     return Contest(path.absolute(), manifest)
 
 
-def _check_board(path: Path, at: Location, part: ContestBoard) -> None:
+def _check_board(path: Path, at: Location, part: ContestBoard, there: bool) -> None:
     """Make a board's paths absolute, and raise ``InputError`` where it or what it names cannot be used."""
     try:
         board = boards.load(part.board)
@@ -175,18 +178,18 @@ def _check_board(path: Path, at: Location, part: ContestBoard) -> None:
         raise _wrong(path, (*at, "model"), "is", part.model, expected) from error
     if not part.submissions and not part.algorithms:
         raise _wrong(path, at, "has nothing to score", expected="submissions or algorithms, folders of folders")
-    _check_tasks(path, at, part, board)
+    _check_tasks(path, at, part, board, there)
     for field in ("submissions", "algorithms", "mounts"):
         paths = [path.absolute().parent / given for given in getattr(part, field)]
         for number, given in enumerate(paths):
-            if not os.path.isdir(given):  # False, too, where no file can have such a name
+            if there and not os.path.isdir(given):  # False, too, where no file can have such a name
                 raise _wrong(path, (*at, field, number), "is", str(given), "a folder")
         setattr(part, field, paths)
-    if part.algorithms and not any(board.challenges(task.data) for task in part.tasks):
+    if there and part.algorithms and not any(board.challenges(task.data) for task in part.tasks):
         raise _wrong(path, (*at, "algorithms"), f"are not taken by {part.board}", expected="submissions")
 
 
-def _check_tasks(path: Path, at: Location, part: ContestBoard, board: Benchmark) -> None:
+def _check_tasks(path: Path, at: Location, part: ContestBoard, board: Benchmark, there: bool) -> None:
     names: set[str] = set()
     for number, task in enumerate(part.tasks):
         if task.name in names:
@@ -194,7 +197,8 @@ def _check_tasks(path: Path, at: Location, part: ContestBoard, board: Benchmark)
         names.add(task.name)
         task.data = path.absolute().parent / task.data
         try:
-            board.tasks(task.data)
+            if there:
+                board.tasks(task.data)
         except InputError as error:
             raise _wrong(path, (*at, "tasks", number, "data"), f"cannot be used: {error.line}") from error
         except OSError as error:

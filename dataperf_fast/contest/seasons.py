@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dataperf_fast import boards
+from dataperf_fast.contest import submissions
 from dataperf_fast.contest.manifest import Contest, Manifest
 from dataperf_fast.contest.planning import Entrant, PlannedSet, whose_scores
 from dataperf_fast.contest.store import Entered, Season, Store, Unit, now
@@ -141,15 +142,27 @@ def _past(contest: Contest, store: Store, known: Season, whose: str) -> tuple[Co
     return then, plan
 
 
-def last_units(contest: Contest, store: Store, backend: str) -> set[Unit]:
-    """What stood at the last run of each other contest in the store, whose files nobody looks at now."""
-    units = set()
-    for name in store.contests():
-        known = [season for season in store.seasons(name) if whose_scores(backend) in season.sets]
-        if known and name != contest.name:
-            _, plan = _past(contest, store, max(known, key=lambda season: season.began), whose_scores(backend))
-            units |= {entrant.unit for work in plan for entrant in work.entrants}
-    return units
+def last_units(contest: Contest, name: str, store: Store, backend: str) -> set[Unit]:
+    """What stood at the last run of a contest in the store: in the manifest's season, if it is the manifest's."""
+    known = [season for season in store.seasons(name) if whose_scores(backend) in season.sets]
+    if name == contest.name:
+        known = [season for season in known if season.season == contest.season]
+    if not known:
+        return set()
+    _, plan = _past(contest, store, max(known, key=lambda season: season.began), whose_scores(backend))
+    return {entrant.unit for work in plan for entrant in work.entrants}
+
+
+def unchanged(plan: list[PlannedSet]) -> list[PlannedSet]:
+    """The sets of a plan whose data are what they were then: those of a season that is over may be gone."""
+    return [work for work in plan if _digest(work) == work.digest]
+
+
+def _digest(work: PlannedSet) -> str:
+    try:
+        return submissions.digest(work.board.inputs(work.tasks.data))
+    except (InputError, OSError):
+        return ""
 
 
 def _needed(contest: Contest, store: Store, season: str) -> Season:

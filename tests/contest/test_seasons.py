@@ -224,8 +224,9 @@ def test_what_is_handed_in_after_the_freeze_is_not_scored(contest):
 def test_an_export_says_what_is_current_and_when(contest):
     contest.run(0)
     contest.turn()
-    contest.run(1)
     shutil.rmtree(contest.team("team0001"))
+    contest.run(1)
+    shutil.rmtree(contest.team("team0002"))  # of which no run knows
     path = contest.folder / "scores.parquet"
     contest("export", "--parquet", str(path))
     table = parquet.read_table(path)
@@ -245,7 +246,7 @@ def test_an_export_says_what_is_current_and_when(contest):
     assert of_spring == {
         ("team0000", True),
         ("team0000", False),
-        ("team0001", True),
+        ("team0001", False),
         ("team0002", True),
     }  # its last run
 
@@ -373,3 +374,34 @@ def test_show_knows_who_stood_in_another_season_and_files_by_their_names(contest
     assert contest("show", "teams/team0001/")[0] == contest("show", "team0001")[0]
     [line] = contest("show", "beate.zip", status=2)[1]
     assert "no submission is named 'beate.zip'" in line
+
+
+def test_what_needs_the_store_alone_works_where_nothing_else_is(contest):
+    contest.write(season="2025")
+    first = contest.run(0)
+    contest.turn()
+    contest.run(1)
+    before = names_of(contest.page("--season", "2025"))
+    contest("freeze")
+    elsewhere = contest.folder / "elsewhere"
+    elsewhere.mkdir()
+    contest("backup", str(elsewhere / "store.backup"))
+    contest("export", "--parquet", str(contest.folder / "whole.parquet"))
+    shutil.copy(contest.folder / "contest.yaml", elsewhere)
+    shutil.rmtree(contest.folder / "data")  # where the store's manifest has it
+    contest.folder = elsewhere
+    assert contest("restore", "elsewhere/store.backup", status=2)[1] != []
+    assert contest("restore", str(elsewhere / "store.backup"))[1] == [
+        f"restored 8 scores from {elsewhere / 'store.backup'}"
+    ]
+    assert names_of(contest.page("--season", "2025")) == before != {n: f"{score:.4f}" for n, score in first.items()}
+    contest("export", "--parquet", str(elsewhere / "scores.parquet"))
+    rows = parquet.read_table(elsewhere / "scores.parquet").to_pylist()
+    assert rows == parquet.read_table(elsewhere.parent / "whole.parquet").to_pylist()
+    assert [row["current"] for row in rows].count(False) == 2
+    contest("backup", str(elsewhere / "again.backup"))
+    assert [what for _, what, _ in contest.changes(0)] == ["new"] * 3 + ["changed"]
+    assert contest("logs")[1] == ["Spring: no algorithm has run"]
+    contest("freeze", "--lift")
+    [line] = contest("run", status=2)[1]
+    assert "cannot be used: " in line

@@ -122,8 +122,7 @@ def _masked(entry: Entry, part: ContestBoard, view: View) -> Entry:
         return Entry(entry.submission, entry.kind, None, status, date=entry.date, note=entry.note)
     if view.hidden == "rounded" and any(tasks.hidden for tasks in part.tasks):
         bare = replace(entry, spread=None, seconds=None, retrains=None, curves={}, details={}, earlier=())
-        exact = None if entry.exact is None else round(entry.exact, view.digits)
-        return rounded_entry(replace(bare, exact=exact), view.digits)
+        return rounded_entry(bare, view.digits)
     return entry
 
 

@@ -51,8 +51,7 @@ def check(contest: Contest, options: argparse.Namespace) -> int:
         scores = running.check(contest, plan, store, how, bar)
         nothing = silent.find(plan, how, bar)
     of_scores = problems.of_scores(scores)
-    others += planning.strangers(contest, plan)
-    _warn([*clashes.lines(contest), *late, *silent.lines(nothing)])
+    _warn([*clashes.lines(contest), *late, *planning.strangers(contest, plan), *silent.lines(nothing)])
     _complain(of_scores + of_data, others)
     entrants = {(work.part.board, entrant.submission.name) for work in plan for entrant in work.entrants}
     wrong = len({(one.board, one.submission) for one in of_scores})
@@ -78,11 +77,9 @@ def run(contest: Contest, options: argparse.Namespace) -> int:
             scores = standings.current(plan, store)
     print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
     tables.print_standings(standings.settings(contest, plan, scores), sys.stdout, options.format)
-    _warn([*clashes.lines(contest), *late])
-    strangers = planning.strangers(contest, plan)
-    _complain(problems.of_scores(scores), strangers)
-    elsewhere = bool(strangers) or problems.lie_in_data(plan, scores)
-    return _status(scores, elsewhere, options.strict)
+    _warn([*clashes.lines(contest), *late, *planning.strangers(contest, plan)])
+    _complain(problems.of_scores(scores), [])
+    return _status(scores, problems.lie_in_data(plan, scores), options.strict)
 
 
 def _how(options: argparse.Namespace) -> running.How:

@@ -151,7 +151,10 @@ def _of_board(
 
 
 def strangers(contest: Contest, plan: list[PlannedSet]) -> list[str]:
-    """A line for each name that the manifest gives as a baseline, or an id on Dynabench, and no submission has."""
+    """A line for each name that the manifest gives as a baseline, or an id on Dynabench, and no submission has.
+
+    Nobody may have handed it in yet; or it is mistyped, and the name that was probably meant is told.
+    """
     lines = []
     for number, part in enumerate(contest.manifest.boards):
         known = {entrant.submission.name for work in plan if work.part is part for entrant in work.entrants}

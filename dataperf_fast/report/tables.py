@@ -75,7 +75,7 @@ def print_standings(settings: Sequence[Setting], stream: IO[str], output: str) -
             value = entry.score if entry.exact is None else entry.exact
             score = "" if value is None else fixed(value, DIGITS if setting.digits is None else setting.digits)
             cost = ("", "") if entry.kind == "paper" else (str(entry.retrains), f"{entry.seconds:.2f}")
-            status = entry.status if entry.kind == "submission" else entry.kind
+            status = entry.kind if entry.status == "ok" and entry.kind != "submission" else entry.status
             table.add_row(str(rank or ""), escape(entry.submission), score, _number(entry.spread), *cost, status)
         if len(ranked) > _LONGEST_TABLE:
             table.caption = f"and {len(ranked) - _LONGEST_TABLE} more"

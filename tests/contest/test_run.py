@@ -314,7 +314,7 @@ def test_the_commands(data, tmp_path, capsys, monkeypatch):
     assert "submissions: 4, 1 wrong" in capsys.readouterr().err
     (tmp_path / "teams" / "linked").symlink_to(tmp_path / "teams" / "team0001")
     misspelt = contest(tmp_path / "misspelt", data, submissions=[str(tmp_path / "teams")], baselines=["team1"])
-    assert cli.main(["organize", "check", str(misspelt)]) == 2
+    assert cli.main(["organize", "check", str(misspelt)]) == 0
     err = capsys.readouterr().err
     assert "linked: is a link; expected a folder" in err
     assert "line 11, boards.0.baselines.0: no submission is named 'team1'" in err
@@ -335,7 +335,7 @@ def test_the_commands(data, tmp_path, capsys, monkeypatch):
     assert cli.main(["leaderboard", "--out", "site", "--dynabench", "posts"]) == 0
     page = (tmp_path / "site" / "debugging-knn.html").read_text()
     assert "team0002" in page
-    assert "teams/broken: holds no submission" in page
+    assert "holds no submission" not in page  # of a hidden set: that is the organizer's to tell
     assert str(tmp_path) not in page
     posts = [json.loads(file.read_text())["response"] for file in sorted((tmp_path / "posts").iterdir())]
     scores = dict(zip(table["submission"].to_pylist(), table["score"].to_pylist(), strict=True))

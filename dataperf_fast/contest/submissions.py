@@ -38,15 +38,17 @@ class Submission:
 
 
 def find(
-    folders: Sequence[Path], largest: int, algorithms: bool = False, several: bool = False, sets: Sequence[str] = ()
-) -> list[Submission]:
+    folders: Sequence[Path], largest: int, algorithms: bool = False, several: bool = False, sets: Sequence[str] = (),
+    but: Callable[[Path], bool] = lambda file: False,
+) -> list[Submission]:  # fmt: skip
     """List the participants in ``folders``, sorted by name; ``largest`` bytes in all may each have.
 
     A participant is a folder, a zip of it, or a file; ``algorithms`` are folders. Where one may hand in ``several``,
     each folder and zip is one in a folder of his that holds no other file, named ``participant/folder``, and none that
     is named after one of the ``sets`` of tasks. Nothing but plain files and folders is let through: a link could show a
     hidden file, a pipe or a device never ends. Whoever brings such has a ``problem``. What systems leave, and what is
-    there to be read, is passed over, and changes no digest; which folders are named after sets does.
+    there to be read, is passed over, and changes no digest, nor does a file of which ``but`` holds; which folders are
+    named after sets does.
     """
     found: dict[str, Submission] = {}
     for folder in folders:
@@ -55,7 +57,7 @@ def find(
             try:
                 if name in found:
                     raise InputError(path, f"has the same folder name as {found[name].path}")
-                of_files = [*_digests(path, largest, algorithms), *_of_sets(path, sets)]
+                of_files = [*_digests(path, largest, algorithms, but), *_of_sets(path, sets)]
                 digest = hashlib.sha256(b"".join(of_files)).hexdigest()
                 found[name] = Submission(name, path, digest, is_algorithm=algorithms)
             except (InputError, OSError) as problem:
@@ -119,7 +121,7 @@ def digest(paths: Sequence[Path]) -> str:
     return whole.hexdigest()
 
 
-def _digests(folder: Path, largest: int, algorithms: bool) -> Iterator[bytes]:
+def _digests(folder: Path, largest: int, algorithms: bool, but: Callable[[Path], bool]) -> Iterator[bytes]:
     """A digest a file, of its name and contents."""
     mode = folder.lstat().st_mode
     if not stat.S_ISDIR(mode) and (algorithms or not stat.S_ISREG(mode)):
@@ -131,6 +133,8 @@ def _digests(folder: Path, largest: int, algorithms: bool) -> Iterator[bytes]:
         left -= path.lstat().st_size
         if left < 0 or number >= _MOST_FILES:
             raise InputError(folder, "holds more than is allowed", expected=f"{largest >> 20} MiB, {_MOST_FILES} files")
+        if but(path):
+            continue
         content = content_digest(path)
         runs = b"x" if algorithms and path.lstat().st_mode & 0o111 else b""  # what can be run matters to algorithms
         yield hashlib.sha256(os.fsencode(path.relative_to(folder)) + b"\0" + runs + content).digest()

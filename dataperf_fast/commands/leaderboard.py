@@ -46,6 +46,8 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write a contest's pages."""
     contest = manifest.read(options.manifest, there=options.season is None)
+    for out in filter(None, (options.out, options.dynabench)):
+        manifest.require_elsewhere(contest, out)
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
     with closing(Store(contest.store, contest.store_named)) as store, ContestBar() as bar:
         if options.season is None:

@@ -18,6 +18,8 @@ from dataperf_fast.report import looked_up
 from dataperf_fast.report.progress import ContestBar
 from dataperf_fast.report.terminal import OK, show_warning
 
+_DATE = "2026-05-01, or with a time, 2026-05-01T12:00+02:00"
+
 
 def add_show(command: argparse.ArgumentParser) -> None:
     """Whom, and how to print."""
@@ -49,8 +51,7 @@ def show(contest: Contest, options: argparse.Namespace) -> int:
 def add_diff(command: argparse.ArgumentParser) -> None:
     """From when on, and how to print."""
     command.add_argument(
-        "--since", type=_time, required=True, metavar="DATE", help="2026-05-01, or with a time, 2026-05-01T12:00+02:00;"
-        " in UTC where it says no other",
+        "--since", type=_time, required=True, metavar="DATE", help=f"{_DATE}; in UTC where it says no other"
     )  # fmt: skip
     arguments.add_format(command, "one change a line")
 
@@ -71,5 +72,8 @@ def diff(contest: Contest, options: argparse.Namespace) -> int:
 
 def _time(given: str) -> str:
     """A time as stores keep it."""
-    when = datetime.fromisoformat(given)
+    try:
+        when = datetime.fromisoformat(given)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"is {given!r}; expected {_DATE}") from None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")

@@ -11,7 +11,7 @@ from pathlib import Path
 from dataperf_fast.commands import arguments
 from dataperf_fast.contest import backup as copying
 from dataperf_fast.contest import export as exporting
-from dataperf_fast.contest import planning, seasons
+from dataperf_fast.contest import manifest, planning, seasons
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.store import Store
 from dataperf_fast.report import tables
@@ -30,6 +30,7 @@ def add_export(command: argparse.ArgumentParser) -> None:
 
 def export(contest: Contest, options: argparse.Namespace) -> int:
     """Write scores to a parquet file."""
+    manifest.require_elsewhere(contest, options.parquet)
     with closing(Store(contest.store, contest.store_named)) as store:
         names = store.contests() if options.all else [contest.name]
         current = set().union(*(seasons.last_units(contest, name, store, options.backend) for name in names))
@@ -81,6 +82,7 @@ def add_backup(command: argparse.ArgumentParser) -> None:
 
 def backup(contest: Contest, options: argparse.Namespace) -> int:
     """Copy the store to a file."""
+    manifest.require_elsewhere(contest, options.backup)
     count = copying.write(contest.store, contest.store_named, options.backup)
     print(f"wrote {options.backup}, {count} scores, checked", file=sys.stderr)
     return OK

@@ -164,6 +164,14 @@ def read(path: Path, there: bool = True) -> Contest:
     return Contest(path.absolute(), manifest)
 
 
+def require_elsewhere(contest: Contest, out: Path) -> None:
+    """Raise ``InputError`` for what would be written among participants' files, or data, and be taken for them."""
+    for part in contest.manifest.boards:
+        for folder in (*part.submissions, *part.algorithms, *(tasks.data for tasks in part.tasks)):
+            if (real := folder.resolve()) in (out.resolve(), *out.resolve().parents) and real != contest.path.parent:
+                raise InputError(out, f"lies in {folder}, which the manifest names", expected="another place")
+
+
 def _check_board(path: Path, at: Location, part: ContestBoard, there: bool) -> None:
     """Make a board's paths absolute, and raise ``InputError`` where it or what it names cannot be used."""
     try:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dataperf_fast.contest import history, run, seasons
+from dataperf_fast.contest import history, run, seasons, standings
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import Entrant, PlannedSet, Watcher
 from dataperf_fast.contest.run import How
@@ -18,6 +18,8 @@ from dataperf_fast.files import handed_in
 from dataperf_fast.files.archives import is_archive, unpacked
 from dataperf_fast.files.errors import InputError, meant
 from dataperf_fast.files.names import spelled
+from dataperf_fast.report.ranks import rows_of
+from dataperf_fast.report.rounding import shown_score
 
 _MOST_FILES = 1000  # that are told
 
@@ -29,7 +31,8 @@ class Shown:
     ``files``: by the task that each is for; ``passed_over``: what else lies there. ``since`` and ``gone``: from when on
     a run saw what lies there, and to when what lay there. ``note``: why what lies there is not what is scored.
     ``scores`` of what lies there, or of what lay there at a freeze, pending where a run has still to come, ``earlier``
-    states of the season, the newest first.
+    states of the season, the newest first. ``posted``: of each page its title, and the ``score`` and ``rank`` there, as
+    they are shown, ``of`` how many.
     """
 
     board: str
@@ -43,6 +46,7 @@ class Shown:
     files: dict[str, str] = field(default_factory=dict)
     passed_over: list[str] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
+    posted: list[dict[str, str | int | None]] = field(default_factory=list)
     earlier: list[list[Score]] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
 
@@ -66,6 +70,8 @@ def show(
     of_team = [_only(work, team) for work in admitted]
     for score in run.check(contest, of_team, store, how, watcher):
         found.setdefault(history.place_of(score), Shown(*history.place_of(score), score.kind)).scores.append(score)
+    if store:
+        _add_posted(found, contest, admitted, standings.current(admitted, store))
     for one in entered:
         if _is_of(team, one.submission):
             there = found.setdefault(history.place_of(one), Shown(*history.place_of(one), one.kind))
@@ -128,6 +134,23 @@ def _of_other_seasons(entered: Sequence[Entered]) -> dict[history.Place, Shown]:
 
 def _is_of(team: str, name: str) -> bool:
     return name in (team, f"{team} (algorithm)") or name.startswith(f"{team}/")
+
+
+def _add_posted(
+    found: Mapping[history.Place, Shown], contest: Contest, plan: list[PlannedSet], current: list[Score]
+) -> None:
+    """Where submissions stand on the pages, of all that are there."""
+    for part in {id(work.part): work.part for work in plan}.values():
+        of_part = [work for work in plan if work.part is part]
+        for setting in standings.settings(contest, of_part, current):
+            rows = rows_of(setting)
+            most = sum(row.rank is not None for row in rows)
+            for row in rows:
+                if (
+                    one := found.get((part.board, part.model or "", row.entry.submission))
+                ) and row.entry.kind != "paper":
+                    score = row.entry.status if row.exact is None else shown_score(row.exact, setting.digits)
+                    one.posted.append({"page": setting.title, "score": score, "rank": row.rank, "of": most})
 
 
 def _only(work: PlannedSet, team: str) -> PlannedSet:

@@ -25,6 +25,11 @@ def fixed(value: float | Fraction, digits: int = DIGITS) -> str:
     return repr(number) if abs(number) >= 1e9 or digits >= REPR else written(value, digits)
 
 
+def shown_score(exact: float | Fraction, digits: int | None) -> str:
+    """A score with a board's digits, four where it has none."""
+    return fixed(exact, DIGITS if digits is None else digits)
+
+
 def written(value: float | Fraction, digits: int) -> str:
     """A finite number with so many decimals, however many."""
     return f"{Decimal(f'{rounded(value, digits) * 10**digits}e-{digits}'):f}"

@@ -13,7 +13,7 @@ from typing import IO, Any
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import Record
 from dataperf_fast.report.ranks import Setting, ranking
-from dataperf_fast.report.rounding import DIGITS, fixed
+from dataperf_fast.report.rounding import fixed, shown_score
 from dataperf_fast.report.terminal import harmless
 
 _LONGEST_TABLE = 50
@@ -73,7 +73,7 @@ def print_standings(settings: Sequence[Setting], stream: IO[str], output: str) -
             table.add_column(header, justify="left" if header in ("submission", "status") else "right")
         for rank, entry in ranked[:_LONGEST_TABLE]:
             value = entry.score if entry.exact is None else entry.exact
-            score = "" if value is None else fixed(value, DIGITS if setting.digits is None else setting.digits)
+            score = "" if value is None else shown_score(value, setting.digits)
             cost = ("", "") if entry.kind == "paper" else (str(entry.retrains), f"{entry.seconds:.2f}")
             status = entry.kind if entry.status == "ok" and entry.kind != "submission" else entry.status
             table.add_row(str(rank or ""), escape(entry.submission), score, _number(entry.spread), *cost, status)

@@ -107,6 +107,9 @@ def test_what_was_new_changed_withdrawn_and_rescored(contest):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["organize", "diff", str(contest.folder / "contest.yaml"), "--since", "yesterday"])
     assert stopped.value.code == 2
+    line = contest.capsys.readouterr().err.splitlines()[-1]
+    expected = "2026-05-01, or with a time, 2026-05-01T12:00+02:00"
+    assert line.endswith(f"organize diff: error: argument --since: is 'yesterday'; expected {expected}")
     page = contest.page()
     earlier = [text for attributes, text in page.all("dt") if text.startswith("before, ")]
     assert sorted(earlier) == ["before, by other data"] * 3 + ["before, by other files"]
@@ -144,7 +147,8 @@ def test_all_that_is_known_of_a_team(contest):
     assert [line.partition(": invalid: ")[0] for line in out[5:7]] == [f"hidden / {task}" for task in scores]
     assert str(first) in out[5]
     assert str(second) in out[6]  # every reason, not the first alone
-    assert out[7:] == [
+    assert out[7] == "posted in Debugging, knn: invalid"
+    assert out[8:] == [
         f"earlier (1), 2026-01-01T00:00:00+00:00: hidden / {task}: {score!r}" for task, score in scores.items()
     ]
     assert before[5:7] == out[5:7]  # before a run has scored it, in the same words
@@ -205,7 +209,7 @@ def test_what_is_handed_in_after_the_freeze_is_not_scored(contest):
     for action in ("run", "check"):
         warned = [line for line in contest(action)[1] if "warning" in line]
         silent = [line for line in warned if "says nothing" in line]  # as the check does of the made-up tasks
-        line, lost = [line for line in warned if line not in silent]
+        line, lost = [line for line in warned if line not in silent and "the same files" not in line]
         assert bool(silent) == (action == "check")
         assert line.endswith("frozen since 2026-01-08T00:00:00+00:00: 2 handed in or changed later and not scored: "
                              "debugging: team0001, debugging: too late")  # fmt: skip
@@ -298,6 +302,10 @@ def test_a_backup_is_whole_and_comes_back(contest):
         assert re.match(f"dataperf-fast: {re.escape(str(file))}: ({re.escape(line)}|cannot be restored)", said)
     assert path.read_bytes() == before
     assert "is the store itself" in contest("backup", str(path), status=2)[1][0]
+    kept = backup.read_bytes()
+    [said] = contest("backup", str(backup), status=2)[1]
+    assert said.endswith(f"{backup}: is there already; expected a new file, called by its date for instance")
+    assert backup.read_bytes() == kept
     contest.write(store="postgresql+psycopg://me:secret@host/db")
     for action, program in (("backup", "pg_dump"), ("restore", "pg_restore")):
         [said] = contest(action, str(backup), status=2)[1]
@@ -306,7 +314,12 @@ def test_a_backup_is_whole_and_comes_back(contest):
 
 
 def test_show_of_a_frozen_season_never_shows_other_files(contest, monkeypatch):
-    contest.run(0)
+    means = contest.run(0)
+
+    def posted(name):
+        rank = 1 + sum(mean < means[name] for mean in means.values())
+        return f"posted in Debugging, knn: {means[name]:.4f}, rank {rank} of 3"
+
     scores = {s.submission: [] for s in stored(contest)}
     for score in stored(contest):
         scores[score.submission].append(f"hidden / {score.task}: {score.score!r}")
@@ -318,13 +331,14 @@ def test_show_of_a_frozen_season_never_shows_other_files(contest, monkeypatch):
     (contest.folder / "private" / "passwords.txt").write_text("mine")
     monkeypatch.chdir(contest.folder / "private")
     assert contest("show", "team0000")[0] == [
-        "== debugging, knn: team0000", "its files of the freeze are no longer there", *scores["team0000"]
+        "== debugging, knn: team0000", "its files of the freeze are no longer there", *scores["team0000"],
+        posted("team0000"),
     ]  # fmt: skip
     out = contest("show", "team0001")[0]
     assert out[1:3] == [
         f"lies in: {contest.team('team0001')}", "changed since the freeze: what lies there now is not scored"
     ]  # fmt: skip
-    assert out[-2:] == scores["team0001"]
+    assert out[-3:] == [*scores["team0001"], posted("team0001")]
     out = contest("show", "late")[0]
     assert out[:3] == [
         "== debugging, knn: late", f"lies in: {contest.team('late')}", "handed in after the freeze, and not scored"

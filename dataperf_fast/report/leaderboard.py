@@ -94,6 +94,7 @@ def _board(setting: Setting) -> dict[str, Any]:
         "texts": _texts(rows, setting.digits),
         "leaders": [row for row in rows if row.rank == 1],
         "counts": _counts(rows),
+        "over": _spread(rows),
         "strip": strip(rows),
     }
 
@@ -120,6 +121,12 @@ def _page(setting: Setting, rows: Sequence[Row]) -> dict[str, object]:
         "leader": curves.leader,
         "most_tasks": most,
     }
+
+
+def _spread(rows: Sequence[Row]) -> str:
+    """Over what the spreads are that are shown; nothing where there are none."""
+    counting = [sum(part.counts for part in row.entry.parts) for row in rows if finite(row.entry.spread) is not None]
+    return f"standard deviation over {'tasks' if max(counting) > 1 else 'seeds or trials'}" if counting else ""
 
 
 def _counts(rows: Sequence[Row]) -> str:

@@ -87,7 +87,7 @@ def ranking(setting: Setting) -> list[tuple[int | None, Entry]]:
 
 
 def rows_of(setting: Setting) -> list[Row]:
-    """Scored entries best first, with competition ranks where they compete; then the others as they came."""
+    """Scored entries best first, with competition ranks where they compete; then the others by their names."""
     scored, others = [], []
     for number, entry in enumerate(setting.entries, 1):
         score = finite(entry.score)
@@ -103,7 +103,7 @@ def rows_of(setting: Setting) -> list[Row]:
             competing += 1
             last = replace(row, rank=last.rank if row.exact == last.exact else competing)
         ranked.append(row if row.entry.kind == "paper" else last)
-    return ranked + others
+    return ranked + sorted(others, key=lambda row: row.entry.submission)
 
 
 def rounded(row: Row, digits: int | None) -> Row:

@@ -354,7 +354,7 @@ class Benchmark(ABC):
         but: Callable[[str], object] = lambda name: False,
     ) -> tuple[list[HandedIn], list[Record]]:
         """``handed_in.find``, with a record for each of those that are refused."""
-        found, refused = handed_in.find(paths, recognize, expected, options.by_folder, but)
+        found, refused = handed_in.find(paths, recognize, expected, options.by_folder, but, options.tasks)
         return found, [self.invalid("", name, error, engine) for name, error in refused]
 
     def record(

@@ -10,6 +10,7 @@ from typing import Any
 
 from dataperf_fast.files.errors import shorten
 from dataperf_fast.files.numbers import whole
+from dataperf_fast.files.set_folders import OfSet
 
 
 class OptionError(argparse.ArgumentTypeError, ValueError):
@@ -97,6 +98,7 @@ class Options:
         own: the board's own options that were given, by key.
         whole: whether all is wanted that files and pictures show, not the scores alone.
         by_folder: whether each path is one submission and named so, as in a contest, whatever lies in it.
+        tasks: the set of tasks whose files are wanted, where a contest has several (``files/set_folders.py``).
         variant: one of the board's ``reference_variants``.
         train: every board heeds it: without it all is read and checked as for a score, and what could have one becomes
             a pending record.
@@ -111,5 +113,6 @@ class Options:
     own: Mapping[str, Any] = field(default_factory=dict)
     whole: bool = False
     by_folder: bool = False
+    tasks: OfSet | None = None
     variant: str = ""
     train: bool = True

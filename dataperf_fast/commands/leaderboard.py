@@ -15,6 +15,7 @@ from dataperf_fast.contest import history, manifest, planning, seasons, silent, 
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Store
+from dataperf_fast.contest.views import View
 from dataperf_fast.engine.backend import NAMES as BACKENDS
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.report import leaderboard as pages
@@ -48,7 +49,9 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write a contest's pages."""
-    contest = manifest.read(options.manifest)
+    contest = manifest.read(options.manifest, there=options.season is None)
+    for out in filter(None, (options.out, options.dynabench)):
+        manifest.require_elsewhere(contest, out)
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
     with closing(Store(contest.store, contest.store_named)) as store, ContestBar() as bar:
         if options.season is None:
@@ -60,8 +63,9 @@ def run(options: argparse.Namespace) -> int:
         season = seasons.of(contest, store)
         known = store.contests()
         lacking = standings.without_score(plan, store)
-        nothing = silent.find(plan, How(options.backend), bar)
-    settings = standings.settings(contest, plan, scores, before, nothing)
+        there = plan if options.season is None else seasons.unchanged(plan)
+        nothing = silent.find(there, How(options.backend), bar)
+    settings = standings.settings(contest, plan, scores, before, nothing, View(strangers=True))
     shown = pages.scores_in(settings)
     _compare(options.out, shown, "" if shown else _empty(contest, known, bool(scores)))
     for line in [*late, *lacking, *planning.strangers(contest, plan)]:

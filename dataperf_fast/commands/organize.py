@@ -15,12 +15,16 @@ EXAMPLE = "organize run contest.yaml"
 
 
 class Action(NamedTuple):
-    """What ``organize`` can do: in a line, an example after the manifest, its own arguments, and what runs it."""
+    """What ``organize`` can do: in a line, an example after the manifest, its own arguments, and what runs it.
+
+    ``by_store``: it needs neither data nor submissions, which may be gone, on another machine or broken.
+    """
 
     summary: str
     example: str
     add: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Contest, argparse.Namespace], int]
+    by_store: bool = False
 
 
 ACTIONS = {
@@ -38,10 +42,11 @@ ACTIONS = {
     ),
     "diff": Action(
         "show what was new, changed, withdrawn or rescored since a date", "--since 2026-01-01",
-        organize_show.add_diff, organize_show.diff,
+        organize_show.add_diff, organize_show.diff, by_store=True,
     ),
     "export": Action(
-        "write scores to a parquet file", "--parquet spring.parquet", organize_store.add_export, organize_store.export
+        "write scores to a parquet file", "--parquet spring.parquet", organize_store.add_export, organize_store.export,
+        by_store=True,
     ),
     "freeze": Action(
         "take nothing more into the season that is on: what is handed in later is not scored", "",
@@ -49,17 +54,17 @@ ACTIONS = {
     ),
     "backup": Action(
         "copy the store to a file, while others use it, and check the copy", "store.backup",
-        organize_store.add_backup, organize_store.backup,
+        organize_store.add_backup, organize_store.backup, by_store=True,
     ),
     "restore": Action(
         "put a backup in the store's place, and keep aside what was there", "store.backup",
-        organize_store.add_restore, organize_store.restore,
+        organize_store.add_restore, organize_store.restore, by_store=True,
     ),
     "kit": Action(
         "write the folder that participants get, searched for what is secret", "--out kit --reveal hidden",
         organize_kit.add, organize_kit.write,
     ),
-    "logs": Action("show what algorithms printed", "", organize_store.add_logs, organize_store.logs),
+    "logs": Action("show what algorithms printed", "", organize_store.add_logs, organize_store.logs, by_store=True),
     "invite": Action(
         "make a link to register at a server, shown once", "me@example.org --role organizer",
         organize_acts.add_invite, organize_acts.invite,
@@ -113,4 +118,6 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do one of the actions."""
-    return ACTIONS[options.action].run(manifest.read(options.manifest), options)
+    action = ACTIONS[options.action]
+    by_store = action.by_store or getattr(options, "lift", False)  # of a freeze
+    return action.run(manifest.read(options.manifest, there=not by_store), options)

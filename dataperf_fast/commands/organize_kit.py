@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from dataperf_fast.boards.options import path_of
-from dataperf_fast.contest import kit
+from dataperf_fast.contest import clashes, kit, manifest
 from dataperf_fast.contest.manifest import Contest
-from dataperf_fast.report.terminal import OK
+from dataperf_fast.report.terminal import OK, show_warning
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -22,6 +22,9 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def write(contest: Contest, options: argparse.Namespace) -> int:
     """Write it, a folder a board."""
+    manifest.require_elsewhere(contest, options.out)
     for folder in kit.write(contest, options.out, options.reveal):
         print(f"wrote {folder}, searched for what is secret: none", file=sys.stderr)
+    for line in clashes.lines(contest):
+        show_warning(line)
     return OK

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.contest import databases, planning, problems, seasons, silent, standings
+from dataperf_fast.contest import clashes, databases, planning, problems, seasons, silent, standings, twins
 from dataperf_fast.contest import run as running
 from dataperf_fast.contest.manifest import Contest
+from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.problems import Fault
 from dataperf_fast.contest.store import Score, Store, beside
 from dataperf_fast.files.errors import InputError
@@ -64,8 +65,7 @@ def check(contest: Contest, options: argparse.Namespace) -> int:
         scores = running.check(contest, plan, store, how, bar)
         nothing = silent.find(plan, how, bar)
     of_scores = problems.of_scores(scores)
-    others += planning.strangers(contest, plan)
-    _warn([*late, *silent.lines(nothing)])
+    _warn([*_doubts(contest, plan), *late, *silent.lines(nothing)])
     _complain(of_scores + of_data, others)
     entrants = {(work.part.board, entrant.submission.name) for work in plan for entrant in work.entrants}
     wrong = len({(one.board, one.submission) for one in of_scores})
@@ -95,11 +95,9 @@ def run(contest: Contest, options: argparse.Namespace) -> int:
             scores = standings.current(plan, store)
     print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
     tables.print_standings(standings.settings(contest, plan, scores), sys.stdout, options.format)
-    _warn(late)
-    strangers = planning.strangers(contest, plan)
-    _complain(problems.of_scores(scores), strangers)
-    elsewhere = bool(strangers) or problems.lie_in_data(plan, scores)
-    return _status(scores, elsewhere, options.strict)
+    _warn([*_doubts(contest, plan), *late])
+    _complain(problems.of_scores(scores), [])
+    return _status(scores, problems.lie_in_data(plan, scores), options.strict)
 
 
 def _print_faults(found: Sequence[Fault]) -> None:
@@ -126,6 +124,11 @@ def _say_made(contest: Contest) -> None:
             show_warning(
                 f"{contest.store_named}: is new; the pages in {index.parent} show {count} scores of an old one"
             )
+
+
+def _doubts(contest: Contest, plan: list[PlannedSet]) -> list[str]:
+    """What an organizer may want to look at, whatever is scored."""
+    return [*clashes.lines(contest), *twins.lines(plan), *planning.strangers(contest, plan)]
 
 
 def _warn(lines: Sequence[str]) -> None:

@@ -10,13 +10,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.contest import history, planning, seasons, shown
+from dataperf_fast.contest import history, planning, shown
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Store
 from dataperf_fast.report import looked_up
 from dataperf_fast.report.progress import ContestBar
 from dataperf_fast.report.terminal import OK, show_warning
+
+_DATE = "2026-05-01, or with a time, 2026-05-01T12:00+02:00"
 
 
 def add_show(command: argparse.ArgumentParser) -> None:
@@ -32,8 +34,7 @@ def show(contest: Contest, options: argparse.Namespace) -> int:
         store = Store.before_making(contest.store, contest.store_named)
         try:
             plan = planning.read(contest, bar, options.backend)
-            plan, late = seasons.admitted(contest, plan, store)
-            found = shown.show(contest, plan, store, options.team, How(options.backend), bar)
+            found, late = shown.show(contest, plan, store, options.team, How(options.backend), bar)
         finally:
             if store:
                 store.close()
@@ -50,8 +51,7 @@ def show(contest: Contest, options: argparse.Namespace) -> int:
 def add_diff(command: argparse.ArgumentParser) -> None:
     """From when on, and how to print."""
     command.add_argument(
-        "--since", type=_time, required=True, metavar="DATE", help="2026-05-01, or with a time, 2026-05-01T12:00+02:00;"
-        " in UTC where it says no other",
+        "--since", type=_time, required=True, metavar="DATE", help=f"{_DATE}; in UTC where it says no other"
     )  # fmt: skip
     arguments.add_format(command, "one change a line")
 
@@ -72,5 +72,8 @@ def diff(contest: Contest, options: argparse.Namespace) -> int:
 
 def _time(given: str) -> str:
     """A time as stores keep it."""
-    when = datetime.fromisoformat(given)
+    try:
+        when = datetime.fromisoformat(given)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"is {given!r}; expected {_DATE}") from None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")

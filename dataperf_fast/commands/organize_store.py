@@ -12,7 +12,7 @@ from dataperf_fast.boards.options import path_of
 from dataperf_fast.commands import arguments
 from dataperf_fast.contest import backup as copying
 from dataperf_fast.contest import export as exporting
-from dataperf_fast.contest import planning, seasons
+from dataperf_fast.contest import manifest, planning, seasons
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.store import Store
 from dataperf_fast.report import tables
@@ -35,14 +35,13 @@ def add_export(command: argparse.ArgumentParser) -> None:
 
 def export(contest: Contest, options: argparse.Namespace) -> int:
     """Write scores to a parquet file."""
-    with closing(Store(contest.store, contest.store_named)) as store, ContestBar() as bar:
-        plan, late = seasons.admitted(contest, planning.read(contest, bar, options.backend), store)
-        current = {entrant.unit for work in plan for entrant in work.entrants}
-        if options.all:
-            current |= seasons.last_units(contest, store, options.backend)
+    manifest.require_elsewhere(contest, options.parquet)
+    with closing(Store(contest.store, contest.store_named)) as store:
+        names = store.contests() if options.all else [contest.name]
+        current = set().union(*(seasons.last_units(contest, name, store, options.backend) for name in names))
         count = exporting.write(options.parquet, store, None if options.all else contest.name, current)
-    for line in late:
-        show_warning(line)
+    if not current:
+        show_warning(f"{contest.store_named}: knows of no run which scores are current; `organize run` keeps it")
     print(f"wrote {options.parquet}, {count} scores", file=sys.stderr)
     return OK
 
@@ -88,6 +87,7 @@ def add_backup(command: argparse.ArgumentParser) -> None:
 
 def backup(contest: Contest, options: argparse.Namespace) -> int:
     """Copy the store to a file."""
+    manifest.require_elsewhere(contest, options.backup)
     count = copying.write(contest.store, contest.store_named, options.backup)
     print(f"wrote {options.backup}, {count} scores, checked", file=sys.stderr)
     return OK

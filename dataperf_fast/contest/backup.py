@@ -20,12 +20,14 @@ def write(url: str, named: str, path: Path) -> int:
     """Copy a store to a file, whole or not at all; returns the number of its scores.
 
     Nobody need stop meanwhile: the copy is of one moment. Raises ``InputError`` for a store that is no SQLite file, or
-    is damaged.
+    is damaged, and for a file that is there: it may be the only backup that is whole.
     """
     source = _file(url, named, "pg_dump")
     Store(url, named).close()  # or why it is none
     if path.exists() and path.samefile(source):
         raise InputError(path, "is the store itself", expected="another file")
+    if path.is_file() or path.is_dir():
+        raise InputError(path, "is there already", expected="a new file, called by its date for instance")
     with whole_file(path) as aside, databases.refusals(named, "cannot be copied"):
         _copy(source, aside)
         return _checked(aside, named)

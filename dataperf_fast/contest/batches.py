@@ -21,11 +21,12 @@ from dataperf_fast.engine.engine import Engine
 from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError, failure
 from dataperf_fast.files.records import Record, Status
+from dataperf_fast.files.set_folders import OfSet
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Submissions' folders, each named as no other of them, to score on the tasks in ``data``, the set ``tasks``.
+    """Submissions' folders, each named as no other of them, to score on the tasks in ``data``, the set ``of_set``.
 
     ``version`` is what the scores will be kept under (``Benchmark.version_on``). Without ``train`` they are read and
     checked as for a score, and those that could have one are pending.
@@ -33,7 +34,7 @@ class Batch:
 
     board: str
     model: str | None
-    tasks: str
+    of_set: OfSet
     data: Path
     folders: tuple[Path, ...]
     version: str
@@ -61,7 +62,8 @@ def score(batch: Batch) -> dict[Path, list[Record]]:
                 here, "would be scored by the version", value=version, expected=f"this run's, {batch.version}"
             )
         records = _score(board, batch, batch.folders, engine)
-    return {folder: _complete(board, folder, of, board.tasks(batch.data), engine) for folder, of in records.items()}
+    tasks = board.tasks(batch.data)
+    return {folder: _complete(board, folder, batch.of_set, of, tasks, engine) for folder, of in records.items()}
 
 
 def refusals(board: Benchmark, data: Path, name: str, status: Status, error: str) -> list[Record]:
@@ -75,7 +77,7 @@ def refusals(board: Benchmark, data: Path, name: str, status: Status, error: str
 
 def _score(board: Benchmark, batch: Batch, folders: Sequence[Path], engine: Engine) -> dict[Path, list[Record]]:
     """Score folders together; where one stops them all, halves by themselves, down to the one that does."""
-    options = Options(batch.model, whole=batch.curves, by_folder=True, train=batch.train)
+    options = Options(batch.model, whole=batch.curves, by_folder=True, tasks=batch.of_set, train=batch.train)
     names = {folder: handed_in.name_of(folder) for folder in folders}
     by_name: dict[str, list[Record]] = {name: [] for name in names.values()}
     try:
@@ -103,7 +105,7 @@ def _stopped(board: Benchmark, folder: Path, error: Exception, engine: Engine) -
 
 
 def _complete(
-    board: Benchmark, folder: Path, records: list[Record], tasks: Sequence[str], engine: Engine
+    board: Benchmark, folder: Path, of_set: OfSet, records: list[Record], tasks: Sequence[str], engine: Engine
 ) -> list[Record]:
     """Every task has a record: what was refused as a whole is so on each, what is missing is invalid.
 
@@ -123,8 +125,9 @@ def _complete(
         whole = [board.invalid("", name, InputError(folder, "holds no submission to the board"), engine)]
     for task in expected:
         if task not in by_task:
-            lies_there = handed_in.what_lies_in(folder)
-            missing = InputError(folder, f"holds no file for {task}{lies_there}", expected="a file a task")
+            place = of_set.place(folder)
+            lies_there = handed_in.what_lies_in(place)
+            missing = InputError(place, f"holds no file for {task}{lies_there}", expected="a file a task")
             by_task[task] = board.invalid(task, name, missing, engine)
             if whole:
                 by_task[task].status, by_task[task].error = whole[0].status, whole[0].error

@@ -156,10 +156,18 @@ def _readme(contest: Contest, kit: _Kit) -> str:
         lines += ["| task | what is given | file to hand in |", "|---|---|---|"]
         for name, challenges in kit.sets.items():
             for of in challenges:
-                lines.append(f"| {name}/{of.task} | {', '.join(sorted(of.files))} | {of.submitted} |")
+                # By the folder whether or not another set has a task of this name: that set may be a hidden one.
+                submitted = f"{name}/{of.submitted}" if len(part.tasks) > 1 else of.submitted
+                lines.append(f"| {name}/{of.task} | {', '.join(sorted(of.files))} | {submitted} |")
         lines += [
             "",
             "Each task's folder is what an algorithm finds in `/input`; `task.json` says what it must leave.",
+            "",
+        ]
+    if kit.sets and len(part.tasks) > 1:
+        lines += [
+            "What lies in a folder of a submission that is named after a set of tasks, as above, is for that set "
+            "alone; files elsewhere are for every set for which there is no such folder.",
             "",
         ]
     lines.append(f"A submission is a folder, or a zip of it, of at most {part.largest_submission_mib} MiB.")

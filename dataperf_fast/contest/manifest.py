@@ -88,6 +88,11 @@ class ContestBoard(_Part):
     dynabench: dict[Text, Annotated[int, Field(strict=True)]] = {}
     demands: list[rules.Field_] = ["method"]
 
+    @property
+    def names_of_sets(self) -> tuple[str, ...]:
+        """What folders of a submission may be named after, to hold files for one of them alone."""
+        return tuple(tasks.name for tasks in self.tasks)
+
 
 class Manifest(_Part):
     """The whole contest. ``store`` is a SQLAlchemy URL, and may hold more of its seasons, and other contests.
@@ -143,14 +148,17 @@ class Contest:
         return self.path.parent / self.manifest.work
 
 
-def read(path: Path) -> Contest:
-    """Read a manifest and check what it names; raises ``InputError`` with the line of the first thing that is wrong."""
+def read(path: Path, there: bool = True) -> Contest:
+    """Read a manifest and check what it names; raises ``InputError`` with the line of the first thing that is wrong.
+
+    Data and folders need not be ``there`` for what is done with the store alone.
+    """
     manifest = read_setup(path, Manifest, WHAT)
     if databases.stays_in_memory(manifest.store):
         raise _wrong(path, ("store",), "is forgotten when a command ends:", manifest.store, "sqlite:///store.sqlite")
     seen = set()
     for number, part in enumerate(manifest.boards):
-        _check_board(path, ("boards", number), part)
+        _check_board(path, ("boards", number), part, there)
         place_of = part.board, boards.load(part.board).model_named(part.model)
         if place_of in seen:
             raise _wrong(path, ("boards", number), "is there twice:", f"{part.board}, {part.model}", "each once")
@@ -158,7 +166,15 @@ def read(path: Path) -> Contest:
     return Contest(path.absolute(), manifest)
 
 
-def _check_board(path: Path, at: Location, part: ContestBoard) -> None:
+def require_elsewhere(contest: Contest, out: Path) -> None:
+    """Raise ``InputError`` for what would be written among participants' files, or data, and be taken for them."""
+    for part in contest.manifest.boards:
+        for folder in (*part.submissions, *part.algorithms, *(tasks.data for tasks in part.tasks)):
+            if (real := folder.resolve()) in (out.resolve(), *out.resolve().parents) and real != contest.path.parent:
+                raise InputError(out, f"lies in {folder}, which the manifest names", expected="another place")
+
+
+def _check_board(path: Path, at: Location, part: ContestBoard, there: bool) -> None:
     """Make a board's paths absolute, and raise ``InputError`` where it or what it names cannot be used."""
     try:
         board = boards.load(part.board)
@@ -172,18 +188,18 @@ def _check_board(path: Path, at: Location, part: ContestBoard) -> None:
         raise _wrong(path, (*at, "model"), "is", part.model, expected) from error
     if not part.submissions and not part.algorithms:
         raise _wrong(path, at, "has nothing to score", expected="submissions or algorithms, folders of folders")
-    _check_tasks(path, at, part, board)
+    _check_tasks(path, at, part, board, there)
     for field in ("submissions", "algorithms", "mounts"):
         paths = [path.absolute().parent / given for given in getattr(part, field)]
         for number, given in enumerate(paths):
-            if not os.path.isdir(given):  # False, too, where no file can have such a name
+            if there and not os.path.isdir(given):  # False, too, where no file can have such a name
                 raise _wrong(path, (*at, field, number), "is", str(given), "a folder")
         setattr(part, field, paths)
-    if part.algorithms and not any(board.challenges(task.data) for task in part.tasks):
+    if there and part.algorithms and not any(board.challenges(task.data) for task in part.tasks):
         raise _wrong(path, (*at, "algorithms"), f"are not taken by {part.board}", expected="submissions")
 
 
-def _check_tasks(path: Path, at: Location, part: ContestBoard, board: Benchmark) -> None:
+def _check_tasks(path: Path, at: Location, part: ContestBoard, board: Benchmark, there: bool) -> None:
     names: set[str] = set()
     for number, task in enumerate(part.tasks):
         if task.name in names:
@@ -191,7 +207,8 @@ def _check_tasks(path: Path, at: Location, part: ContestBoard, board: Benchmark)
         names.add(task.name)
         task.data = path.absolute().parent / task.data
         try:
-            board.tasks(task.data)
+            if there:
+                board.tasks(task.data)
         except InputError as error:
             raise _wrong(path, (*at, "tasks", number, "data"), f"cannot be used: {error.line}") from error
         except OSError as error:

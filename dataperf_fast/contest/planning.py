@@ -5,8 +5,7 @@ A run scores what of it has no score yet; the standings are its scores, and no o
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -15,14 +14,14 @@ from dataperf_fast import boards
 from dataperf_fast.boards.board import Benchmark
 from dataperf_fast.contest import algorithms, submissions
 from dataperf_fast.contest.manifest import Contest, ContestBoard, TaskSet
+from dataperf_fast.contest.sharing import Sharing
 from dataperf_fast.contest.store import Unit
 from dataperf_fast.contest.submissions import Submission
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.backend import Backend
-from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError, meant
-from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.names import spelled
+from dataperf_fast.files.set_folders import OfSet
 from dataperf_fast.files.setup_file import place
 
 # Why tasks say nothing of submissions, by board, model and set, and by task.
@@ -41,7 +40,10 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Entrant:
-    """A submission on a set of tasks: the folder of its files, and what is already known to be wrong, by task."""
+    """A submission on a set of tasks: the folder of its files, and what is already known to be wrong, by task.
+
+    Of one that is ``absent`` the folder is none either.
+    """
 
     submission: Submission
     unit: Unit
@@ -69,6 +71,11 @@ class PlannedSet:
         return Unit(*place, submission, submission_digest)
 
     @property
+    def of_set(self) -> OfSet:
+        """The set of tasks, among those that folders of submissions may be named after."""
+        return OfSet(self.tasks.name, self.part.names_of_sets)
+
+    @property
     def name(self) -> tuple[str, str | None, str]:
         """What no other work of the contest has in common with it: board, model and set of tasks."""
         return self.part.board, self.part.model, self.tasks.name
@@ -80,33 +87,8 @@ def read(contest: Contest, watcher: Watcher, backend: str = "auto") -> list[Plan
     The reference's scores are none of ours. ``backend`` says whose are meant; which one of ours does not matter.
     """
     whose = backends.choose(backend if whose_scores(backend) == "reference" else "cpu")
-    recognizers = _recognizers(contest)
-    return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher, whose, recognizers)]
-
-
-_Recognizers = Callable[[int], list[Recognize | None]]
-
-
-def _recognizers(contest: Contest) -> _Recognizers:
-    """What names of files say on each set of tasks of a board, by the board's number; read when first asked for."""
-
-    @functools.cache
-    def of_board(number: int) -> list[Recognize | None]:
-        part = contest.manifest.boards[number]
-        return [boards.load(part.board).recognizer(tasks.data) for tasks in part.tasks]
-
-    return of_board
-
-
-def _is_anothers(contest: Contest, part: ContestBoard, one: Submission, recognizers: _Recognizers) -> bool:
-    """Whether a submission in a folder that several boards share is one to another of them, and none to this."""
-    sharing = {
-        number: any(recognize is None or handed_in.holds(one.path, recognize) for recognize in recognizers(number))
-        for number, of in enumerate(contest.manifest.boards)
-        if len(contest.manifest.boards) > 1 and any(folder in one.path.parents for folder in of.submissions)
-    }
-    mine = [holds for number, holds in sharing.items() if contest.manifest.boards[number] is part]
-    return not any(mine) and any(sharing.values())
+    sharing = Sharing(contest)
+    return [work for part in contest.manifest.boards for work in _of_board(contest, part, watcher, whose, sharing)]
 
 
 def whose_scores(backend: str) -> str:
@@ -115,13 +97,14 @@ def whose_scores(backend: str) -> str:
 
 
 def _of_board(
-    contest: Contest, part: ContestBoard, watcher: Watcher, whose: Backend, recognizers: _Recognizers
+    contest: Contest, part: ContestBoard, watcher: Watcher, whose: Backend, sharing: Sharing
 ) -> Iterator[PlannedSet]:
     board = boards.load(part.board)
     largest = part.largest_submission_mib << 20
     watcher.begin(f"{part.board}: reading submissions", {})
-    found = submissions.find(part.submissions, largest, several=part.several)
-    found = [one for one in found if not _is_anothers(contest, part, one, recognizers)]
+    others = sharing.of_others(part)
+    found = submissions.find(part.submissions, largest, several=part.several, sets=part.names_of_sets, but=others)
+    found = [one for one in found if not sharing.is_anothers(part, one)]
     taken = {one.name for one in found}
     for one in submissions.find(part.algorithms, largest, algorithms=True, several=part.several):
         found.append(replace(one, name=f"{one.name} (algorithm)") if one.name in taken else one)
@@ -142,7 +125,10 @@ def _of_board(
 
 
 def strangers(contest: Contest, plan: list[PlannedSet]) -> list[str]:
-    """A line for each name that the manifest gives as a baseline, or an id on Dynabench, and no submission has."""
+    """A line for each name that the manifest gives as a baseline, or an id on Dynabench, and no submission has.
+
+    Nobody may have handed it in yet; or it is mistyped, and the name that was probably meant is told.
+    """
     lines = []
     for number, part in enumerate(contest.manifest.boards):
         known = {entrant.submission.name for work in plan if work.part is part for entrant in work.entrants}

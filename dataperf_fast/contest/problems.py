@@ -60,7 +60,8 @@ def lie_in_data(plan: list[PlannedSet], scores: Iterable[Score]) -> bool:
         if score.error and score.unit in known:
             work, entrant = known[score.unit]
             data = [work.tasks.data, *work.board.inputs(work.tasks.data)]
-            if _begins(score.error, data) and not _begins(score.error, [entrant.submission.path, entrant.folder]):
+            own = [] if entrant.submission.absent else [entrant.submission.path, entrant.folder]
+            if _begins(score.error, data) and not _begins(score.error, own):
                 return True
     return False
 

@@ -85,7 +85,8 @@ def _scored(plan: list[PlannedSet], how: How, watcher: Watcher) -> Iterator[list
     for batch, records, seconds, made_by in everywhere(_batches(plan, how, pace), how.cluster):
         if seconds:  # none are known of what ended its worker
             pace[batch.board] = seconds / len(batch.folders)
-        of_batch = [(entrants[(batch.board, batch.model, batch.tasks), folder], folder) for folder in batch.folders]
+        place = batch.board, batch.model, batch.of_set.name
+        of_batch = [(entrants[place, folder], folder) for folder in batch.folders]
         yield [row for entrant, folder in of_batch for row in _rows(entrant, records[folder], made_by)]
         watcher.done(batch.board, len(batch.folders))
 
@@ -144,7 +145,7 @@ def _batches(plan: list[PlannedSet], how: How, pace: dict[str, float]) -> Iterat
             some = entrants[position : position + min(max(size, _FIRST_BATCH), _LARGEST_BATCH)]
             position += len(some)
             yield Batch(
-                part.board, part.model, work.tasks.name, work.tasks.data, tuple(entrant.folder for entrant in some),
+                part.board, part.model, work.of_set, work.tasks.data, tuple(entrant.folder for entrant in some),
                 work.version, part.curves, how.backend, how.jobs, how.cache, how.train,
             )  # fmt: skip
 

@@ -5,11 +5,12 @@ A score belongs to a submission's contents, and to no season: what is handed in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from dataperf_fast import boards
+from dataperf_fast.contest import submissions
 from dataperf_fast.contest.manifest import Contest, Manifest
 from dataperf_fast.contest.planning import Entrant, PlannedSet, whose_scores
 from dataperf_fast.contest.store import Entered, Season, Store, Unit, now
@@ -66,15 +67,18 @@ def of(contest: Contest, store: Store) -> Season | None:
 
 
 def admitted(contest: Contest, plan: list[PlannedSet], store: Store | None) -> tuple[list[PlannedSet], list[str]]:
-    """The plan with those alone that stood when the season was frozen, as they were; and a line about the others.
+    """The plan with those alone that stood when the season was frozen, as they were; and lines about the others.
 
     Who has changed his files since then keeps the scores that he had; no other can be made of what is not there.
     """
     season = of(contest, store) if store else None
     if season is None or not season.frozen or store is None:
         return plan, []
+    finished = store.finished(contest.name)
     stood = [one for one in store.entries(contest.name) if one.season == contest.season and one.gone is None]
-    admitted_, late = [], []
+    admitted_: list[PlannedSet] = []
+    late: list[str] = []
+    lost: list[str] = []
     for work in plan:
         here = [one for one in stood if (one.board, one.model) == (work.part.board, work.part.model or "")]
         left = {(one.submission, one.submission_digest): one for one in here}
@@ -84,25 +88,27 @@ def admitted(contest: Contest, plan: list[PlannedSet], store: Store | None) -> t
                 entrants.append(entrant)
             else:
                 late.append(f"{work.part.board}: {entrant.submission.name}")
-        entrants += _as_they_were(contest, work, left.values(), store)
+        for absent in (_without_files(contest.name, work, one) for one in left.values()):
+            if absent.unit in finished:
+                entrants.append(absent)
+            else:
+                lost.append(f"{work.part.board}: {absent.submission.name}")
         admitted_.append(replace(work, entrants=entrants))
-    if not late:
-        return admitted_, []
-    names = list(dict.fromkeys(late))
-    shown = ", ".join(names[:_NAMED]) + (", .." if len(names) > _NAMED else "")
-    problem = f"frozen since {season.frozen}: {len(names)} handed in or changed later and not scored: {shown}"
-    return admitted_, [InputError(contest.path, problem).line]
+    problem = f"frozen since {season.frozen}: {{}} handed in or changed later and not scored: {{}}"
+    lines = _line(contest, late, problem)
+    problem = f"frozen since {season.frozen}: {{}} without a score, whose files of then are gone or changed: {{}}"
+    return admitted_, lines + _line(contest, lost, problem, "those files in their places again, and `organize run`")
 
 
-def _as_they_were(contest: Contest, work: PlannedSet, stood: Iterable[Entered], store: Store) -> list[Entrant]:
-    """Those who stood in the season with other files than lie there now, as far as those have their scores."""
-    finished = store.finished(contest.name)
-    found = [_without_files(contest.name, work, one) for one in stood]
-    return [one for one in found if one.unit in finished]
+def _line(contest: Contest, places: Sequence[str], problem: str, expected: str = "") -> list[str]:
+    """A line about some submissions, of how many and which ``problem`` tells; none about none."""
+    names = list(dict.fromkeys(places))
+    told = ", ".join(names[:_NAMED]) + (", .." if len(names) > _NAMED else "")
+    return [InputError(contest.path, problem.format(len(names), told), expected=expected).line] if names else []
 
 
 def _without_files(contest: str, work: PlannedSet, one: Entered) -> Entrant:
-    submission = Submission(one.submission, Path(), one.submission_digest)
+    submission = Submission(one.submission, Path(), one.submission_digest, absent=True)
     return Entrant(submission, work.unit(contest, one.submission, one.submission_digest), one.kind, Path())
 
 
@@ -143,15 +149,27 @@ def _past(
     return then, plan
 
 
-def last_units(contest: Contest, store: Store, backend: str) -> set[Unit]:
-    """What stood at the last run of each other contest in the store, whose files nobody looks at now."""
-    units = set()
-    for name in store.contests():
-        known = [season for season in store.seasons(name) if whose_scores(backend) in season.sets]
-        if known and name != contest.name:
-            _, plan = _past(contest, store, max(known, key=lambda season: season.began), whose_scores(backend))
-            units |= {entrant.unit for work in plan for entrant in work.entrants}
-    return units
+def last_units(contest: Contest, name: str, store: Store, backend: str) -> set[Unit]:
+    """What stood at the last run of a contest in the store: in the manifest's season, if it is the manifest's."""
+    known = [season for season in store.seasons(name) if whose_scores(backend) in season.sets]
+    if name == contest.name:
+        known = [season for season in known if season.season == contest.season]
+    if not known:
+        return set()
+    _, plan = _past(contest, store, max(known, key=lambda season: season.began), whose_scores(backend))
+    return {entrant.unit for work in plan for entrant in work.entrants}
+
+
+def unchanged(plan: list[PlannedSet]) -> list[PlannedSet]:
+    """The sets of a plan whose data are what they were then: those of a season that is over may be gone."""
+    return [work for work in plan if _digest(work) == work.digest]
+
+
+def _digest(work: PlannedSet) -> str:
+    try:
+        return submissions.digest(work.board.inputs(work.tasks.data))
+    except (InputError, OSError):
+        return ""
 
 
 def _needed(contest: Contest, store: Store, season: str) -> Season:

@@ -71,6 +71,7 @@ def settings(
     view = view or View()
     plan = views.of_plan(plan, view)
     scores, before = views.of_scores(scores, plan), views.of_scores(before, plan)
+    scores = views.with_reasons(scores, plan, view)
     folder = f"{contest.path.parent}/"  # of no interest to a page's readers
     scores = [replace(score, error=score.error and score.error.replace(folder, "")) for score in scores]
     works: dict[int, list[PlannedSet]] = {}
@@ -151,7 +152,7 @@ def _setting(
         entries,
         board.metric_means.get(metric, ""),
         [
-            f"{_named(tasks.name, of, len(sets) > 1)}: {why}"
+            _named(tasks.name, of, len(sets) > 1) + views.reason(why, part, tasks.name, view)
             for tasks in sets
             for of, why in silent.get((part.board, part.model, tasks.name), {}).items()
             if task in ("", of) and not views.all_withheld(part, view)

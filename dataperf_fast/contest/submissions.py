@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataperf_fast.files import set_folders
 from dataperf_fast.files.archives import is_archive, unpacked
 from dataperf_fast.files.debris import is_about, is_debris, is_litter
 from dataperf_fast.files.errors import InputError
@@ -24,7 +25,8 @@ _DEEPEST = 20  # levels of folders
 class Submission:
     """A participant's folder, zip or file: its name as text, a digest of its contents, and why it has no score, if so.
 
-    ``is_algorithm``: it holds something to run, not files to score.
+    ``is_algorithm``: it holds something to run, not files to score. ``absent``: nothing of it is known but its scores:
+    what lies there now, if anything does, is another submission, and the path is none.
     """
 
     name: str
@@ -32,25 +34,30 @@ class Submission:
     digest: str
     problem: str = ""
     is_algorithm: bool = False
+    absent: bool = False
 
 
-def find(folders: Sequence[Path], largest: int, algorithms: bool = False, several: bool = False) -> list[Submission]:
+def find(
+    folders: Sequence[Path], largest: int, algorithms: bool = False, several: bool = False, sets: Sequence[str] = (),
+    but: Callable[[Path], bool] = lambda file: False,
+) -> list[Submission]:  # fmt: skip
     """List the participants in ``folders``, sorted by name; ``largest`` bytes in all may each have.
 
     A participant is a folder, a zip of it, or a file; ``algorithms`` are folders. Where one may hand in ``several``,
-    each folder and zip is one in a folder of his that holds no other file, named ``participant/folder``. Nothing but
-    plain files and folders is let through: a link could show a hidden file, a pipe or a device never ends. Whoever
-    brings such has a ``problem``. What systems leave, and what is there to be read, is passed over, and changes no
-    digest.
+    each folder and zip is one in a folder of his that holds no other file, named ``participant/folder``, and none that
+    is named after one of the ``sets`` of tasks. Nothing but plain files and folders is let through: a link could show a
+    hidden file, a pipe or a device never ends. Whoever brings such has a ``problem``. What systems leave, and what is
+    there to be read, is passed over, and changes no digest, nor does a file of which ``but`` holds; which folders are
+    named after sets does.
     """
     found: dict[str, Submission] = {}
     for folder in folders:
-        for whose, path in ((whose, path) for whole in _entries(folder) for whose, path in _parts(whole, several)):
+        for whose, path in (part for whole in _entries(folder) for part in _parts(whole, several, sets)):
             name = _short(text(f"{whose}{name_of(path)}"))
             try:
                 if name in found:
                     raise InputError(path, f"has the same folder name as {found[name].path}")
-                digest = contents_digest(path, largest, algorithms)
+                digest = contents_digest(path, largest, algorithms, sets, but)
                 found[name] = Submission(name, path, digest, is_algorithm=algorithms)
             except (InputError, OSError) as problem:
                 error = problem if isinstance(problem, InputError) else _unreadable(path, problem)
@@ -60,16 +67,26 @@ def find(folders: Sequence[Path], largest: int, algorithms: bool = False, severa
     return sorted(found.values(), key=lambda submission: submission.name)
 
 
-def contents_digest(path: Path, largest: int, algorithms: bool = False) -> str:
-    """What tells a submission's contents from any other's; raises ``InputError`` for what is not let through."""
-    return hashlib.sha256(b"".join(_digests(path, largest, algorithms))).hexdigest()
+def contents_digest(
+    path: Path, largest: int, algorithms: bool = False, sets: Sequence[str] = (),
+    but: Callable[[Path], bool] = lambda file: False,
+) -> str:  # fmt: skip
+    """What tells a submission's contents from any other's, as ``find`` has it; raises ``InputError`` as it would."""
+    return hashlib.sha256(b"".join([*_digests(path, largest, algorithms, but), *_of_sets(path, sets)])).hexdigest()
 
 
-def _parts(path: Path, several: bool) -> list[tuple[str, Path]]:
+def _of_sets(path: Path, sets: Sequence[str]) -> Iterator[bytes]:
+    """For each set that folders are named after a digest of its name: it says what the files in them are for."""
+    for name in sorted(set_folders.find(path, sets)):
+        yield hashlib.sha256(f"set {name}".encode()).digest()
+
+
+def _parts(path: Path, several: bool, sets: Sequence[str]) -> list[tuple[str, Path]]:
     """A participant's submissions, each with what its name begins with: his own path, or the folders and zips in it."""
     if several and path.is_dir() and not path.is_symlink():
         inside = _entries(path)
-        if inside and all(is_archive(one) or not stat.S_ISREG(one.lstat().st_mode) for one in inside):
+        folders = all(is_archive(one) or not stat.S_ISREG(one.lstat().st_mode) for one in inside)
+        if inside and folders and not any(set_folders.set_named(name_of(one), sets) for one in inside):
             return [(f"{path.name}/", one) for one in inside]
     return [("", path)]
 
@@ -111,7 +128,7 @@ def digest(paths: Sequence[Path]) -> str:
     return whole.hexdigest()
 
 
-def _digests(folder: Path, largest: int, algorithms: bool) -> Iterator[bytes]:
+def _digests(folder: Path, largest: int, algorithms: bool, but: Callable[[Path], bool]) -> Iterator[bytes]:
     """A digest a file, of its name and contents."""
     mode = folder.lstat().st_mode
     if not stat.S_ISDIR(mode) and (algorithms or not stat.S_ISREG(mode)):
@@ -123,6 +140,8 @@ def _digests(folder: Path, largest: int, algorithms: bool) -> Iterator[bytes]:
         left -= path.lstat().st_size
         if left < 0 or number >= _MOST_FILES:
             raise InputError(folder, "holds more than is allowed", expected=f"{largest >> 20} MiB, {_MOST_FILES} files")
+        if but(path):
+            continue
         content = content_digest(path)
         runs = b"x" if algorithms and path.lstat().st_mode & 0o111 else b""  # what can be run matters to algorithms
         yield hashlib.sha256(os.fsencode(path.relative_to(folder)) + b"\0" + runs + content).digest()

@@ -6,6 +6,7 @@ debugging task are its score), go before anything is made of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -13,22 +14,29 @@ from fractions import Fraction
 from dataperf_fast.contest.decisions import Decisions
 from dataperf_fast.contest.history import Place
 from dataperf_fast.contest.manifest import ContestBoard
-from dataperf_fast.contest.planning import PlannedSet
+from dataperf_fast.contest.planning import Entrant, PlannedSet
 from dataperf_fast.contest.rules import Seen
 from dataperf_fast.contest.store import Score
+from dataperf_fast.contest.submissions import text
 from dataperf_fast.report.ranks import Entry, rounded_entry
 
+_LINE = re.compile(r"(?:line|row) [0-9]+\b")
 WITHHELD, WITHDRAWN = "withheld", "withdrawn"
 
 
 @dataclass(frozen=True)
 class View:
-    """Who looks, and when: ``notes`` are why submissions have no score, which is between them and the organizer."""
+    """Who looks, and when: ``notes`` are why submissions have no score, which is between them and the organizer.
+
+    ``strangers`` are told where in its own files a submission is wrong, and of hidden sets not why: a reason may quote
+    a word, a size or a name of what is hidden.
+    """
 
     decisions: Decisions = field(default_factory=Decisions)
     hidden: Seen = "shown"
     digits: int = 15
     notes: bool = True
+    strangers: bool = False
 
 
 def is_hidden(part: ContestBoard, dataset: str) -> bool:
@@ -48,6 +56,34 @@ def of_plan(plan: list[PlannedSet], view: View) -> list[PlannedSet]:
         for work in plan
         if not (work.tasks.hidden and id(work.part) in public)
     ]
+
+
+def with_reasons(scores: Sequence[Score], plan: list[PlannedSet], view: View) -> list[Score]:
+    """Scores with why there is none as far as it is told: strangers get, of hidden sets, file and line alone."""
+    if not view.strangers:
+        return list(scores)
+    hidden = {
+        entrant.unit: entrant for work in plan if is_hidden(work.part, work.tasks.name) for entrant in work.entrants
+    }
+    return [
+        replace(score, error=_place_in(score.error, hidden[score.unit])) if score.unit in hidden else score
+        for score in scores
+    ]
+
+
+def _place_in(error: str | None, entrant: Entrant) -> str | None:
+    """The file and the line that an error begins with, where they are a submission's own; else nothing."""
+    whose = f"{text(str(entrant.submission.path))}/"
+    if error is None or entrant.submission.absent or not error.startswith(whose):
+        return None
+    file, _, more = error.removeprefix(whose).partition(": ")
+    line = _LINE.match(more)
+    return f"{file}: {line[0]}" if line else file
+
+
+def reason(why: str, part: ContestBoard, dataset: str, view: View) -> str:
+    """Why a task says nothing, after its name; of a hidden set strangers are not told."""
+    return "" if view.strangers and is_hidden(part, dataset) else f": {why}"
 
 
 def all_withheld(part: ContestBoard, view: View) -> bool:
@@ -78,15 +114,15 @@ def team_of(submission: str) -> str:
 
 
 def _masked(entry: Entry, part: ContestBoard, view: View) -> Entry:
-    if not view.notes:
+    names_hidden = view.strangers and entry.status == "pending" and any(tasks.hidden for tasks in part.tasks)
+    if names_hidden or not view.notes:
         entry = replace(entry, note="")
     if all_withheld(part, view):
         status = entry.status if entry.status in ("invalid", "failed", "pending") else WITHHELD
         return Entry(entry.submission, entry.kind, None, status, date=entry.date, note=entry.note)
     if view.hidden == "rounded" and any(tasks.hidden for tasks in part.tasks):
         bare = replace(entry, spread=None, seconds=None, retrains=None, curves={}, details={}, earlier=())
-        exact = None if entry.exact is None else round(entry.exact, view.digits)
-        return rounded_entry(replace(bare, exact=exact), view.digits)
+        return rounded_entry(bare, view.digits)
     return entry
 
 

@@ -19,6 +19,7 @@ from dataperf_fast.files.errors import InputError, show_as, shown
 LARGEST = 1 << 30  # bytes of all that is in one
 _MOST_FILES = 10_000
 _BLOCK = 1 << 20
+_WRAPPING: dict[Path, tuple[str, ...]] = {}
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError, ValueError)
 
 
@@ -38,23 +39,31 @@ def unpacked(path: Path, largest: int = LARGEST) -> Path:
     return _unpacked(path, os.path.realpath(path), status.st_size, status.st_mtime_ns, largest)
 
 
+def wrapping(folder: Path) -> tuple[str, ...]:
+    """The names of the folders that wrapped all of a zip, given the folder that it is ``unpacked`` to."""
+    return _WRAPPING.get(folder, ())
+
+
 @functools.cache
 def _unpacked(path: Path, real: str, size: int, time: int, largest: int) -> Path:
     folder = Path(tempfile.mkdtemp(dir=_place())) / path.stem
-    unpack(path, folder, largest)
+    _WRAPPING[folder] = unpack(path, folder, largest)
     show_as(folder, path)
     return folder
 
 
-def unpack(path: Path, folder: Path, largest: int = LARGEST) -> None:
-    """Unpack a zip into a folder, which is made; raises ``InputError`` as ``unpacked`` does, what is there stays."""
+def unpack(path: Path, folder: Path, largest: int = LARGEST) -> tuple[str, ...]:
+    """Unpack a zip into a folder, which is made; returns the names of the folders that wrapped all of it.
+
+    Raises ``InputError`` as ``unpacked`` does; what is there by then stays.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path)
-            wrapping = os.path.commonpath([place.parent for place in members]) if members else ""
+            around = os.path.commonpath([place.parent for place in members]) if members else ""
             left = largest
             for place, member in members.items():
-                target = folder / place.relative_to(wrapping)
+                target = folder / place.relative_to(around)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 left = _write(archive, member, target, left)
                 if left < 0:
@@ -66,6 +75,7 @@ def unpack(path: Path, folder: Path, largest: int = LARGEST) -> None:
     except OSError as error:
         raise InputError(path, f"cannot be unpacked ({error.strerror})", expected="names and sizes that fit") from error
     folder.mkdir(exist_ok=True)
+    return PurePosixPath(around).parts
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[PurePosixPath, zipfile.ZipInfo]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from dataperf_fast.files.archives import is_archive, unpacked
 from dataperf_fast.files.debris import is_about, is_debris
 from dataperf_fast.files.errors import ArgumentError, InputError, shown
+from dataperf_fast.files.set_folders import OfSet
 
 _DEEPEST = 8  # levels of folders
 _MOST_SHOWN, _LONGEST_SHOWN = 5, 60  # names in an error, and characters of one
@@ -81,6 +82,7 @@ def find(
     expected: str,
     by_path: bool = False,
     but: Callable[[str], object] = lambda name: False,
+    tasks: OfSet | None = None,
 ) -> tuple[list[HandedIn], list[tuple[str, InputError]]]:
     """Find the submissions in paths, in their order, and sorted in each; none is found twice.
 
@@ -93,6 +95,7 @@ def find(
         expected: what files are named, for errors.
         by_path: each path is one submission and named so, as in a contest.
         but: the folders, beside debris, that hold no submission, by name.
+        tasks: the set of tasks that files are wanted for, where folders may be named after several.
 
     Returns:
         The submissions, and names with what is wrong: a path without any, a file with a wrong name, a broken zip.
@@ -105,7 +108,7 @@ def find(
     for path in paths:
         wrong: list[tuple[str, InputError]] = []
         try:
-            parts = _parts(path, recognize, expected, but, wrong)
+            parts = _parts(path, recognize, expected, but, wrong, tasks)
             if not by_path:
                 _warn_of_none(path, parts, but)
                 _warn_of_more(parts, recognize, but)
@@ -162,21 +165,24 @@ class _Part:
 
 
 def _parts(
-    path: Path, recognize: Recognize, expected: str, but: Callable[[str], object], wrong: list[tuple[str, InputError]]
-) -> list[_Part]:
+    path: Path, recognize: Recognize, expected: str, but: Callable[[str], object], wrong: list[tuple[str, InputError]],
+    tasks: OfSet | None,
+) -> list[_Part]:  # fmt: skip
     """The submissions in a path; what is ``wrong`` beside them is added there. ``InputError`` where there is none."""
     if not path.exists():
         raise InputError(path, "no such file or folder", expected=f"a submission: {expected}")
     if not path.is_dir() and not is_archive(path):
         return [_alone(path, recognize, expected)]
     top = path if path.is_dir() else unpacked(path)
+    tops, others = ([top], set()) if tasks is None else tasks.parts(path)
     found: list[_Part] = []
-    for folder, names, by_method in _search(top, (), recognize, but, set(), wrong):
+    for folder, names, by_method in (one for of in tops for one in _search(of, (), recognize, but, others, wrong)):
         for method, files in by_method.items():
             found.append(_Part((*names, method) if method else names, _above(path), folder, method, files))
     if not found:
-        or_folders = f"{expected}, or folders of them"
-        raise wrong[0][1] if wrong else InputError(path, f"holds no submission{what_lies_in(top)}", expected=or_folders)
+        where, lies_there = (path, top) if tops == [top] else (tops[0], tops[0])
+        problem = f"holds no submission{' to ' + tasks.name if tasks and others else ''}{what_lies_in(lies_there)}"
+        raise wrong[0][1] if wrong else InputError(where, problem, expected=f"{expected}, or folders of them")
     ways = [part.way for part in found]
     for part in found:
         if part.way:

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dataperf_fast.files.paths import whole_file
+from dataperf_fast.report.rounding import fixed
 
 _MOST = 40
 # Okabe and Ito's colours, told apart by colour-blind readers.
@@ -57,7 +58,7 @@ def draw(path: Path, chart: Chart, rows: Sequence[Row]) -> list[Path]:
             row.score, place, "D", color=SCORE_COLOUR, markersize=7, markeredgecolor="black", zorder=3, label=label
         )
     marks = [" (baseline)" if row.name in chart.baselines else "" for row in shown]
-    names = [f"{plain(row.name)}{mark}  {row.score:.4f}" for row, mark in zip(shown, marks, strict=True)]
+    names = [f"{plain(row.name)}{mark}  {fixed(row.score)}" for row, mark in zip(shown, marks, strict=True)]
     axes.set_yticks(range(len(shown)), names)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     if chart.landmark:

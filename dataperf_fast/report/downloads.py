@@ -1,6 +1,7 @@
 """A setting's entries as files beside its page: csv for spreadsheets, JSON for programs; all can be recomputed by them.
 
-A score is the mean of the parts that count, in exact arithmetic; ``exact`` is a decimal, or a ratio as ``17/60``.
+A score is the mean of the parts that count, in exact arithmetic; ``exact`` is a decimal, or a ratio as ``17/60``, and
+nothing where numbers are rounded to a board's digits.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ def _json(name: str, setting: Setting, rows: Sequence[Row]) -> str:
         {
             "rank": row.rank,
             **{column: getattr(row.entry, column) for column in _OF_ENTRY},
-            **_value(row.exact, row.score),
+            **_value(row.exact, row.score, row.entry.rounded),
             **{column: getattr(row.entry, column) for column in _COSTS},
             "note": row.entry.note,
             "parts": [
-                {"place": part.place, "counts": part.counts, **_value(part.exact, float(part.exact))}
+                {"place": part.place, "counts": part.counts} | _value(part.exact, float(part.exact), row.entry.rounded)
                 for part in row.entry.parts
             ],
             "earlier": [asdict(before) for before in row.entry.earlier],
@@ -60,17 +61,20 @@ def _csv(rows: Sequence[Row]) -> str:
     for row in rows:
         parts = {(part.place, part.counts): part.exact for part in row.entry.parts}
         values = [row.rank, *(getattr(row.entry, column) for column in _OF_ENTRY)]
-        values += [*_value(row.exact, row.score).values(), *(getattr(row.entry, column) for column in _COSTS)]
+        values += [
+            *_value(row.exact, row.score, row.entry.rounded).values(),
+            *(getattr(row.entry, column) for column in _COSTS),
+        ]
         for place in places:
             exact = parts.get(place)
-            values += _value(exact, None if exact is None else float(exact)).values()
+            values += _value(exact, None if exact is None else float(exact), row.entry.rounded).values()
         values.insert(len(_OF_ENTRY) + 3 + len(_COSTS), row.entry.note)
         writer.writerow(map(_plain, values))
     return text.getvalue()
 
 
-def _value(exact: Fraction | None, score: float | None) -> dict[str, Any]:
-    return {"score": score, "exact": None if exact is None else written(exact)}
+def _value(exact: Fraction | None, score: float | None, rounded: bool) -> dict[str, Any]:
+    return {"score": score, "exact": None if exact is None or rounded else written(exact)}
 
 
 def written(exact: Fraction) -> str:

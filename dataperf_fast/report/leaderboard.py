@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from html import unescape
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.report import downloads
-from dataperf_fast.report.leaderboard_plots import REPR, Curves, axis_over, bars, fixed, plotted_of, ranges_of, strip
+from dataperf_fast.report.leaderboard_plots import Curves, axis_over, bars, plotted_of, ranges_of, strip
 from dataperf_fast.report.ranks import Row, Setting, finite, rounded, rows_of
+from dataperf_fast.report.rounding import DIGITS, REPR, fixed, written
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -112,6 +112,7 @@ def _board(setting: Setting) -> dict[str, Any]:
         "texts": _texts(rows, setting.digits),
         "leaders": [row for row in rows if row.rank == 1],
         "counts": _counts(rows),
+        "over": _spread(rows),
         "strip": strip(rows),
     }
 
@@ -140,6 +141,12 @@ def _page(setting: Setting, rows: Sequence[Row]) -> dict[str, object]:
     }
 
 
+def _spread(rows: Sequence[Row]) -> str:
+    """Over what the spreads are that are shown; nothing where there are none."""
+    counting = [sum(part.counts for part in row.entry.parts) for row in rows if finite(row.entry.spread) is not None]
+    return f"standard deviation over {'tasks' if max(counting) > 1 else 'seeds or trials'}" if counting else ""
+
+
 def _counts(rows: Sequence[Row]) -> str:
     """Such as "12 submissions, 3 baselines, 1 invalid"."""
     competing = [row.entry.kind for row in rows if row.rank is not None]
@@ -155,7 +162,7 @@ def _texts(rows: Sequence[Row], shown: int | None) -> dict[int, str]:
     """The scores to so many decimals, padded to align at the point; None: to four, or as many as tell them apart."""
     scores = {row.number: row.exact for row in rows if row.exact is not None}
     ordered = sorted(set(scores.values()))
-    digits = dict.fromkeys(ordered, 4 if shown is None else shown)
+    digits = dict.fromkeys(ordered, DIGITS if shown is None else shown)
     for lower, upper in pairwise(ordered) if shown is None else ():
         telling = _telling(lower, upper)
         digits[lower], digits[upper] = max(digits[lower], telling), telling
@@ -168,22 +175,24 @@ def _texts(rows: Sequence[Row], shown: int | None) -> dict[int, str]:
 def _telling(lower: Fraction, upper: Fraction) -> int:
     """Decimals from which on, however many more are shown, two values look different."""
     low, high, apart = float(lower), float(upper), float(min(upper - lower, Fraction(1)))
-    for digits in range(4, REPR):
-        if apart > 0.999999 * 10.0**-digits and fixed(low, digits) != fixed(high, digits):
+    for digits in range(DIGITS, REPR):
+        if apart > 0.999999 * 10.0**-digits and fixed(lower, digits) != fixed(upper, digits):
             return digits
     return REPR if low != high else max(REPR, 1 - math.floor(math.log10(apart))) + 1
 
 
 def _written(score: Fraction, digits: int) -> str:
     """A score with so many decimals; beyond what a float holds they are its own."""
-    if digits <= REPR:
-        return fixed(float(score), digits)
-    return f"{Decimal(f'{round(score * 10**digits)}e-{digits}'):f}"
+    return fixed(score, digits) if digits <= REPR else written(score, digits)
 
 
-def _decimals(value: float | None) -> str:
+def _decimals(value: float | None, digits: int | None = None) -> str:
     known = finite(value)
-    return "" if known is None else f"{known:.1e}" if 0 < abs(known) < 5e-5 else fixed(known, 4)
+    if known is None:
+        return ""
+    if digits is not None:
+        return fixed(known, digits)
+    return f"{known:.1e}" if 0 < abs(known) < 5e-5 else fixed(known)
 
 
 def _seconds(value: float | None) -> str:

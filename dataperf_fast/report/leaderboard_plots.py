@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dataperf_fast.report.ranks import Row, finite
+from dataperf_fast.report.rounding import fixed
 
 POINTS = 300  # of a curve
 _POINTS_OF_PAGE = 120_000
 _LANDMARKS = 10  # baselines and paper figures with a line in the picture
 _BINS = 90
 _STACK = 12  # dots on each other; more become columns
-REPR = 18  # decimals that stand for all that Python writes of a float
 _PANEL = (46.0, 330.0, 26.0, 156.0)  # left, right, top, bottom of a curve's axes
 
 
@@ -165,8 +165,3 @@ def bars(scored: Sequence[Row]) -> dict[int, tuple[float, float]]:
         number: (round(50 * (min(score, 0) / span - low / span), 1), round(50 * abs(score / span), 1))
         for number, score in scores.items()
     }
-
-
-def fixed(value: float, digits: int) -> str:
-    """A number with so many decimals, or as Python writes it where that would not show it."""
-    return repr(value) if abs(value) >= 1e9 or digits >= REPR else f"{value:.{digits}f}"

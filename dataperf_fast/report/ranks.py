@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from dataperf_fast.files.records import decimal
+from dataperf_fast.report import rounding
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Entry:
     earlier: Sequence[Earlier] = ()  # the newest first
     which: str = ""  # of a team's submissions, where only one counts
     exact: Fraction | None = None  # the score before it was rounded, which ranks go by; None: its shortest decimal
+    rounded: bool = False  # nothing of it is exact any more
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def ranking(setting: Setting) -> list[tuple[int | None, Entry]]:
 
 
 def rows_of(setting: Setting) -> list[Row]:
-    """Scored entries best first, with competition ranks where they compete; then the others as they came."""
+    """Scored entries best first, with competition ranks where they compete; then the others by their names."""
     scored, others = [], []
     for number, entry in enumerate(setting.entries, 1):
         score = finite(entry.score)
@@ -101,7 +103,7 @@ def rows_of(setting: Setting) -> list[Row]:
             competing += 1
             last = replace(row, rank=last.rank if row.exact == last.exact else competing)
         ranked.append(row if row.entry.kind == "paper" else last)
-    return ranked + others
+    return ranked + sorted(others, key=lambda row: row.entry.submission)
 
 
 def rounded(row: Row, digits: int | None) -> Row:
@@ -109,24 +111,27 @@ def rounded(row: Row, digits: int | None) -> Row:
     if digits is None:
         return row
     entry = rounded_entry(replace(row.entry, exact=row.exact), digits)
-    return replace(row, entry=entry, score=None if row.score is None else round(row.score, digits), exact=entry.exact)
+    return replace(row, entry=entry, score=None if entry.exact is None else float(entry.exact), exact=entry.exact)
 
 
 def rounded_entry(entry: Entry, digits: int) -> Entry:
     """An entry with no more decimals, likewise."""
 
     def short(value: float | None) -> float | None:
-        return None if value is None or not math.isfinite(value) else round(value, digits)
+        return None if value is None or not math.isfinite(value) else float(rounding.rounded(value, digits))
+
+    exact = None if entry.exact is None else rounding.rounded(entry.exact, digits)
 
     return replace(
         entry,
-        score=short(entry.score),
+        score=short(entry.score) if exact is None else float(exact),
         spread=short(entry.spread),
         tasks={task: short(score) for task, score in entry.tasks.items()},
         curves={task: [round(value, digits) for value in curve] for task, curve in entry.curves.items()},
-        parts=[replace(part, exact=round(part.exact, digits)) for part in entry.parts],
+        parts=[replace(part, exact=rounding.rounded(part.exact, digits)) for part in entry.parts],
         earlier=[replace(before, score=short(before.score)) for before in entry.earlier],
-        exact=None if entry.exact is None else round(entry.exact, digits),
+        exact=exact,
+        rounded=True,
     )
 
 

@@ -13,6 +13,7 @@ from typing import IO, Any
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import Record
 from dataperf_fast.report.ranks import Setting, ranking
+from dataperf_fast.report.rounding import fixed, shown_score
 from dataperf_fast.report.terminal import harmless
 
 _LONGEST_TABLE = 50
@@ -44,7 +45,7 @@ def print_records(records: Sequence[Record], columns: Mapping[str, str], stream:
         for header in ("score", *shown.values(), *(_COUNTS if retrains else ()), "seconds"):
             table.add_column(header, justify="right")
         for record in scored:
-            score = record.status if record.score is None else f"{record.score:.4f}"
+            score = record.status if record.score is None else fixed(record.score)
             details = [_number(record.details.get(name)) for name in shown]
             counts = [str(getattr(record, name)) for name in _COUNTS] if retrains else []
             table.add_row(record.task, escape(record.submission), score, *details, *counts, f"{record.seconds:.2f}")
@@ -63,7 +64,7 @@ def print_standings(settings: Sequence[Setting], stream: IO[str], output: str) -
         if output == "json":
             for rank, entry in ranked:
                 line = {"setting": setting.slug, "rank": rank, **asdict(entry)}
-                del line["exact"], line["parts"]  # of which the score is the nearest float
+                del line["exact"], line["parts"], line["rounded"]  # of which the score is the nearest float
                 print(json.dumps(line, allow_nan=False), file=stream)
             continue
         better = "higher" if setting.higher_is_better else "lower"
@@ -71,9 +72,10 @@ def print_standings(settings: Sequence[Setting], stream: IO[str], output: str) -
         for header in ("rank", "submission", "score", "spread", "retrains", "seconds", "status"):
             table.add_column(header, justify="left" if header in ("submission", "status") else "right")
         for rank, entry in ranked[:_LONGEST_TABLE]:
-            score = "" if entry.score is None else f"{entry.score:.4f}"
+            value = entry.score if entry.exact is None else entry.exact
+            score = "" if value is None else shown_score(value, setting.digits)
             cost = ("", "") if entry.kind == "paper" else (str(entry.retrains), f"{entry.seconds:.2f}")
-            status = entry.status if entry.kind == "submission" else entry.kind
+            status = entry.kind if entry.status == "ok" and entry.kind != "submission" else entry.status
             table.add_row(str(rank or ""), escape(entry.submission), score, _number(entry.spread), *cost, status)
         if len(ranked) > _LONGEST_TABLE:
             table.caption = f"and {len(ranked) - _LONGEST_TABLE} more"

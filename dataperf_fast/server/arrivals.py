@@ -23,7 +23,7 @@ import sqlalchemy as sql
 from dataperf_fast.contest import rules, submissions
 from dataperf_fast.contest.manifest import Contest, ContestBoard
 from dataperf_fast.contest.store import now
-from dataperf_fast.files import archives
+from dataperf_fast.files import archives, set_folders
 from dataperf_fast.files.debris import is_debris
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.server import schema
@@ -83,7 +83,7 @@ def stage(part: ContestBoard, algorithm: bool, files: Sequence[tuple[str, Binary
     folder = place_of(part, algorithm) / f"{_STAGED}{secrets.token_hex(12)}"
     folder.mkdir()
     try:
-        _fill(folder / "handed in", part.largest_submission_mib << 20, files)
+        _fill(folder / "handed in", part, files)
         for path in sorted(folder.rglob("*")):
             _secure(path)
     except BaseException:
@@ -92,7 +92,8 @@ def stage(part: ContestBoard, algorithm: bool, files: Sequence[tuple[str, Binary
     return folder
 
 
-def _fill(folder: Path, largest: int, files: Sequence[tuple[str, BinaryIO]]) -> None:
+def _fill(folder: Path, part: ContestBoard, files: Sequence[tuple[str, BinaryIO]]) -> None:
+    largest = part.largest_submission_mib << 20
     if not files or len(files) > _MOST_FILES:
         raise InputError("files", f"are {len(files)}", expected=f"1 to {_MOST_FILES}, or a zip of more")
     names = [_plain(name) for name, _ in files]
@@ -112,10 +113,15 @@ def _fill(folder: Path, largest: int, files: Sequence[tuple[str, BinaryIO]]) -> 
     if whole:
         packed = into / names[0]
         try:
-            archives.unpack(packed, folder, largest)
+            around = archives.unpack(packed, folder, largest)
         except InputError as error:
             raise InputError(names[0], error.line.removeprefix(f"{packed}: ")) from error
         packed.unlink()
+        # A folder named after a set of tasks says what its files are for, also where it wraps them all.
+        for name in filter(None, (set_folders.set_named(one, part.names_of_sets) for one in around[::-1])):
+            aside = folder.rename(folder.with_name("inside"))
+            folder.mkdir()
+            aside.rename(folder / name)
     for path in folder.rglob("*.[zZ][iI][pP]"):
         raise InputError(path.relative_to(folder), "is a zip in what is handed in", expected="its files")
 
@@ -140,7 +146,10 @@ def _secure(path: Path) -> None:
 
 def digest_of(folder: Path, part: ContestBoard, algorithm: bool) -> str:
     """The digest that the planner will find."""
-    return submissions.contents_digest(folder / "handed in", part.largest_submission_mib << 20, algorithm)
+    largest = part.largest_submission_mib << 20
+    return submissions.contents_digest(
+        folder / "handed in", largest, algorithm, () if algorithm else part.names_of_sets
+    )
 
 
 def discard(folder: Path) -> None:

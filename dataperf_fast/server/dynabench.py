@@ -16,6 +16,7 @@ from dataperf_fast.contest import batches
 from dataperf_fast.contest.batches import Batch
 from dataperf_fast.contest.manifest import ContestBoard
 from dataperf_fast.engine import backend as backends
+from dataperf_fast.files.set_folders import OfSet
 from dataperf_fast.server import formats
 from dataperf_fast.server.api import require_token
 from dataperf_fast.server.callers import AnswerError, Organizer, TheHall
@@ -51,7 +52,7 @@ def _score(hall: Hall, part: ContestBoard, file: str, body: bytes) -> float:
         if lines := formats.problems(hall.contest, part, folder, algorithm=False):
             raise AnswerError(422, lines[0])
         for tasks in sets:
-            batch = Batch(part.board, part.model, tasks.name, tasks.data, (folder,), version)
+            batch = Batch(part.board, part.model, OfSet(tasks.name, part.names_of_sets), tasks.data, (folder,), version)
             records = batches.score(batch)[folder]
             if wrong := next((record for record in records if record.status != "ok"), None):
                 raise AnswerError(422, formats.own(wrong.error or "", folder))

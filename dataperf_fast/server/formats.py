@@ -11,6 +11,7 @@ from dataperf_fast.contest.manifest import Contest, ContestBoard
 from dataperf_fast.contest.submissions import Submission
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.set_folders import OfSet
 
 OURS = "cannot be checked now, which is the organizers' to mend"
 _MOST = 20  # lines
@@ -25,7 +26,15 @@ def problems(contest: Contest, part: ContestBoard, folder: Path, algorithm: bool
     lines: dict[str, None] = {}
     for tasks in part.tasks:
         batch = Batch(
-            part.board, part.model, tasks.name, tasks.data, (folder,), version, backend="cpu", jobs=1, train=False
+            part.board,
+            part.model,
+            OfSet(tasks.name, part.names_of_sets),
+            tasks.data,
+            (folder,),
+            version,
+            backend="cpu",
+            jobs=1,
+            train=False,
         )
         for record in batches.score(batch)[folder]:
             if record.status == "invalid":

@@ -6,6 +6,8 @@ import csv
 import json
 import math
 import re
+import sys
+from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,9 +15,9 @@ import pytest
 
 from dataperf_fast import cli
 from dataperf_fast.boards.debugging import synth
-from dataperf_fast.report import downloads
+from dataperf_fast.report import downloads, tables
 from dataperf_fast.report.leaderboard import write
-from dataperf_fast.report.ranks import Entry, Part, Setting
+from dataperf_fast.report.ranks import Earlier, Entry, Part, Setting
 
 from . import contests
 from .test_leaderboard import HOSTILE, Page, hostile_entries
@@ -94,9 +96,9 @@ def test_no_more_digits_are_shown_than_the_manifest_says(scored):
     assert [entry["rank"] for entry in whole["entries"]] == ranks  # which go by all of them
     assert whole["digits"] == 2
     for entry in whole["entries"]:
-        told = [entry["exact"], repr(entry["score"]), repr(entry["spread"])]
-        told += [part[key] for part in entry["parts"] for key in ("exact",)]
-        assert all(re.fullmatch(r"None|\d+\.\d{1,2}", text) for text in told if text), told
+        told = [repr(number) for number in (entry["score"], entry["spread"], *(of["score"] for of in entry["parts"]))]
+        assert all(re.fullmatch(r"None|\d+\.\d{1,2}", text) for text in told), told
+        assert {entry["exact"], *(part["exact"] for part in entry["parts"])} == {None}
     page = Page(site / "debugging.html")
     for row in page.rows():
         assert re.fullmatch(r"(\d\.\d\d|invalid)", row["cells"][2])
@@ -142,3 +144,46 @@ def test_no_name_is_a_formula_and_odd_values_are_none(tmp_path):
 def test_exact_numbers_are_decimals_where_they_are(value, text):
     assert downloads.written(Fraction(value)) == text
     assert Fraction(text) == Fraction(value)
+
+
+@pytest.mark.parametrize("digits", [4, 2, 6, None])
+def test_a_number_is_rounded_in_one_way_wherever_it_is_shown(tmp_path, capsys, digits):
+    """In the middle between two decimals, where floats lie a little above or below: half to even of the exact value."""
+    middles = ["0.69125", "0.69135", "0.685", "0.695", "0.4321875", "0.0000005", "0.1234565"]
+    entries = [
+        Entry(
+            f"t{number}", "submission", float(text), "ok", float(text), seconds=0.0, retrains=0,
+            tasks={"task": float(text)}, parts=[Part("task", Fraction(text))], exact=Fraction(text),
+            earlier=[Earlier("2026-01-01", float(text), "ok", "other files")],
+        ) for number, text in enumerate(middles)
+    ]  # fmt: skip
+    setting = Setting("s", "S", "score", True, entries=entries, digits=digits)
+    write(tmp_path, "contest", [setting], "")
+    tables.print_standings([setting], sys.stdout, "table")
+    printed = {cells[2].strip(): cells[3].strip() for line in capsys.readouterr().out.splitlines()
+               if len(cells := line.split("│")) > 4}  # fmt: skip
+    of_csv = {row["submission"]: row for row in csv.DictReader((tmp_path / "s.csv").read_text().splitlines())}
+    of_json = {entry["submission"]: entry for entry in json.loads((tmp_path / "s.json").read_text())["entries"]}
+    page = Page(tmp_path / "s.html")
+    rows = {row["name"]: row for row in page.rows()}
+    for number, text in enumerate(middles):
+        name, entry = f"t{number}", of_json[f"t{number}"]
+        expected = Decimal(text).quantize(Decimal(f"1e-{4 if digits is None else digits}"), ROUND_HALF_EVEN)
+        assert Decimal(printed[name]) == expected
+        if digits is None:
+            assert {entry["exact"], of_csv[name]["exact"], entry["parts"][0]["exact"]} == {text}
+            continue
+        shown = [
+            rows[name]["cells"][2],
+            rows[name]["cells"][3],
+            *(of_csv[name][key] for key in ("score", "spread", "task")),
+        ]
+        shown += [repr(entry["score"]), repr(entry["spread"]), repr(entry["parts"][0]["score"])]
+        shown += [repr(entry["earlier"][0]["score"])]
+        assert {Decimal(value) for value in shown} == {expected}
+        assert {entry["exact"], entry["parts"][0]["exact"]} == {None}
+        assert {of_csv[name]["exact"], of_csv[name]["task, exact"]} == {""}
+    if digits is not None:
+        whole = {format(Decimal(text).quantize(Decimal(f"1e-{digits}"), ROUND_HALF_EVEN), "f") for text in middles}
+        told = {text.partition(",")[0].strip("\N{FIGURE SPACE}") for _, text in page.all("dd") if "0" in text}
+        assert told - {"0", "0.00"} <= whole  # of each entry's section: score, spread, earlier ones; and its seconds

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from dataperf_fast.report.leaderboard import write
-from dataperf_fast.report.ranks import Entry, Setting, ranking
+from dataperf_fast.report.ranks import Entry, Part, Setting, ranking
 
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 HOSTILE = [
@@ -493,3 +493,35 @@ def test_a_phone_needs_no_sideways_scrolling(tmp_path, browser, scheme):
         assert browser.script("return innerWidth") == 360
     ground = browser.script("return getComputedStyle(document.body).backgroundColor")
     assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+@pytest.mark.parametrize("width", [320, 500, 760, 1200])
+def test_the_last_column_can_be_reached_at_any_width(tmp_path, browser, width):
+    board(tmp_path, hostile_entries())
+    browser.open(tmp_path / "one.html")
+    browser.look(width)
+    region, right, inner = browser.script("""
+        const region = document.getElementById("ranking");
+        region.scrollLeft = region.scrollWidth;
+        window.scrollTo(document.documentElement.scrollWidth, 0);
+        const last = region.querySelector("thead th:last-child").getBoundingClientRect();
+        return [region.getAttribute("role"), last.right, document.documentElement.clientWidth];
+    """)
+    assert region == "region"
+    assert 0 < right <= inner + 1
+
+
+def test_entries_without_a_score_are_in_the_order_of_their_names(tmp_path):
+    entries = [Entry(name, "submission", None, "invalid") for name in ("carl", "anna", "bert")]
+    page = board(tmp_path, [*entries, Entry("zoe", "submission", 0.5)])
+    assert [row["name"] for row in page.rows()] == ["zoe", "anna", "bert", "carl"]
+
+
+def test_a_page_says_over_what_scores_spread(tmp_path):
+    tasks = [Part("one", Fraction(1, 2)), Part("two", Fraction(1, 4)), Part("warm-up", Fraction(1, 4), counts=False)]
+    over = {"tasks": tasks, "seeds or trials": [tasks[0], tasks[2]]}
+    for what, parts in over.items():
+        page = board(tmp_path, [Entry("anna", "submission", 0.5, spread=0.1, parts=parts)])
+        assert f"Spread: standard deviation over {what}." in page.raw
+        assert f'title="standard deviation over {what}"' in page.raw
+    assert "standard deviation" not in board(tmp_path, [Entry("anna", "submission", 0.5, parts=tasks)]).raw

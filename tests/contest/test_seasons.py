@@ -107,6 +107,9 @@ def test_what_was_new_changed_withdrawn_and_rescored(contest):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["organize", "diff", str(contest.folder / "contest.yaml"), "--since", "yesterday"])
     assert stopped.value.code == 2
+    line = contest.capsys.readouterr().err.splitlines()[-1]
+    expected = "2026-05-01, or with a time, 2026-05-01T12:00+02:00"
+    assert line.endswith(f"organize diff: error: argument --since: is 'yesterday'; expected {expected}")
     page = contest.page()
     earlier = [text for attributes, text in page.all("dt") if text.startswith("before, ")]
     assert sorted(earlier) == ["before, by other data"] * 3 + ["before, by other files"]
@@ -144,7 +147,8 @@ def test_all_that_is_known_of_a_team(contest):
     assert [line.partition(": invalid: ")[0] for line in out[5:7]] == [f"hidden / {task}" for task in scores]
     assert str(first) in out[5]
     assert str(second) in out[6]  # every reason, not the first alone
-    assert out[7:] == [
+    assert out[7] == "posted in Debugging, knn: invalid"
+    assert out[8:] == [
         f"earlier (1), 2026-01-01T00:00:00+00:00: hidden / {task}: {score!r}" for task, score in scores.items()
     ]
     assert before[5:7] == out[5:7]  # before a run has scored it, in the same words
@@ -205,10 +209,11 @@ def test_what_is_handed_in_after_the_freeze_is_not_scored(contest):
     for action in ("run", "check"):
         warned = [line for line in contest(action)[1] if "warning" in line]
         silent = [line for line in warned if "says nothing" in line]  # as the check does of the made-up tasks
-        [line] = [line for line in warned if line not in silent]
+        line, lost = [line for line in warned if line not in silent and "the same files" not in line]
         assert bool(silent) == (action == "check")
         assert line.endswith("frozen since 2026-01-08T00:00:00+00:00: 2 handed in or changed later and not scored: "
                              "debugging: team0001, debugging: too late")  # fmt: skip
+        assert "1 without a score, whose files of then are gone or changed: debugging: late;" in lost
     page = contest.page()
     assert "Frozen since 2026-01-08 00:00:00 UTC" in page.raw
     assert names_of(page) == {name: f"{score:.4f}" for name, score in frozen.items()}
@@ -223,8 +228,9 @@ def test_what_is_handed_in_after_the_freeze_is_not_scored(contest):
 def test_an_export_says_what_is_current_and_when(contest):
     contest.run(0)
     contest.turn()
-    contest.run(1)
     shutil.rmtree(contest.team("team0001"))
+    contest.run(1)
+    shutil.rmtree(contest.team("team0002"))  # of which no run knows
     path = contest.folder / "scores.parquet"
     contest("export", "--parquet", str(path))
     table = parquet.read_table(path)
@@ -244,7 +250,7 @@ def test_an_export_says_what_is_current_and_when(contest):
     assert of_spring == {
         ("team0000", True),
         ("team0000", False),
-        ("team0001", True),
+        ("team0001", False),
         ("team0002", True),
     }  # its last run
 
@@ -296,8 +302,120 @@ def test_a_backup_is_whole_and_comes_back(contest):
         assert re.match(f"dataperf-fast: {re.escape(str(file))}: ({re.escape(line)}|cannot be restored)", said)
     assert path.read_bytes() == before
     assert "is the store itself" in contest("backup", str(path), status=2)[1][0]
+    kept = backup.read_bytes()
+    [said] = contest("backup", str(backup), status=2)[1]
+    assert said.endswith(f"{backup}: is there already; expected a new file, called by its date for instance")
+    assert backup.read_bytes() == kept
     contest.write(store="postgresql+psycopg://me:secret@host/db")
     for action, program in (("backup", "pg_dump"), ("restore", "pg_restore")):
         [said] = contest(action, str(backup), status=2)[1]
         assert said.endswith(f"is no SQLite file; expected {program}, which does it for PostgreSQL")
         assert "secret" not in said
+
+
+def test_show_of_a_frozen_season_never_shows_other_files(contest, monkeypatch):
+    means = contest.run(0)
+
+    def posted(name):
+        rank = 1 + sum(mean < means[name] for mean in means.values())
+        return f"posted in Debugging, knn: {means[name]:.4f}, rank {rank} of 3"
+
+    scores = {s.submission: [] for s in stored(contest)}
+    for score in stored(contest):
+        scores[score.submission].append(f"hidden / {score.task}: {score.score!r}")
+    contest("freeze")
+    shutil.rmtree(contest.team("team0000"))
+    contest.turn("team0001")
+    shutil.copytree(contest.team("team0002"), contest.team("late"))
+    (contest.folder / "private").mkdir()
+    (contest.folder / "private" / "passwords.txt").write_text("mine")
+    monkeypatch.chdir(contest.folder / "private")
+    assert contest("show", "team0000")[0] == [
+        "== debugging, knn: team0000", "its files of the freeze are no longer there", *scores["team0000"],
+        posted("team0000"),
+    ]  # fmt: skip
+    out = contest("show", "team0001")[0]
+    assert out[1:3] == [
+        f"lies in: {contest.team('team0001')}", "changed since the freeze: what lies there now is not scored"
+    ]  # fmt: skip
+    assert out[-3:] == [*scores["team0001"], posted("team0001")]
+    out = contest("show", "late")[0]
+    assert out[:3] == [
+        "== debugging, knn: late", f"lies in: {contest.team('late')}", "handed in after the freeze, and not scored"
+    ]  # fmt: skip
+    assert len(out) == 5  # and its files, and no score
+    [shown] = [json.loads(line) for line in contest("show", "team0000", "--format", "json")[0]]
+    assert (shown["path"], shown["files"], shown["passed_over"]) == ("", {}, [])
+    assert contest("show", "team0002")[0][1].endswith("team0002, since 2026-01-01T00:00:00+00:00")
+
+
+def test_who_lost_his_score_with_the_files_of_the_freeze_is_named(contest):
+    first = contest.run(0)
+    contest("freeze")
+    shutil.move(contest.team("team0000"), contest.folder / "aside")
+    contest.turn("team0001")
+    assert contest.run(1) == first
+    for file in (contest.folder / "data").rglob("*_train.csv"):  # corrected
+        file.write_text(file.read_text() + "\n")
+    lost = (
+        f"dataperf-fast: warning: {contest.folder / 'contest.yaml'}: frozen since 2026-01-01T00:00:00+00:00: "
+        "2 without a score, whose files of then are gone or changed: debugging: team0000, debugging: team0001; "
+        "expected those files in their places again, and `organize run`"
+    )
+    site = ("--out", str(contest.folder / "site"))
+    for command in (("check",), ("run",), ("leaderboard", *site), ("show", "team0000")):
+        assert [line for line in contest(*command)[1] if "of then" in line] == [lost]
+    assert "its files of the freeze are no longer there" in contest("show", "team0000")[0]
+    shutil.move(contest.folder / "aside", contest.team("team0000"))
+    contest.turn("team0001")
+    assert contest.run(2) == first
+    assert not [line for line in contest("run")[1] if "of then" in line]
+
+
+def test_show_knows_who_stood_in_another_season_and_files_by_their_names(contest):
+    contest.write(season="2025")
+    contest.run(0)
+    shutil.make_archive(str(contest.team("bea")), "zip", contest.team("team0002"))
+    shutil.rmtree(contest.team())
+    contest.write(season="2026")
+    contest.run(30)
+    assert contest("show", "team0000")[0] == [
+        "== debugging, knn: team0000", "stood in season 2025, and not in this one"
+    ]  # fmt: skip
+    by_name = contest("show", "bea")[0]
+    assert by_name[1] == f"lies in: {contest.team('bea.zip')}, since 2026-01-31T00:00:00+00:00"
+    assert contest("show", "bea.zip")[0] == contest("show", "teams/bea.zip")[0] == by_name
+    assert contest("show", "teams/team0001/")[0] == contest("show", "team0001")[0]
+    [line] = contest("show", "beate.zip", status=2)[1]
+    assert "no submission is named 'beate.zip'" in line
+
+
+def test_what_needs_the_store_alone_works_where_nothing_else_is(contest):
+    contest.write(season="2025")
+    first = contest.run(0)
+    contest.turn()
+    contest.run(1)
+    before = names_of(contest.page("--season", "2025"))
+    contest("freeze")
+    elsewhere = contest.folder / "elsewhere"
+    elsewhere.mkdir()
+    contest("backup", str(elsewhere / "store.backup"))
+    contest("export", "--parquet", str(contest.folder / "whole.parquet"))
+    shutil.copy(contest.folder / "contest.yaml", elsewhere)
+    shutil.rmtree(contest.folder / "data")  # where the store's manifest has it
+    contest.folder = elsewhere
+    assert contest("restore", "elsewhere/store.backup", status=2)[1] != []
+    assert contest("restore", str(elsewhere / "store.backup"))[1] == [
+        f"restored 8 scores from {elsewhere / 'store.backup'}"
+    ]
+    assert names_of(contest.page("--season", "2025")) == before != {n: f"{score:.4f}" for n, score in first.items()}
+    contest("export", "--parquet", str(elsewhere / "scores.parquet"))
+    rows = parquet.read_table(elsewhere / "scores.parquet").to_pylist()
+    assert rows == parquet.read_table(elsewhere.parent / "whole.parquet").to_pylist()
+    assert [row["current"] for row in rows].count(False) == 2
+    contest("backup", str(elsewhere / "again.backup"))
+    assert [what for _, what, _ in contest.changes(0)] == ["new"] * 3 + ["changed"]
+    assert contest("logs")[1] == ["Spring: no algorithm has run"]
+    contest("freeze", "--lift")
+    [line] = contest("run", status=2)[1]
+    assert "cannot be used: " in line

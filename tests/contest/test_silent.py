@@ -137,11 +137,15 @@ def test_a_check_and_the_page_say_so_and_a_run_goes_on(tmp_path, capsys):
     assert cli.main(["organize", "run", path]) == 0
     assert cli.main(["leaderboard", path, "--out", str(tmp_path / "site")]) == 0
     page = (tmp_path / "site" / "debugging-knn.html").read_text()
-    assert "Says nothing of submissions: <bdi>synth01: the accuracy before cleaning, " in page
+    assert "Says nothing of submissions: <bdi>synth01</bdi>." in page  # and of a hidden task not why
     assert page.count("Says nothing") == 1
     meaning = boards.load("debugging").metric_means["fraction_fixes"]
     assert f"fraction fixes, lower is better: {meaning}. The score is the mean over the hidden tasks." in page
     assert "a shorter bar is a better score" in page
+    shown = contests.write(tmp_path / "contest.yaml", board | {"tasks": [tasks[0] | {"hidden": False}]})
+    assert cli.main(["leaderboard", str(shown), "--out", str(tmp_path / "site")]) == 0
+    page = (tmp_path / "site" / "debugging-knn.html").read_text()
+    assert "Says nothing of submissions: <bdi>synth01: the accuracy before cleaning, " in page
 
 
 def test_every_metric_of_our_boards_has_a_meaning():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import zipfile
 
 import pytest
 
 import dataperf_fast as dpf
+from dataperf_fast import cli
 from dataperf_fast.boards.debugging import synth
 from dataperf_fast.boards.vision import synth as synth_vision
 from dataperf_fast.contest import submissions
+from dataperf_fast.contest.store import now
 
 from . import contests
 
@@ -202,3 +205,36 @@ def test_a_team_may_hand_in_several_where_the_manifest_says_so(data, tmp_path):
     assert contests.score(path)[1] == {"debugging": 1}  # the others keep their scores
     [setting] = contests.standing(path)
     assert {entry.submission for entry in setting.entries if entry.kind != "paper"} == set(found)
+
+
+def test_a_board_heeds_no_change_of_another_boards_files(shared, capsys):
+    contests.score(shared)
+    assert cli.main(["organize", "freeze", str(shared)]) == 0
+    both = shared.parent / "teams" / "both"
+    order = next(both.glob("*.txt"))
+    order.write_text("\n".join(reversed(order.read_text().split())) + "\n")
+    capsys.readouterr()
+    assert cli.main(["organize", "run", str(shared)]) == 0
+    assert ": 1 handed in or changed later and not scored: debugging: both\n" in capsys.readouterr().err
+    assert cli.main(["organize", "freeze", str(shared), "--lift"]) == 0
+    time.sleep(1.1)  # what a date parts has seconds
+    when = now()
+    assert cli.main(["organize", "run", str(shared)]) == 0
+    capsys.readouterr()
+    assert cli.main(["organize", "diff", str(shared), "--since", when]) == 0
+    assert [line.split("  ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [
+        "changed    debugging, knn: both"
+    ]
+    (both / "of_none.txt").write_text("whose?")  # in an error of any board
+    assert contests.score(shared)[1] == {"debugging": 1, "vision": 1}
+
+
+def test_boards_by_two_models_take_the_same_files(data, tmp_path):
+    contests.write_orders(data, tmp_path / "teams", 1)
+    part = {"board": "debugging", "tasks": [{"name": "hidden", "data": str(data)}], "submissions": ["teams"]}
+    path = contests.write(tmp_path / "contest.yaml", part | {"model": "knn"}, part | {"model": "svc"})
+    digests = {one.submission_digest for one in contests.score(path)[0]}
+    assert len(digests) == 1
+    order = next((tmp_path / "teams" / "team0000").iterdir())
+    order.write_text("\n".join(reversed(order.read_text().split())) + "\n")
+    assert contests.score(path)[1] == {"debugging": 2}

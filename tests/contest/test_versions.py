@@ -19,6 +19,7 @@ from dataperf_fast.contest.submissions import Submission
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import machine
 from dataperf_fast.files.errors import InputError
+from dataperf_fast.files.set_folders import OfSet
 from dataperf_fast.kernels import arithmetic
 from dataperf_fast.sandbox import images
 from tests import tasks
@@ -116,7 +117,7 @@ def test_a_worker_of_another_version_scores_nothing(contest, data, monkeypatch):
     path, whole = contest("knn"), manifest.read(contest("knn"))
     [work] = planning.read(whole, contests.Watched(), "cpu")
     folder = path.parent / "teams" / "team0000"
-    batch = Batch("debugging", "knn", "hidden", data, (folder,), work.version, backend="cpu")
+    batch = Batch("debugging", "knn", OfSet("hidden", ("hidden",)), data, (folder,), work.version, backend="cpu")
     assert {record.status for record in score(batch)[folder]} == {"ok"}
     with pytest.raises(InputError, match=r"scored by the version 'neighbour-votes .*; expected this run's, 1"):
         score(replace(batch, version="1"))

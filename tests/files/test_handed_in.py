@@ -79,6 +79,13 @@ def pack(path: Path, members: dict[str, str]) -> Path:
     return path
 
 
+def test_a_speech_task_is_called_by_its_name_in_errors(tmp_path):
+    for name in ("EN_25_train.json", "EN_25_TRAIN.json"):
+        (tmp_path / name).write_text("{}")
+    [one], _ = handed_in.find([tmp_path], speech.recognize, "names")
+    assert one.doubtful["en", 25].line.endswith("is a second file for en_25 beside EN_25_TRAIN.json; expected one")
+
+
 def found(recognize: Recognize, *paths: Path, **how: Any) -> list[HandedIn]:
     submissions, refused = handed_in.find(paths, recognize, "official names", **how)
     assert refused == []

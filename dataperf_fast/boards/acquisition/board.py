@@ -72,7 +72,7 @@ def _evaluate_market(
     records = []
     for submission in found:
         try:
-            counts, cost = engine.read(_read_plan, submission, source, market, model, over)
+            counts, cost = engine.read(_read_plan, submission, source, market, model, over, options.by_folder)
             record = score_plan(task, submission, market, counts, generators[submission.name], model, engine, options)
             record.details = {**cost, **record.details}
         except InputError as error:
@@ -82,11 +82,16 @@ def _evaluate_market(
 
 
 def _read_plan(
-    submission: HandedIn, source: trading.Source, market: trading.FullMarket, model: str, over: Fraction
+    submission: HandedIn,
+    source: trading.Source,
+    market: trading.FullMarket,
+    model: str,
+    over: Fraction,
+    in_contest: bool,
 ) -> tuple[np.ndarray, dict[str, float]]:
     """A submission's counts ``(sellers,)``, and what its record says of the cost, if they are legal."""
     path, counts = source.plan(submission, market.sizes)
-    cost, excess = files.check_plan(path, counts, market.sizes, market.prices, market.budget, over)
+    cost, excess = files.check_plan(path, counts, market.sizes, market.prices, market.budget, over, in_contest)
     if model == "nearest-neighbours" and counts.sum() < NEIGHBOURS:
         expected = f"at least {NEIGHBOURS}, the neighbours of knn"
         raise InputError(path, "buys too few rows:", "", int(counts.sum()), expected)
@@ -169,7 +174,7 @@ def _mean(records: list[Record], markets: int, engine: Engine) -> Record:
     return mean
 
 
-def _percent(text: str) -> float:
+def percent(text: str) -> float:
     """How many per cent of the budget a plan may cost more."""
     try:
         files.read_percent(text)
@@ -197,7 +202,7 @@ class Acquisition(Benchmark):
     demo_methods = ("uniform", "rss", "fss", "sweep")
     options = (
         Option(
-            "over-budget", "score plans that cost so much more than the budget, and mark them [0]", _percent, "PERCENT",
+            "over-budget", "score plans that cost so much more than the budget, and mark them [0]", percent, "PERCENT",
             have="a board with a budget",
         ),
     )  # fmt: skip
@@ -215,7 +220,8 @@ class Acquisition(Benchmark):
 `budget.txt` what may be spent; `buyer.csv` holds the buyer's rows, label last; `summary/` tells each seller's number
 of rows, histograms and correlations, and five of the rows. Hand in one line: how many rows to buy of each seller,
 commas between, seller 0 first. The rows are drawn at random, a fixed model is trained on them and tried on the
-buyer's.
+buyer's. All draws come from one stream, market after market: what a plan buys in one market decides which rows are
+drawn in the next ones, so that another plan for market 0 may change the score of market 1.
 """
     published = PUBLISHED
     models = ("logistic-regression", "nearest-neighbours", "boosted-stumps")

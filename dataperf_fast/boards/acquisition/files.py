@@ -269,12 +269,14 @@ def check_plan(
     prices: Sequence[Price],
     budget: Budget,
     over: Fraction = Fraction(0),
+    in_contest: bool = False,
 ) -> tuple[float, float]:
     """Check a plan against the rules; returns its cost, summed over the sellers in order in float64, and its excess.
 
     Illegal are nothing at all, and a cost over the budget by more than the share ``over`` of it, which is decided
     exactly: what spends the budget to the cent is legal however float64 rounds it. ``sizes`` are the sellers' numbers
-    of rows. The excess is the share of the budget by which the plan costs more, 0 for one that does not.
+    of rows. The excess is the share of the budget by which the plan costs more, 0 for one that does not. ``in_contest``
+    nothing allows more, and nothing is said that does.
     """
     if not counts.any():
         raise InputError(path, "buys nothing", expected="at least one row, or no model can be trained")
@@ -289,8 +291,8 @@ def check_plan(
         if over:
             expected = f"at most {float(most):.15g}, the budget and what may be over it"
         else:
-            more = "--over-budget PERCENT, own={'over_budget': PERCENT}, allows more"
-            expected = f"at most {budget.amount:.15g}, the budget; {more}"
+            expected = f"at most {budget.amount:.15g}, the budget"
+            expected += "" if in_contest else "; --over-budget PERCENT, own={'over_budget': PERCENT}, allows more"
         raise InputError(path, f"costs {_show_cost(exact, most)}", expected=expected)
     return cost, float(exact / budget.exact - 1)
 

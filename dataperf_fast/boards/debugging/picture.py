@@ -17,6 +17,7 @@ from dataperf_fast.files.records import Record
 from dataperf_fast.models import table
 from dataperf_fast.report.dots import plain
 from dataperf_fast.report.looks import REST, Look, looks
+from dataperf_fast.report.rounding import fixed
 
 if TYPE_CHECKING:
     from dataperf_fast.boards.debugging.board import DebuggingResult
@@ -48,7 +49,7 @@ def _draw_curves(folder: Path, scored: DebuggingResult) -> list[Path]:
         curve, crossing = scored.curves[method], scored.crossings[method]
         label = f"{len(rest)} others" if [method] == rest[:1] else None
         if method in told:
-            label = f"{plain(method).lstrip('_')}: {crossing} inspections, {(crossing - 1) / scored.rows:.4f}"
+            label = f"{plain(method).lstrip('_')}: {crossing} inspections, {fixed((crossing - 1) / scored.rows)}"
         inspections = np.arange(len(curve) + 1)
         axes.step(
             inspections, [scored.before, *curve], look.line, where="post", color=look.colour,

@@ -37,6 +37,7 @@ from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.handed_in import Recognize
 from dataperf_fast.files.paths import write_text
 from dataperf_fast.files.records import OURS, Record
+from dataperf_fast.files.set_folders import OfSet
 
 METRICS = {"fooling": "fooling_pairs", "creativity": "creativity"}  # by task
 TASKS = tuple(METRICS)
@@ -122,7 +123,7 @@ and its image unsafe. At most 50 sets of images a day.
         brought = (
             engine.read(_round, data)
             if submissions is None
-            else engine.read(_brought, data, submissions, options.by_folder)
+            else engine.read(_brought, data, submissions, options.by_folder, options.tasks)
         )
         yield from self._scored(brought, engine, options)
 
@@ -297,7 +298,7 @@ def brought_by(whole: files.Round) -> Brought:
     return Brought(whole, entrants, scores.ratings_of(pairs), pairs["prompt"].to_pylist(), problems)
 
 
-def _brought(data: Path, paths: Sequence[Path], by_path: bool) -> Brought:
+def _brought(data: Path, paths: Sequence[Path], by_path: bool, tasks: OfSet | None) -> Brought:
     """Submissions from outside a round, rated by what lies in its ``ratings/``, and compared with its prompts."""
     given, wrong = files.read_given(data)
     inside = files.read_round(data) if (data / "submitted").is_dir() else None
@@ -305,7 +306,9 @@ def _brought(data: Path, paths: Sequence[Path], by_path: bool) -> Brought:
     found: list[handed_in.HandedIn] = []
     for path in paths:
         try:  # a file by itself is named after itself and not its folder: it is a participant's
-            of_path, of_none = handed_in.find([path], files.recognize, files.NAMED, by_path or not path.is_dir())
+            of_path, of_none = handed_in.find(
+                [path], files.recognize, files.NAMED, by_path or not path.is_dir(), tasks=tasks
+            )
             found += of_path
             refused += of_none
         except InputError as error:

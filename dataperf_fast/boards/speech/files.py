@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -82,10 +83,20 @@ def find_languages(data: Path) -> dict[str, Path]:
     return found
 
 
+class Board(NamedTuple):
+    """A language and a size, which is shown as tasks are named: ``en_25``."""
+
+    language: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.language}_{self.size}"
+
+
 def recognize(path: Path) -> Named | None:
     """What ``handed_in.find`` asks: a name's language and size."""
     match = _SUBMISSION_NAME.fullmatch(path.name.lower())
-    return Named((match[1], int(match[2])), rank=int(path.name != path.name.lower())) if match else None
+    return Named(Board(match[1], int(match[2])), rank=int(path.name != path.name.lower())) if match else None
 
 
 def allowed_ids(allowed: Selection) -> AllowedIds:

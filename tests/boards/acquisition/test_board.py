@@ -15,6 +15,7 @@ import dataperf_fast as dpf
 from dataperf_fast import cli, parity
 from dataperf_fast.boards.acquisition import files, picture, synth, trading
 from dataperf_fast.boards.acquisition.board import BOARD, AcquisitionResult
+from tests.contest import contests
 
 SCALE = synth.AcquisitionScale(2, 4, 60, 40, 60)
 
@@ -146,6 +147,12 @@ def test_plans_over_the_budget_are_scored_where_that_is_asked_for(made, tmp_path
     assert [record.status for record in before] == ["invalid", "ok", "invalid"]
     assert "over_budget" not in before[1].details
     assert before[0].error.endswith("the budget; --over-budget PERCENT, own={'over_budget': PERCENT}, allows more")
+    (tmp_path / "teams").mkdir()
+    shutil.copytree(path, tmp_path / "teams" / "mine")
+    tasks = [{"name": "hidden", "data": str(made)}]
+    contest = {"board": "acquisition", "tasks": tasks, "submissions": ["teams"]}
+    of_contest, _ = contests.score(contests.write(tmp_path / "contest.yaml", contest))
+    assert next(score.error for score in of_contest if score.error).endswith(", the budget")
     own = {"over_budget": 100 * over + 0.001}
     scored = dpf.evaluate("acquisition", made, path, cache=False, own=own, out=tmp_path / "out")
     assert [record.details.get("over_budget") for record in scored] == [over, None, over]

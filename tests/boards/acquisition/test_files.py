@@ -378,6 +378,9 @@ def test_a_plan_over_the_budget(limit, shown):
     path, plan = Path("0.csv"), np.array([292, 0])
     line = line_of(path, lambda: files.check_plan(path, plan, [1200, 5], [price("1000"), price("1")], budget(limit)))
     assert line.startswith(f"costs {shown}")
+    sizes, prices = [1200, 5], [price("1000"), price("1")]
+    told = line_of(path, lambda: files.check_plan(path, plan, sizes, prices, budget(limit), in_contest=True))
+    assert told == f"costs {shown.partition(' ')[0]} expected at most {limit}, the budget"  # there nothing allows more
 
 
 def test_a_plan_that_buys_nothing():

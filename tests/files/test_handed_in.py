@@ -255,7 +255,7 @@ def test_paths_without_a_submission(board, tmp_path):
     good = team(tmp_path / "good", board.official.values())
     [one], refused = handed_in.find([good, *lines], board.recognize, "official names")
     assert (one.name, [name for name, _ in refused]) == ("good", ["none", "empty", "other", "image", "README"])
-    assert refusal(lambda: found(board.recognize)) == "--submissions: names nothing"
+    assert refusal(lambda: found(board.recognize)) == "submissions: names nothing"
 
 
 def test_a_folder_that_may_not_be_read_costs_itself(board, tmp_path, monkeypatch):

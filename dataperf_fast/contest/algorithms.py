@@ -29,7 +29,7 @@ from dataperf_fast.files.paths import has_place, read_text, whole_file
 from dataperf_fast.files.setup_file import read_setup
 
 SETTINGS = "algorithm.yaml"
-_LARGEST = 1 << 16  # characters of it
+_LARGEST, _DEEPEST = 1 << 16, 8  # characters of it, and levels
 
 
 class AlgorithmSettings(BaseModel):
@@ -117,8 +117,13 @@ def _algorithm(submission: Submission, part: ContestBoard) -> sandbox.Algorithm:
     if len(content) > _LARGEST:
         raise InputError(path, f"is too large ({len(content)} characters)", expected=what)
     with suppress(yaml.YAMLError):  # which read_setup says better
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, Loader=yaml.SafeLoader)):
-            raise InputError(path, "holds an alias", expected=what)
+        depth = 0
+        for event in yaml.parse(content, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent):
+                raise InputError(path, "holds an alias", expected=what)
+            if depth > _DEEPEST:  # each level makes the next one slower to read
+                raise InputError(path, "is nested too deeply", expected=what)
     settings = read_setup(path, AlgorithmSettings, what)
     return sandbox.Algorithm(submission.path, tuple(settings.command), settings.image, tuple(part.mounts))
 

@@ -72,7 +72,9 @@ def engine(url: str, named: str, writes: bool) -> sql.Engine:
             parsed = parsed.set(database=f"file:{quote(str(path))}", query={"uri": "true", **sqlite.way_to_read(path)})
         is_sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"connect_args": {"timeout": 60}} if is_sqlite else {"pool_pre_ping": True}
-        made = sql.create_engine(parsed, **options)
+        made = sql.create_engine(
+            parsed, **options, hide_parameters=True
+        )  # errors go to logs, hashes of passwords do not
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         # What is taken for a port may be a piece of a password.
         reason = "its port is no number" if isinstance(error, ValueError) else _reason(error)

@@ -18,9 +18,15 @@ from dataperf_fast.files.errors import InputError, show_as, shown
 
 LARGEST = 1 << 30  # bytes of all that is in one
 _MOST_FILES = 10_000
+_MOST_ENTRIES = 4 * _MOST_FILES  # folders and debris too
+_DEEPEST = 64  # folders
+_ENTRY = b"PK\x01\x02"  # with which each begins in a zip's directory
 _BLOCK = 1 << 20
 _WRAPPING: dict[Path, tuple[str, ...]] = {}
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError, ValueError)
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError, ValueError, IndexError,
+    MemoryError,
+)  # fmt: skip
 
 
 def is_archive(path: Path) -> bool:
@@ -58,6 +64,7 @@ def unpack(path: Path, folder: Path, largest: int = LARGEST) -> tuple[str, ...]:
     Raises ``InputError`` as ``unpacked`` does; what is there by then stays.
     """
     try:
+        _require_few(path)
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path)
             around = os.path.commonpath([place.parent for place in members]) if members else ""
@@ -78,6 +85,17 @@ def unpack(path: Path, folder: Path, largest: int = LARGEST) -> tuple[str, ...]:
     return PurePosixPath(around).parts
 
 
+def _require_few(path: Path) -> None:
+    """Raise ``InputError`` for a directory of millions of entries, all of which ``zipfile`` would keep in memory."""
+    count, before = 0, b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            count += (before + block).count(_ENTRY)
+            before = block[-len(_ENTRY) + 1 :]
+    if count > _MOST_ENTRIES:
+        raise InputError(path, f"holds more than {_MOST_ENTRIES} entries", expected="plain files of a submission")
+
+
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[PurePosixPath, zipfile.ZipInfo]:
     """The files in a zip by their places."""
     found: dict[PurePosixPath, zipfile.ZipInfo] = {}
@@ -88,8 +106,10 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[PurePosixPath, zipfil
             continue
         kind = stat.S_IFMT(member.external_attr >> 16)
         problem = ""
-        if place.is_absolute() or ".." in place.parts or ":" in place.parts[0]:
+        if not place.parts or place.is_absolute() or ".." in place.parts or ":" in place.parts[0]:
             problem = "holds a place outside of it:"
+        elif len(place.parts) > _DEEPEST:  # what is deeper than Python's stack, nobody could remove again
+            problem = f"holds a place more than {_DEEPEST} folders deep:"
         elif kind not in (0, stat.S_IFREG):
             problem = "holds a link, or what is no file:"
         elif member.flag_bits & 1:

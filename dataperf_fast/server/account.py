@@ -6,18 +6,30 @@ import json
 import re
 from typing import Annotated
 
+import sqlalchemy as sql
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from dataperf_fast.contest import decisions
 from dataperf_fast.files.errors import InputError
-from dataperf_fast.server import keys, pages, people, security, throttle
-from dataperf_fast.server.callers import AnswerError, Anybody, Caller, Somebody, TheHall, require_form
+from dataperf_fast.server import arrivals, keys, pages, people, security, throttle
+from dataperf_fast.server.callers import (
+    AnswerError,
+    Anybody,
+    Caller,
+    Number,
+    Somebody,
+    TheHall,
+    address_of,
+    count_wrong_key,
+    require_form,
+)
 from dataperf_fast.server.hall import Hall
 from dataperf_fast.server.people import Person
 
 router = APIRouter(include_in_schema=False)
 Given = Annotated[str, Form(max_length=2000)]
+_BY_LINK = "link"  # what a session is called that has begun by one
 _WRONG = "the address or the password is wrong"
 
 
@@ -32,7 +44,7 @@ def login(
     request: Request, hall: TheHall, caller: Anybody, email: Given = "", password: Given = "", next: Given = ""  # noqa: A002
 ) -> Response:  # fmt: skip
     """Begin a session of its own: one that somebody had put there is worth nothing."""
-    counted = throttle.of_login(email, _address(request))
+    counted = throttle.of_login(email, address_of(request))
     with hall.database.writing() as connection:
         wait = throttle.wait(connection, counted)
         if wait <= 0:
@@ -44,7 +56,7 @@ def login(
     if person is None:
         return pages.show(request, caller, "login.html", 403, wrong=_WRONG, email=email, next=_ours(next))
     with hall.database.writing() as connection:
-        throttle.forget(connection, counted)
+        throttle.forgive(connection, counted)
     return _begin(hall, person, _ours(next) or "/mine", caller)
 
 
@@ -78,42 +90,47 @@ def join(
     registration = hall.contest.manifest.server.registration
     invited = _invitation(hall, key)
     if key and invited is None:
+        count_wrong_key(request)
         raise AnswerError(403, "the invitation is none, was used, or has ended: ask for another")
     if caller.person is not None:
         require_form(caller, form_key)
-        return _follow(hall, caller.person, invited)
+        if invited is not None:
+            with hall.database.writing() as connection:
+                _follow(hall, connection, caller.person, invited)
+        return RedirectResponse("/mine", 303)
     if registration == "closed" or (registration == "invitation" and invited is None):
         raise AnswerError(
             403, "accounts are by invitation here" if registration != "closed" else "nobody registers now"
         )
     try:
+        hashed = people.hashed(password)
         with hall.database.writing() as connection:
             if invited and invited.about:
                 email = invited.about
-            person = people.add(connection, email, name, password, (invited and invited.role) or "participant")
+            person = people.add(connection, email, name, hashed)
             decisions.log(connection, hall.contest, person.name, "registered", person.role)
+            if invited is not None:
+                _follow(hall, connection, person, invited)
     except InputError as error:
         return pages.show(
             request, caller, "join.html", 422, key=key, invited=invited, wrong=error.line, email=email, name=name,
             open=registration == "open",
         )  # fmt: skip
-    if invited is not None:
-        _follow(hall, person, invited)
     return _begin(hall, person, "/mine", caller)
 
 
-def _follow(hall: Hall, person: Person, invited: keys.Key | None) -> Response:
-    """Use an invitation: into its team, if it is one's."""
-    if invited is not None:
-        with hall.database.writing() as connection:
-            if not keys.end(connection, id=invited.id):
-                raise AnswerError(403, "the invitation was used: ask for another")
-            if invited.team is not None and people.team_of(connection, hall.contest.name, person) is None:
-                people.join(connection, invited.team, person)
-                decisions.log(connection, hall.contest, person.name, "joined", str(invited.team))
-            elif invited.role and invited.role != person.role:
-                people.set_role(connection, person, invited.role)
-    return RedirectResponse("/mine", 303)
+def _follow(hall: Hall, connection: sql.Connection, person: Person, invited: keys.Key) -> None:
+    """Use an invitation, once, in a transaction that is of no effect otherwise: into its team, or for its role."""
+    if invited.about and invited.about != person.email:
+        raise AnswerError(403, "the invitation is for another address")
+    if not keys.end(connection, id=invited.id):
+        raise AnswerError(403, "the invitation was used: ask for another")
+    if invited.team is not None:
+        people.join(connection, hall.contest.name, invited.team, person)
+        decisions.log(connection, hall.contest, person.name, "joined", str(invited.team))
+    elif people.ROLES.index(invited.role) > people.ROLES.index(person.role):  # nobody becomes less by one
+        people.set_role(connection, person, invited.role)
+        decisions.log(connection, hall.contest, person.name, "became", invited.role)
 
 
 @router.get("/enter")
@@ -123,14 +140,16 @@ def enter_form(request: Request, caller: Anybody, key: str = "") -> Response:
 
 
 @router.post("/enter")
-def enter(hall: TheHall, caller: Anybody, key: Given = "") -> Response:
+def enter(request: Request, hall: TheHall, caller: Anybody, key: Given = "") -> Response:
     """Log in by a link, once."""
     with hall.database.writing() as connection:
         found = keys.find(connection, "login", key)
         person = people.by_id(connection, found.person) if found and found.person is not None else None
-        if found is None or person is None or not keys.end(connection, id=found.id):
-            raise AnswerError(403, "the link is none, was used, or has ended: ask for another")
-    return _begin(hall, person, "/account", caller)
+        used = person is not None and found is not None and keys.end(connection, id=found.id)
+    if person is None or not used:
+        count_wrong_key(request)
+        raise AnswerError(403, "the link is none, was used, or has ended: ask for another")
+    return _begin(hall, person, "/account", caller, about=_BY_LINK)
 
 
 @router.get("/account")
@@ -154,17 +173,21 @@ def password(
     require_form(caller, form_key)
     person = caller.person
     assert person is not None
-    counted = throttle.of_login(person.email, _address(request))
+    counted = throttle.of_login(person.email, address_of(request))
     with hall.database.writing() as connection:
         wait = throttle.wait(connection, counted)
-        throttle.count(connection, counted)
+        if wait <= 0:
+            throttle.count(connection, counted)
     if wait > 0:
         raise AnswerError(429, f"too many wrong tries: wait {wait:.0f} s", seconds=wait)
-    with hall.database.writing() as connection:
-        if people.has_password(connection, person) and people.proven(connection, person.email, old) is None:
+    by_link = caller.key is not None and caller.key.about == _BY_LINK  # for who has forgotten the old one
+    with hall.database.reading() as connection:
+        if not by_link and people.proven(connection, person.email, old) is None:
             raise AnswerError(403, "the old password is wrong")
-        people.set_password(connection, person, new)
-        throttle.forget(connection, counted)
+    hashed = people.hashed(new)
+    with hall.database.writing() as connection:
+        people.set_password(connection, person, hashed)
+        throttle.forgive(connection, counted)
     return _begin(hall, person, "/account", Caller())
 
 
@@ -179,7 +202,7 @@ def make_token(request: Request, hall: TheHall, caller: Somebody, name: Given = 
 
 
 @router.post("/account/tokens/{number}/end")
-def end_token(hall: TheHall, caller: Somebody, number: int, form_key: Given = "") -> Response:
+def end_token(hall: TheHall, caller: Somebody, number: Number, form_key: Given = "") -> Response:
     """Revoke one of one's own."""
     require_form(caller, form_key)
     assert caller.person is not None
@@ -219,19 +242,20 @@ def make_team(hall: TheHall, caller: Somebody, name: Given = "", form_key: Given
     """A team of one's own."""
     require_form(caller, form_key)
     assert caller.person is not None
+    arrivals.require_no_folder(hall.contest, people.team_name(name))
     with hall.database.writing() as connection:
         people.make_team(connection, hall.contest.name, name, caller.person)
         decisions.log(connection, hall.contest, caller.person.name, "made a team", name)
     return RedirectResponse("/mine", 303)
 
 
-def _begin(hall: Hall, person: Person, to: str, before: Caller) -> Response:
+def _begin(hall: Hall, person: Person, to: str, before: Caller, about: str = "") -> Response:
     """A new session, in the place of the one before."""
     with hall.database.writing() as connection:
         keys.sweep(connection)
         if before.key is not None and before.key.kind == "session":
             keys.end(connection, id=before.key.id)
-        key = keys.make(connection, "session", person.id)
+        key = keys.make(connection, "session", person.id, about=about)
     answer = RedirectResponse(to, 303)
     answer.set_cookie(
         security.cookie_name(hall.secure), key, max_age=14 * 86_400, **security.cookie_options(hall.secure)
@@ -247,7 +271,3 @@ def _invitation(hall: Hall, key: str) -> keys.Key | None:
 def _ours(path: str) -> str:
     """A path of this server to go on to, and no other's address."""
     return path if re.fullmatch(r"/[A-Za-z0-9][A-Za-z0-9/_.-]*", path) else ""
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""

@@ -57,9 +57,9 @@ def extend(contest: Contest, database: Database, phase: str, end: str, by: str, 
         raise InputError("phase", "is", value=phase, expected=" or ".join(known) or "none: there are no phases")
     try:
         time = datetime.fromisoformat(end)
-    except ValueError as error:
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the latter of the year 1, further east
         raise InputError("end", "is", value=end, expected="a time, 2026-12-31T23:59") from error
-    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     if time <= known[phase].start:
         raise InputError(
             "end", "is", value=end, expected=f"a time after the start, {known[phase].start:%Y-%m-%dT%H:%M}"
@@ -78,7 +78,7 @@ def invite(contest: Contest, database: Database, email: str, role: str, by: str)
     if role not in people.ROLES:
         raise InputError("role", "is", value=role, expected=" or ".join(people.ROLES))
     with database.writing() as connection:
-        key = keys.make(connection, "invitation", about=email.strip().casefold(), role=role)
+        key = keys.make(connection, "invitation", about=people.address(email) if email.strip() else "", role=role)
         decisions.log(connection, contest, by, "invite", f"{role} {email}".strip())
     return f"{contest.manifest.server.address}/join?key={key}"
 

@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Depends, Request
-from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse, Response
 
 from dataperf_fast.server import arrivals, boards, people, results, schema, site, submitting
 from dataperf_fast.server.arrivals import Upload
-from dataperf_fast.server.callers import AnswerError, Anybody, Caller, Member, Somebody, TheHall, hall_of
+from dataperf_fast.server.callers import AnswerError, Anybody, Caller, Member, Number, Somebody, TheHall, hall_of
 from dataperf_fast.server.hall import Hall, part_slug, title_of
 
 
@@ -92,13 +91,13 @@ def me(hall: TheHall, caller: Somebody) -> dict[str, Any]:
 async def hand_in(request: Request, hall: TheHall, caller: Member, board: str) -> Response:
     """Hand in a board's official files, raw or in a zip. 201: taken; 200: the same as before; 422: what is wrong."""
     require_token(caller)
-    try:
-        async with request.form(max_files=submitting.MOST_FILES, max_fields=submitting.MOST_FIELDS) as given:
-            upload, new = await to_thread.run_sync(submitting.handed_in, hall, caller, board, given)
-    except submitting.WrongError as error:
-        return JSONResponse({"error": error.lines[0], "errors": error.lines}, 422)
-    except MultiPartException as error:
-        raise AnswerError(422, f"the form cannot be read: {error.message}") from error
+    async with submitting.form_of(request, hall, caller) as given:
+        try:
+            upload, new = await to_thread.run_sync(
+                submitting.handed_in, hall, caller, board, given, limiter=hall.takers
+            )
+        except submitting.WrongError as error:
+            return JSONResponse({"error": error.lines[0], "errors": error.lines}, 422)
     return JSONResponse(_told(hall, upload), 201 if new else 200)
 
 
@@ -117,7 +116,7 @@ def mine(hall: TheHall, caller: Member) -> list[dict[str, Any]]:
 
 
 @router.get("/submissions/{number}")
-def submission(hall: TheHall, caller: Somebody, number: int) -> dict[str, Any]:
+def submission(hall: TheHall, caller: Somebody, number: Number) -> dict[str, Any]:
     """One of them: its state, scores as far as they are to be seen, its place in line."""
     assert caller.person is not None
     upload = submitting.own_upload(hall, caller, number)
@@ -128,17 +127,18 @@ def submission(hall: TheHall, caller: Somebody, number: int) -> dict[str, Any]:
 
 
 @router.get("/submissions/{number}/log")
-def log(hall: TheHall, caller: Somebody, number: int) -> list[dict[str, Any]]:
+def log(hall: TheHall, caller: Somebody, number: Number) -> list[dict[str, Any]]:
     """What its algorithm has printed, a run a task."""
     upload = submitting.own_upload(hall, caller, number)
+    assert caller.person is not None
     return [
         {"set": run.dataset, "task": run.task, "problem": run.problem, "seconds": run.seconds, "log": run.log}
-        for run in results.runs_of(hall, upload)
+        for run in results.runs_of(hall, upload, caller.person.organizes)
     ]
 
 
 @router.post("/submissions/{number}/choose", status_code=204)
-def choose(hall: TheHall, caller: Member, number: int) -> None:
+def choose(hall: TheHall, caller: Member, number: Number) -> None:
     """Let it be the one that counts."""
     require_token(caller)
     submitting.choose_upload(hall, caller, submitting.own_upload(hall, caller, number))
@@ -146,7 +146,7 @@ def choose(hall: TheHall, caller: Member, number: int) -> None:
 
 @router.post("/submissions/{number}/withdraw", status_code=204)
 def withdraw(
-    hall: TheHall, caller: Member, number: int, reason: Annotated[str, Body(embed=True, max_length=500)] = ""
+    hall: TheHall, caller: Member, number: Number, reason: Annotated[str, Body(embed=True, max_length=500)] = ""
 ) -> None:
     """Take it back."""
     require_token(caller)

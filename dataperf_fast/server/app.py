@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,9 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
@@ -20,7 +23,7 @@ from dataperf_fast.server.callers import AnswerError, caller_of
 from dataperf_fast.server.hall import Hall
 
 _ROOM_FOR_A_FORM = 1 << 20  # bytes beside the files
-_TAKE_FILES = ("/hand-in/", "/api/")
+_TAKE_FILES = re.compile("/hand-in/[^/]+|/api/[^/]+/boards/[^/]+/submissions")
 
 
 def create(path: Path) -> FastAPI:
@@ -45,14 +48,15 @@ def create(path: Path) -> FastAPI:
     largest = max(part.largest_submission_mib for part in hall.contest.manifest.boards) << 20
 
     def most(of: str) -> int:
-        return largest + _ROOM_FOR_A_FORM if of.startswith(_TAKE_FILES) else security.SMALL
+        return largest + _ROOM_FOR_A_FORM if _TAKE_FILES.fullmatch(of) else security.SMALL
 
     app.add_exception_handler(AnswerError, _answer)
     app.add_exception_handler(InputError, _refused)
     app.add_exception_handler(security.BodyTooLargeError, _too_large)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _of_the_framework)
-    app.add_exception_handler(Exception, _failed)
+    app.add_exception_handler(IntegrityError, _too_late)
+    app.add_exception_handler(ClientDisconnect, _cut_off)
     app.add_middleware(security.Guard, address=hall.address, most=most)
     return app
 
@@ -87,6 +91,15 @@ def _too_large(request: Request, _: Exception) -> Response:
     return _told(request, 413, "the body is larger than what is taken here")
 
 
+def _cut_off(request: Request, _: Exception) -> Response:
+    return _told(request, 408, "the body has not come to its end")
+
+
+def _too_late(request: Request, _: Exception) -> Response:
+    """Two have asked for one thing at once, which a database that is a server finds out at the end."""
+    return _told(request, 409, "somebody was first: try again")
+
+
 def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
@@ -96,10 +109,9 @@ def _malformed(request: Request, error: Exception) -> Response:
 
 def _of_the_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, security.BodyTooLargeError):  # FastAPI takes it for a body that cannot be read
+        return _too_large(request, error)
+    if isinstance(error.__cause__, ClientDisconnect):
+        return _cut_off(request, error)
     line = "there is nothing here" if error.status_code == 404 else str(error.detail)
     return _told(request, error.status_code, line, dict(error.headers or {}))
-
-
-def _failed(request: Request, error: Exception) -> Response:
-    """Ours: the log has the traceback, whoever asked has not."""
-    return JSONResponse({"error": "failed, which is the organizers' to mend"}, 500)

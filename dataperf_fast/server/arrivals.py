@@ -78,6 +78,14 @@ def place_of(part: ContestBoard, algorithm: bool) -> Path:
     return folders[0]
 
 
+def require_no_folder(contest: Contest, team: str) -> None:
+    """Raise ``InputError`` where a new team would hand in among the files of somebody: of a baseline, for instance."""
+    for part in contest.manifest.boards:
+        names = {path.name for folder in (*part.submissions, *part.algorithms) for path in folder.iterdir()}
+        if team.casefold() in {name.casefold() for name in names.union(part.baselines)}:
+            raise InputError("team", "is taken:", value=team, expected="another name")
+
+
 def stage(part: ContestBoard, algorithm: bool, files: Sequence[tuple[str, BinaryIO]]) -> Path:
     """Put files, or what one zip holds, into a folder of their own; raises ``InputError`` for what nobody hands in."""
     folder = place_of(part, algorithm) / f"{_STAGED}{secrets.token_hex(12)}"

@@ -53,7 +53,8 @@ def content(hall: Hall, whose: str, name: str) -> bytes:
 def serve(request: Request, hall: Hall, whose: str, name: str) -> Response:
     """The same as an answer, packed where that is understood, or that nothing has changed."""
     file = _of(hall, whose, name)
-    headers = {"ETag": file.tag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+    kept = "no-cache" if whose == site.PUBLIC else "private, no-store"
+    headers = {"ETag": file.tag, "Vary": "Accept-Encoding", "Cache-Control": kept}
     if request.headers.get("if-none-match") == file.tag:
         return Response(status_code=304, headers=headers)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -62,6 +63,7 @@ def serve(request: Request, hall: Hall, whose: str, name: str) -> Response:
     return Response(file.content, media_type=kind, headers=headers)
 
 
+@lru_cache(maxsize=_KEPT)
 def as_parquet(content: bytes) -> bytes:
     """A board's csv as parquet, columns by what they hold."""
     import pyarrow.csv

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
-from dataperf_fast.server import keys, people, security
+from dataperf_fast.server import keys, people, security, throttle
 from dataperf_fast.server.arrivals import Upload
 from dataperf_fast.server.hall import Hall
 from dataperf_fast.server.people import Person, Team
@@ -35,8 +37,8 @@ class Caller:
 
     @property
     def form_key(self) -> str:
-        """What forms of his session carry."""
-        return self.key.form_key if self.key else ""
+        """What forms of his session carry; a token is for programs, and opens none."""
+        return self.key.form_key if self.key and self.key.kind == "session" else ""
 
     def may_see(self, upload: Upload) -> bool:
         """Whether all of an upload is for him: his team's, or an organizer."""
@@ -64,12 +66,33 @@ def caller_of(request: Request) -> Caller:
         team = people.team_of(connection, hall.contest.name, person) if person else None
     if key is None or person is None:
         if name == "token":
+            count_wrong_key(request)
             raise AnswerError(401, "the token is none, or has ended; make one on the page of your account")
         return Caller()
     if not key.used or datetime.fromisoformat(key.used) < datetime.now(UTC) - _TOUCHED_EVERY:
         with hall.database.writing() as connection:
             keys.touch(connection, key)
     return Caller(person, team, key)
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, as wrong tries are counted: of IPv6, one has a whole network."""
+    host = request.client.host if request.client else ""
+    with suppress(ValueError):
+        address = IPv6Address(host)
+        return str(address.ipv4_mapped or IPv6Network((address.packed, 64), strict=False))
+    return host
+
+
+def count_wrong_key(request: Request) -> None:
+    """Count a token or link that is none; raises ``AnswerError`` where there were too many. Right ones always are."""
+    hall, counted = hall_of(request), throttle.of_keys(address_of(request))
+    with hall.database.reading() as connection:
+        wait = throttle.wait(connection, counted)
+    if wait > 0:
+        raise AnswerError(429, f"too many wrong keys: wait {wait:.0f} s", seconds=wait)
+    with hall.database.writing() as connection:
+        throttle.count(connection, counted)
 
 
 def somebody(request: Request) -> Caller:
@@ -106,4 +129,5 @@ Anybody = Annotated[Caller, Depends(caller_of)]
 Somebody = Annotated[Caller, Depends(somebody)]
 Member = Annotated[Caller, Depends(member)]
 Organizer = Annotated[Caller, Depends(organizer)]
+Number = Annotated[int, Path(ge=1, lt=1 << 31)]  # of a row: what a database takes
 TheHall = Annotated[Hall, Depends(hall_of)]

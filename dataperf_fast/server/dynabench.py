@@ -28,7 +28,7 @@ router = APIRouter(prefix="/dynabench", tags=["dynabench"])
 @router.post("/{board}")
 async def score(
     request: Request, hall: TheHall, caller: Organizer, board: str,
-    file: Annotated[str, Query(pattern=r"^[A-Za-z0-9_.-]{1,80}$")] = "submission.json", bare: bool = False,
+    file: Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")] = "submission.json", bare: bool = False,
 ) -> Response:  # fmt: skip
     """Score a board's JSON submission, which is kept nowhere: ``{"score": x}``, or ``x`` alone where ``bare``."""
     require_token(caller)

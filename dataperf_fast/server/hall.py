@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter
+
 from dataperf_fast.contest import decisions, manifest, rules, seasons
 from dataperf_fast.contest.decisions import Decisions
 from dataperf_fast.contest.manifest import Contest, ContestBoard
@@ -27,8 +29,8 @@ class Hall:
     contest: Contest = field(init=False)
     database: Database = field(init=False)
     checks: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_CHECKS_AT_ONCE))
-    checking: set[int] = field(default_factory=set)  # teams whose upload is being looked at
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    takers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2 * _CHECKS_AT_ONCE))  # not all threads
+    checking: set[int] = field(default_factory=set)  # teams whose upload comes or is looked at, of the event loop alone
     _read: int = 0
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from dataperf_fast.contest import decisions
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.server import acts, arrivals, pages, people, schema, states, submitting
 from dataperf_fast.server.api import of_contest, require_token
-from dataperf_fast.server.callers import AnswerError, Caller, Organizer, TheHall, require_form
+from dataperf_fast.server.callers import AnswerError, Caller, Number, Organizer, TheHall, require_form
 from dataperf_fast.server.hall import Hall
 from dataperf_fast.server.people import Person
 
@@ -48,7 +48,7 @@ def _failed(hall: Hall) -> list[dict[str, Any]]:
 
 @router.post("/organizer/rule")
 def rule(
-    hall: TheHall, caller: Organizer, number: Annotated[int, Form()], act: Given, reason: Given = "",
+    hall: TheHall, caller: Organizer, number: Annotated[int, Form(ge=1, lt=1 << 31)], act: Given, reason: Given = "",
     form_key: Given = "",
 ) -> Response:  # fmt: skip
     """Withdraw, disqualify, restore, or rescore one."""
@@ -129,7 +129,7 @@ def overview_(hall: TheHall, caller: Organizer) -> dict[str, Any]:
 
 
 @_of_programs.post("/submissions/{number}/{act}", status_code=204)
-def rule_(hall: TheHall, caller: Organizer, number: int, act: str, reason: Text = "") -> None:
+def rule_(hall: TheHall, caller: Organizer, number: Number, act: str, reason: Text = "") -> None:
     """Act on a submission: withdraw, disqualify, restore, rescore."""
     require_token(caller)
     _rule(hall, caller, number, act, reason)

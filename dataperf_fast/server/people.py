@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import asdict, dataclass
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any
 
 import sqlalchemy as sql
@@ -13,11 +14,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from dataperf_fast.contest.store import now
+from dataperf_fast.files.debris import is_debris
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.server import keys, schema
 
 ROLES = ("participant", "rater", "organizer")
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 10, 200  # characters
+_LONGEST_TEAM = 80  # bytes
+_HASHES = BoundedSemaphore(4)  # at once: each takes 64 MiB for a moment
 _ADDRESS = re.compile(r"[^@\s\x00-\x1f<>\"']{1,64}@[^@\s\x00-\x1f<>\"']{1,180}")
 
 
@@ -59,13 +63,19 @@ def _nobodys() -> str:
     return _hasher().hash("nobody's")
 
 
-def add(connection: sql.Connection, email: str, name: str, password: str | None, role: str = "participant") -> Person:
-    """Add a person; raises ``InputError`` for what is no address, name or password, and an address that is taken."""
-    email, name = _address(email), _text("name", name, 120)
-    hashed = None if password is None else _hasher().hash(_password(password))
+def hashed(password: str) -> str:
+    """What is kept of a password: made before a transaction, for it takes a while. ``InputError`` for what is none."""
+    password = _password(password)
+    with _HASHES:
+        return _hasher().hash(password)
+
+
+def add(connection: sql.Connection, email: str, name: str, hashed: str) -> Person:
+    """Add a participant; raises ``InputError`` for what is no address or name, and an address that is taken."""
+    email, name = address(email), _text("name", name, 120)
     if _row(connection, schema.people.c.email == email):
         raise InputError("email", "has an account already:", value=email, expected="to log in, or another address")
-    row = {"email": email, "name": name, "password": hashed, "role": role, "joined": now(), "barred": None}
+    row = {"email": email, "name": name, "password": hashed, "role": ROLES[0], "joined": now(), "barred": None}
     connection.execute(schema.people.insert(), [row])
     found = by_email(connection, email)
     assert found is not None
@@ -95,23 +105,18 @@ def proven(connection: sql.Connection, email: str, password: str) -> Person | No
     row = _row(connection, schema.people.c.email == email.strip().casefold(), schema.people.c.barred.is_(None))
     hashed = (row or {}).get("password") or _nobodys()
     try:
-        _hasher().verify(hashed, password[:_LONGEST_PASSWORD])
+        with _HASHES:
+            _hasher().verify(hashed, password[:_LONGEST_PASSWORD])
     except (VerificationError, InvalidHashError):
         return None
     return _person(row) if row and row["password"] else None
 
 
-def set_password(connection: sql.Connection, person: Person, password: str) -> None:
-    """Give a person another password; whoever is logged in with the old one is no more."""
-    hashed = _hasher().hash(_password(password))
+def set_password(connection: sql.Connection, person: Person, hashed: str) -> None:
+    """Give a person another password; whoever is logged in with the old one is no more, nor comes by a link."""
     connection.execute(schema.people.update().where(schema.people.c.id == person.id).values(password=hashed))
     keys.end(connection, kind="session", person=person.id)
-
-
-def has_password(connection: sql.Connection, person: Person) -> bool:
-    """Whether he has one, or comes by a link alone."""
-    row = _row(connection, schema.people.c.id == person.id)
-    return bool(row and row["password"])
+    keys.end(connection, kind="login", person=person.id)
 
 
 def set_role(connection: sql.Connection, person: Person, role: str) -> None:
@@ -131,20 +136,24 @@ def make_team(connection: sql.Connection, contest: str, name: str, person: Perso
     """Make a team with its first member; raises ``InputError`` for a name that is taken, or none of a folder."""
     name = team_name(name)
     folded = unicodedata.normalize("NFKC", name).casefold()
+    if len(folded) > _LONGEST_TEAM:  # a ligature may stand for a sentence
+        raise InputError("team", "is", value=name, expected=f"a name of at most {_LONGEST_TEAM} letters, written out")
     teams = schema.teams
     if connection.execute(sql.select(teams.c.id).where(teams.c.contest == contest, teams.c.folded == folded)).first():
         raise InputError("team", "is taken:", value=name, expected="another name, or an invitation of that team's")
-    if team_of(connection, contest, person) is not None:
-        raise InputError("team", "is one too many", expected="one team a person and contest")
     made = {"contest": contest, "name": name, "folded": folded, "made": now()}
     number = connection.execute(teams.insert().values(made)).inserted_primary_key
     assert number is not None
-    join(connection, number[0], person)
+    join(connection, contest, number[0], person)
     return Team(number[0], contest, name, made["made"])
 
 
-def join(connection: sql.Connection, team: int, person: Person) -> None:
-    """Let a person into a team."""
+def join(connection: sql.Connection, contest: str, team: int, person: Person) -> None:
+    """Let a person into a team; raises ``InputError`` where he is in one."""
+    # One at a time a person: PostgreSQL's writers do not wait for each other otherwise.
+    connection.execute(sql.select(schema.people.c.id).where(schema.people.c.id == person.id).with_for_update())
+    if team_of(connection, contest, person) is not None:
+        raise InputError("team", "is one too many", expected="one team a person and contest")
     connection.execute(schema.members.insert(), [{"team": team, "person": person.id, "since": now()}])
 
 
@@ -197,12 +206,15 @@ def team_name(name: str) -> str:
     """A name that is a folder's on every system; raises ``InputError`` for another."""
     name = unicodedata.normalize("NFC", " ".join(name.split()))
     plain = all(c.isalnum() or c in " -_.+" or unicodedata.category(c) in ("Mn", "Mc") for c in name)
-    if not 1 <= len(name.encode()) <= 80 or not plain or not (name[0].isalnum() and name[-1] not in " ."):
-        raise InputError("team", "is", value=name, expected="letters, digits, blanks and -_.+, at most 80 bytes")
+    fits = 1 <= len(name.encode("utf-8", "replace")) <= _LONGEST_TEAM and plain
+    if not fits or not (name[0].isalnum() and name[-1] not in " .") or is_debris(name):
+        expected = f"letters, digits, blanks and -_.+, at most {_LONGEST_TEAM} bytes, and no copy's ending"
+        raise InputError("team", "is", value=name, expected=expected)
     return name
 
 
-def _address(email: str) -> str:
+def address(email: str) -> str:
+    """An e-mail address as it is kept; raises ``InputError`` for what is none."""
     email = email.strip().casefold()
     if not _ADDRESS.fullmatch(email):
         raise InputError("email", "is", value=email, expected="an e-mail address")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sql
@@ -29,7 +29,6 @@ class Line:
 
     before: int
     seconds: float | None
-    doing: str
     scoring: bool  # whether anything is being scored at all
 
 
@@ -74,7 +73,7 @@ def of(hall: Hall, upload: Upload, private: bool, organizes: bool) -> Result:
     result.scores = [shown(score, part, view) for score in now if not _unseen(score, part, view)]
     result.settings = standings.settings(then, plan, now, before, view=view)
     if private:
-        result.runs = runs_of(hall, upload)
+        result.runs = runs_of(hall, upload, organizes)
     if result.state == "waiting":
         result.line = _line(hall, upload)
     return result
@@ -143,7 +142,7 @@ def _line(hall: Hall, upload: Upload) -> Line:
     part = hall.part_of(upload.board, upload.model)
     sets = len(part.tasks) if part else 1
     expected = (before + 1) * sets * sum(seconds) / len(seconds) if seconds else None
-    return Line(before, expected, state.get("doing", ""), bool(state) and not state.get("problem"))
+    return Line(before, expected, bool(state) and not state.get("problem"))
 
 
 def status_of(rules_now: rules.Standing) -> dict[str, Any]:
@@ -158,7 +157,16 @@ def status_of(rules_now: rules.Standing) -> dict[str, Any]:
     }
 
 
-def runs_of(hall: Hall, upload: Upload) -> list[Run]:
-    """What its algorithm's runs came to; an algorithm that stands beside files of one name is called so."""
+def runs_of(hall: Hall, upload: Upload, organizes: bool) -> list[Run]:
+    """What its algorithm's runs came to; an algorithm that stands beside files of one name is called so.
+
+    An algorithm can print what it is shown: of hidden sets that is for organizers until their scores are seen. What
+    went wrong there is told.
+    """
     names = upload.submission, f"{upload.submission} (algorithm)"
-    return [run for run in hall.database.store.runs(hall.contest.name) if run.submission in names]
+    runs = [run for run in hall.database.store.runs(hall.contest.name) if run.submission in names]
+    part, (_, standing) = hall.part_of(upload.board, upload.model), hall.decided()
+    if organizes or standing.hidden == "shown" or part is None:
+        return runs
+    hidden = {id(run) for run in runs if views.is_hidden(part, run.dataset)}
+    return [replace(run, log="") if id(run) in hidden else run for run in runs if id(run) not in hidden or run.problem]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -12,12 +13,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dataperf_fast.contest.run import How
 from dataperf_fast.report.terminal import complain
 from dataperf_fast.server import app
 
 _PAUSES = 1.0, 60.0  # seconds before a dispatcher that has ended is begun again: at first, and at most
+_SILENCE = 15  # seconds in which nothing is asked over a connection
 _PATIENCE = 5  # seconds for requests that are on, at the end
 
 
@@ -29,14 +33,43 @@ def serve(path: Path, host: str, port: int | None, how: How, proxy: str) -> None
     application = app.create(path)
     address = urlsplit(application.state.hall.address)
     port = port or address.port or 8000
-    config = uvicorn.Config(
-        application, host=host, port=port, log_level="warning", access_log=False, server_header=False,
-        timeout_keep_alive=15, timeout_graceful_shutdown=_PATIENCE, proxy_headers=bool(proxy),
-        forwarded_allow_ips=proxy or None, limit_concurrency=2000, h11_max_incomplete_event_size=1 << 14,
-    )  # fmt: skip
+    config = configured(application, host, port, proxy)
     with _dispatching(path, how):
         print(f"serving {application.state.hall.contest.title} at {application.state.hall.address}", file=sys.stderr)
         uvicorn.Server(config).run()
+
+
+def configured(application: FastAPI, host: str, port: int, proxy: str) -> uvicorn.Config:
+    """How requests are taken, from whoever sends them."""
+    return uvicorn.Config(
+        application, host=host, port=port, http=_Impatient, ws="none", log_level="warning", access_log=False,
+        server_header=False, timeout_keep_alive=_SILENCE, timeout_graceful_shutdown=_PATIENCE,
+        proxy_headers=bool(proxy), forwarded_allow_ips=proxy or None, limit_concurrency=2000,
+        h11_max_incomplete_event_size=1 << 14,
+    )  # fmt: skip
+
+
+class _Impatient(H11Protocol):
+    """A connection over which something is asked, or that is closed: uvicorn waits for ever for the end of a head.
+
+    Neither does it end a request whose answer has been given, and whose body still comes.
+    """
+
+    silence: float = _SILENCE
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Look at it from now on."""
+        super().connection_made(transport)
+        self.loop.call_later(self.silence, self._look, self.cycle)
+
+    def _look(self, before: object) -> None:
+        if self.transport.is_closing():
+            return
+        waits = self.cycle is None or self.cycle.response_complete
+        if waits and self.cycle is before:
+            self.transport.close()
+        else:
+            self.loop.call_later(self.silence, self._look, self.cycle if waits else self)
 
 
 @contextmanager

@@ -33,6 +33,7 @@ people = sql.Table(
     sql.Column("role", sql.String(16), nullable=False),  # participant | rater | organizer
     _time("joined"),
     _time("barred", nullable=True),
+    sqlite_autoincrement=True,  # else who comes next is taken for who was deleted
 )
 teams = sql.Table(
     "teams",
@@ -67,6 +68,7 @@ keys = sql.Table(
     _time("made"),
     _time("until"),
     _time("used", nullable=True),
+    sqlite_autoincrement=True,  # else who ends a key that another has ended ends the next one that was made
 )
 uploads = sql.Table(
     "uploads",

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -27,6 +27,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_UTF8 = re.compile(r'[^;]*;\s*(?:boundary=[^;]*;\s*)?charset="?utf-?8"?\s*(?:;\s*boundary=.*)?')
 SMALL = 1 << 16  # bytes of a form without files
 _GRACE, _SLOWEST = 15.0, 1 << 14  # seconds, and bytes a second after them
 
@@ -52,12 +53,15 @@ class Guard:
         headers = Headers(scope=scope)
         most = self._most(scope["path"])
         answer: ASGIApp = self._app
-        if problem := self._problem(scope["method"], headers, most):
+        if problem := self._problem(scope, headers, most):
             answer = PlainTextResponse(problem[1] + "\n", status_code=problem[0])
         body = _Body(receive, most, self._patience)
+        begun = False
 
         async def guarded(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 found = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     found.setdefault(name, value)
@@ -68,18 +72,23 @@ class Guard:
                     found["Connection"] = "close"
             await send(message)
 
-        await answer(scope, body, guarded)
+        try:
+            await answer(scope, body, guarded)
+        except Exception:  # ours: the log has the traceback, whoever asked has not, and his answer has all headers
+            if not begun:
+                failed = JSONResponse({"error": "failed, which is the organizers' to mend"}, 500)
+                await failed(scope, body, guarded)
+            raise
 
-    def _problem(self, method: str, headers: Headers, most: int) -> tuple[int, str] | None:
+    def _problem(self, scope: Scope, headers: Headers, most: int) -> tuple[int, str] | None:
+        if not scope["path"].startswith("/"):  # as proxies are asked, from which no address of a page can be made
+            return 400, "expected a path of this server"
         host = headers.getlist("host")
         if len(host) != 1 or host[0].lower() != self._host:
             return 421, "this server is not called so"
-        length = headers.get("content-length")
-        if length is not None and not re.fullmatch("[0-9]{1,15}", length):
-            return 400, "Content-Length is no number"
-        if length is not None and int(length) > most:
-            return 413, f"too large: at most {most} bytes are taken here"
-        if method not in _SAFE and not headers.get("authorization") and not self._is_ours(headers):
+        if problem := _problem_of_body(headers, most):
+            return problem
+        if scope["method"] not in _SAFE and not headers.get("authorization") and not self._is_ours(headers):
             return 403, "refused: the request comes from another site"
         return None
 
@@ -90,6 +99,18 @@ class Guard:
         if origin is not None and origin.lower() != self._origin:
             return False
         return site in ("same-origin", "none") if site is not None else origin is not None
+
+
+def _problem_of_body(headers: Headers, most: int) -> tuple[int, str] | None:
+    length = headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]{1,15}", length):
+        return 400, "Content-Length is no number"
+    if length is not None and int(length) > most:
+        return 413, f"too large: at most {most} bytes are taken here"
+    kind = headers.get("content-type", "").lower()
+    if "charset" in kind and not _UTF8.fullmatch(kind):  # some take hours to decode, others give what is no text
+        return 415, "expected UTF-8"
+    return None
 
 
 class _Body:

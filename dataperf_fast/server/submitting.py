@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Form, Request
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException
 from starlette.responses import RedirectResponse, Response
 
 from dataperf_fast.contest import decisions
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.server import arrivals, formats, keys, pages, people, results, schema
 from dataperf_fast.server.arrivals import About, Upload
-from dataperf_fast.server.callers import AnswerError, Anybody, Caller, Member, Somebody, TheHall, require_form
+from dataperf_fast.server.callers import AnswerError, Anybody, Caller, Member, Number, Somebody, TheHall, require_form
 from dataperf_fast.server.hall import Hall, part_slug
 
 router = APIRouter(include_in_schema=False)
 Given = Annotated[str, Form(max_length=2000)]
-MOST_FILES, MOST_FIELDS = 1000, 20
+_MOST_FILES, _MOST_FIELDS = 1000, 20
 _SHOWN = 200  # of a team's uploads
 
 
@@ -30,7 +31,7 @@ def rules_page(request: Request, hall: TheHall, caller: Anybody) -> Response:
 
 
 @router.get("/mine")
-def mine(request: Request, hall: TheHall, caller: Somebody, link: str = "") -> Response:
+def mine(request: Request, hall: TheHall, caller: Somebody) -> Response:
     """A team's page."""
     members, uploads = [], []
     if caller.team is not None:
@@ -49,10 +50,11 @@ def mine(request: Request, hall: TheHall, caller: Somebody, link: str = "") -> R
 def team_link(request: Request, hall: TheHall, caller: Member, form_key: Given = "") -> Response:
     """An invitation to one's team, shown this once."""
     require_form(caller, form_key)
+    assert caller.person is not None
     assert caller.team is not None
     with hall.database.writing() as connection:
         members = people.members_of(connection, caller.team.id)
-        key = keys.make(connection, "invitation", team=caller.team.id)
+        key = keys.make(connection, "invitation", caller.person.id, caller.team.id)  # ends with its maker
     return pages.show(
         request, caller, "mine.html", members=members, uploads=[], parts=hall.contest.manifest.boards, rulings={},
         chosen=frozenset(), link=f"{hall.address}/join?key={key}",
@@ -80,18 +82,30 @@ def _form(
 @router.post("/hand-in/{board}")
 async def hand_in(request: Request, hall: TheHall, caller: Member, board: str) -> Response:
     """Take what a form holds, or show it again with what is wrong."""
-    try:
-        async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as given:
-            require_form(caller, str(given.get("form_key", "")))
-            about = about_of(given)
-            try:
-                upload, _ = await to_thread.run_sync(handed_in, hall, caller, board, given)
-            except WrongError as error:
-                lines = error.lines
-                return await to_thread.run_sync(_form, request, hall, caller, board, lines, about, 422)
-    except MultiPartException as error:
-        raise AnswerError(422, f"the form cannot be read: {error.message}") from error
+    async with form_of(request, hall, caller) as given:
+        require_form(caller, str(given.get("form_key", "")))
+        about = about_of(given)
+        try:
+            upload, _ = await to_thread.run_sync(handed_in, hall, caller, board, given, limiter=hall.takers)
+        except WrongError as error:
+            lines = error.lines
+            return await to_thread.run_sync(_form, request, hall, caller, board, lines, about, 422)
     return RedirectResponse(f"/submissions/{upload.id}", 303)
+
+
+@asynccontextmanager
+async def form_of(request: Request, hall: Hall, caller: Caller) -> AsyncIterator[FormData]:
+    """An upload's form, one at a time a team from its first byte on: others would fill the disk meanwhile."""
+    assert caller.team is not None
+    team = caller.team.id
+    if team in hall.checking:
+        raise AnswerError(429, "another upload of your team is being checked: wait for its answer", seconds=2)
+    hall.checking.add(team)
+    try:
+        async with request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS) as given:
+            yield given
+    finally:
+        hall.checking.discard(team)
 
 
 class WrongError(Exception):
@@ -125,18 +139,12 @@ def handed_in(hall: Hall, caller: Caller, board: str, given: FormData) -> tuple[
     if standing.closed:
         raise AnswerError(403, f"{board} takes nothing now: {standing.closed}")
     files = [(file.filename or "", file.file) for file in given.getlist("files") if isinstance(file, UploadFile)]
-    with hall.lock:
-        if team.id in hall.checking:
-            raise AnswerError(429, "another upload of your team is being checked: wait for its answer", seconds=2)
-        hall.checking.add(team.id)
+    if lines:
+        raise WrongError(lines)
     try:
-        if lines:
-            raise WrongError(lines)
         return _taken(hall, caller, part, about, algorithm, files, standing)
     except InputError as error:
         raise WrongError([error.line]) from error
-    finally:
-        hall.checking.discard(team.id)
 
 
 def _taken(
@@ -203,7 +211,7 @@ def own_upload(hall: Hall, caller: Caller, number: int) -> Upload:
 
 
 @router.get("/submissions/{number}")
-def submission(request: Request, hall: TheHall, caller: Somebody, number: int) -> Response:
+def submission(request: Request, hall: TheHall, caller: Somebody, number: Number) -> Response:
     """What came of an upload."""
     upload = own_upload(hall, caller, number)
     assert caller.person is not None
@@ -213,7 +221,7 @@ def submission(request: Request, hall: TheHall, caller: Somebody, number: int) -
 
 
 @router.post("/submissions/{number}/choose")
-def choose(hall: TheHall, caller: Member, number: int, form_key: Given = "") -> Response:
+def choose(hall: TheHall, caller: Member, number: Number, form_key: Given = "") -> Response:
     """Let it be the one that counts."""
     require_form(caller, form_key)
     choose_upload(hall, caller, own_upload(hall, caller, number))
@@ -233,7 +241,7 @@ def choose_upload(hall: Hall, caller: Caller, upload: Upload) -> None:
 
 
 @router.post("/submissions/{number}/withdraw")
-def withdraw(hall: TheHall, caller: Member, number: int, form_key: Given = "", reason: Given = "") -> Response:
+def withdraw(hall: TheHall, caller: Member, number: Number, form_key: Given = "", reason: Given = "") -> Response:
     """Take it back."""
     require_form(caller, form_key)
     withdraw_upload(hall, caller, own_upload(hall, caller, number), reason)
@@ -250,9 +258,10 @@ def withdraw_upload(hall: Hall, caller: Caller, upload: Upload, reason: str) -> 
 
 
 @router.get("/submissions/{number}/log")
-def log(hall: TheHall, caller: Somebody, number: int) -> Response:
+def log(hall: TheHall, caller: Somebody, number: Number) -> Response:
     """What its algorithm has printed."""
     upload = own_upload(hall, caller, number)
-    runs = results.runs_of(hall, upload)
+    assert caller.person is not None
+    runs = results.runs_of(hall, upload, caller.person.organizes)
     text = "".join(f"== {run.dataset} / {run.task}: {run.problem or 'answered'}\n{run.log}\n" for run in runs)
     return Response(text, media_type="text/plain; charset=utf-8")

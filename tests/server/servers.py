@@ -57,8 +57,10 @@ def order(path: Path, seed: int) -> list[tuple]:
 class Visitor:
     """Somebody with a browser: a cookie, and the key of the forms of his session."""
 
-    def __init__(self, application, address: str = ADDRESS):
-        self.http = TestClient(application, base_url=address, follow_redirects=True)
+    def __init__(self, application, address: str = ADDRESS, place: str = "192.0.2.1"):
+        self.http = TestClient(
+            application, base_url=address, follow_redirects=True, client=(place, 50_000), raise_server_exceptions=False
+        )
         self.http.headers["Origin"] = address
         self.token = ""
 
@@ -77,6 +79,9 @@ class Visitor:
         if team is not None:
             answer = self.post("/team", name=team)
         return answer
+
+    def log_in(self, name: str, password: str = PASSWORD, **fields) -> httpx2.Response:
+        return self.http.post("/login", data={"email": f"{name}@example.org", "password": password, **fields})
 
     def with_token(self) -> dict[str, str]:
         page = self.post("/account/tokens", name="test").text

@@ -329,7 +329,7 @@ def test_the_distribution_marks_every_entry(tmp_path):
     named = [text for attributes, text in page.all("text") if "landmark" in attributes.get("class", "")]
     assert sorted(named) == ["0.3000", "0.4000", "base", "printed"]
     crowd = board(tmp_path, [Entry(str(at), "submission", at % 7 / 7) for at in range(700)])
-    heights = [float(attributes["height"]) for attributes, _ in crowd.all("rect")]
+    heights = [float(attributes["height"]) for attributes, _ in crowd.all("rect") if "%" not in attributes["height"]]
     assert len(heights) == 7
     assert len(set(heights)) == 1
 

@@ -5,6 +5,7 @@ The dispatcher writes them when something has changed; a server never computes a
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,12 @@ from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.store import Store
 from dataperf_fast.contest.views import View
+from dataperf_fast.files.paths import write_text
 from dataperf_fast.report import leaderboard
 from dataperf_fast.report.ranks import Setting, ranking
 
 PUBLIC, PRIVATE = "public", "private"
+_SAID = 3  # announcements on every page
 
 
 def folder_of(contest: Contest, whose: str) -> Path:
@@ -41,12 +44,26 @@ def write(contest: Contest, plan: list[PlannedSet], store: Store) -> list[Settin
     foot = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
     before = history.of_standing(contest.name, contest.season, plan, store)
     public = View(made, standing.hidden, standing.digits, notes=False)
+    said = [(one.made, one.text) for one in made.announcements[-_SAID:]]
     seen = {}
     for whose, view in ((PUBLIC, public), (PRIVATE, View(made))):
         seen[whose] = standings.settings(contest, plan, scores, before, view=view)
-        pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, frozen, served=True)
+        served = leaderboard.Served(rules.told(standing), said, for_all=whose == PUBLIC)
+        pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, frozen, served)
         _remove_others(folder_of(contest, whose), pages)
+    which = {
+        setting.slug: {
+            entry.submission: entry.which for entry in setting.entries if entry.kind == "submission" and entry.which
+        }
+        for setting in seen[PUBLIC]
+    }
+    write_text(counting(contest), json.dumps(which))
     return seen[PUBLIC]
+
+
+def counting(contest: Contest) -> Path:
+    """The file that says of each page and team which submission the public sees."""
+    return contest.work / "site" / "counting.json"
 
 
 def _remove_others(folder: Path, pages: list[Path]) -> None:

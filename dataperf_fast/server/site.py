@@ -34,6 +34,14 @@ def now(contest: Contest, made: decisions.Decisions) -> rules.Standing:
     return rules.at(datetime.now(UTC), contest.manifest.server, made.ends, made.released)
 
 
+def begin(contest: Contest) -> None:
+    """See that there are pages, with a style, before the dispatcher has looked at everything for the first time."""
+    for whose in (PUBLIC, PRIVATE):
+        if not (folder_of(contest, whose) / "index.html").exists():
+            served = leaderboard.Served("The boards are being made, and come by themselves.", for_all=whose == PUBLIC)
+            leaderboard.write(folder_of(contest, whose), contest.title, [], "", served=served)
+
+
 def write(contest: Contest, plan: list[PlannedSet], store: Store) -> list[Setting]:
     """Write both; returns the boards as the public sees them."""
     made = decisions.read(contest, store)

@@ -22,6 +22,10 @@ from dataperf_fast.report.ranks import Setting, ranking
 
 PUBLIC, PRIVATE = "public", "private"
 _SAID = 3  # announcements on every page
+_SEEN: dict[rules.Seen, str] = {
+    "shown": "", "rounded": " Scores of hidden sets are rounded until they are released.",
+    "withheld": " Scores of hidden sets are withheld until they are released.",
+}  # fmt: skip
 
 
 def folder_of(contest: Contest, whose: str) -> Path:
@@ -56,7 +60,8 @@ def write(contest: Contest, plan: list[PlannedSet], store: Store) -> list[Settin
     seen = {}
     for whose, view in ((PUBLIC, public), (PRIVATE, View(made))):
         seen[whose] = standings.settings(contest, plan, scores, before, view=view)
-        served = leaderboard.Served(rules.told(standing), said, for_all=whose == PUBLIC)
+        stands = rules.told(standing) + (_SEEN[standing.hidden] if whose == PUBLIC else "")
+        served = leaderboard.Served(stands, said, for_all=whose == PUBLIC)
         pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, frozen, served)
         _remove_others(folder_of(contest, whose), pages)
     which = {

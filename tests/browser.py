@@ -29,8 +29,11 @@ class Browser:
             f"{self._address}{path}", data, {"Content-Type": "application/json"}, method=method
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=15) as answer:
-            return json.load(answer)["value"]
+        try:
+            with opener.open(request, timeout=60) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{body}: {json.load(error)['value']['message']}") from error
 
     def begin(self, binary, profile):
         deadline = time.monotonic() + 10
@@ -56,14 +59,36 @@ class Browser:
             self._send(self._session, method="DELETE")
 
     def open(self, path):
-        self._send(f"{self._session}/url", {"url": path.as_uri()})
+        """A file, or an address."""
+        self._send(f"{self._session}/url", {"url": path if isinstance(path, str) else path.as_uri()})
 
     def script(self, text, *arguments):
         return self._send(f"{self._session}/execute/sync", {"script": text, "args": list(arguments)})
 
+    def _do(self, selector, what, body=None):
+        """To an element; once more where a page has put another in its place meanwhile."""
+        for again in (True, False):
+            found = self._send(f"{self._session}/element", {"using": "css selector", "value": selector})
+            try:
+                return self._send(f"{self._session}/element/{next(iter(found.values()))}/{what}", body)
+            except AssertionError as error:
+                if not again or "stale" not in str(error):
+                    raise
+        return None
+
     def press(self, selector, keys):
-        found = self._send(f"{self._session}/element", {"using": "css selector", "value": selector})
-        self._send(f"{self._session}/element/{next(iter(found.values()))}/value", {"text": keys})
+        self._do(selector, "value", {"text": keys})
+
+    def click(self, selector):
+        self._do(selector, "click")
+
+    def wait(self, text, seconds=20):
+        """Until a script returns what is true; returns that."""
+        deadline = time.monotonic() + seconds
+        while not (found := self.script(text)):
+            assert time.monotonic() < deadline, f"{text}: {self.script('return document.body.innerText')}"
+            time.sleep(0.1)
+        return found
 
     def devtools(self, command, **parameters):
         return self._send(f"{self._session}/goog/cdp/execute", {"cmd": command, "params": parameters})

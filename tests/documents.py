@@ -25,6 +25,7 @@ import numpy as np
 from dataperf_fast import boards, cli
 from dataperf_fast.boards.debugging import synth
 from dataperf_fast.cli import parser
+from dataperf_fast.commands import submit
 from dataperf_fast.files.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +34,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 _AN_INSTALL = "installs into this environment; tests/test_package.py installs into others"
 _CI = "a run of CI's"
 _A_GPU = "needs a GPU"
+_A_SERVER = "tests/server/test_page.py has one"
 _CUML = "needs a GPU, and cuML's gigabytes"
 # Commands that are not run, and why.
 NOT_RUN = {
@@ -46,6 +48,7 @@ NOT_RUN = {
     "pip install 'dist/dataperf_fast-0.1.0-py3-none-any.whl[reference]'": _AN_INSTALL,
     "pip install 'dataperf-fast[reference] @ git+https://HOST/PATH.git'": _AN_INSTALL,
     "pip install '.[gpu]'": _AN_INSTALL,
+    "pip install '.[server]'": _AN_INSTALL,
     "dataperf-fast evaluate debugging data --backend cuda": _A_GPU,
     "pytest tests/cuda": _A_GPU,
     "python -m benchmarks_perf.gpu_report --shared DIR": _A_GPU,
@@ -57,6 +60,14 @@ NOT_RUN = {
     "dataperf-fast synth debugging made/ --scale paper": "writes gigabytes",
     "dataperf-fast organize run contest.yaml --cluster tcp://scheduler:8786": "tests/contest/test_run.py has one",
     "dataperf-fast nibbler generate round/ prompts.jsonl --api api.yaml": "test_generation.py has a service",
+    "dataperf-fast serve contest.yaml": _A_SERVER,
+    f"dataperf-fast {submit.EXAMPLE}": _A_SERVER,
+    "dataperf-fast status https://contest.example.org spring-2026": _A_SERVER,
+    "dataperf-fast board https://contest.example.org spring-2026 debugging": _A_SERVER,
+    "dataperf-fast organize withdraw contest.yaml anna/0001 --reason 'asked for it'": _A_SERVER,
+    "dataperf-fast organize disqualify contest.yaml anna/0001 --reason 'hidden labels'": _A_SERVER,
+    "dataperf-fast organize reinstate contest.yaml anna/0001 --reason 'a mistake'": _A_SERVER,
+    "dataperf-fast organize extend contest.yaml main 2026-12-31T23:59 --reason 'an outage'": _A_SERVER,
 }
 
 # Data that stand in for what an example only names: quickly made, and what the baselines hand in for them.

@@ -34,7 +34,9 @@ def built(tmp_path_factory) -> Path:
 def tracked(*folders: str) -> set[str]:
     """Files of the repository; the kernels lie in two places, one of them a link."""
     listed = run("git", "ls-files", *folders, cwd=ROOT).split()
-    return {name for name in listed if name.endswith((".py", "py.typed")) or "/templates/" in name}
+    return {
+        name for name in listed if name.endswith((".py", "py.typed")) or "/templates/" in name or "/static/" in name
+    }
 
 
 def test_both_hold_every_module(built):

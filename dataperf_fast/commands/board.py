@@ -15,8 +15,8 @@ KEEPS = False
 
 def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
-    submit.add_contest(command)
-    command.add_argument("page", nargs="?", metavar="BOARD", help="a board's page [all]")
+    submit.add_contest(command, token=False)
+    command.add_argument("page", nargs="?", metavar="BOARD", help="a board, as its page's address has it [all]")
     arguments.add_format(command, "one entry a line")
 
 

@@ -30,32 +30,36 @@ def add_ruling(command: argparse.ArgumentParser) -> None:
 
 def add_rescore(command: argparse.ArgumentParser) -> None:
     """Which submissions."""
-    command.add_argument("submissions", nargs="*", metavar="SUBMISSION", help="[all]")
+    command.add_argument("submissions", nargs="*", metavar="SUBMISSION", help="as pages call them: anna/000001 [all]")
     _reason(command)
 
 
 def add_extend(command: argparse.ArgumentParser) -> None:
     """Which phase, to when."""
-    command.add_argument("phase", metavar="PHASE")
+    command.add_argument("phase", metavar="PHASE", help="its name in the manifest")
     command.add_argument("end", metavar="TIME", help="its new end, UTC: 2026-12-31T23:59")
     _reason(command)
 
 
 def add_release(command: argparse.ArgumentParser) -> None:
     """Whether, and why."""
-    command.add_argument("--withhold", action="store_true", help="let them be seen no more")
+    command.add_argument("--withhold", action="store_true", help="the other way: let them be seen no more")
     _reason(command)
 
 
 def add_announce(command: argparse.ArgumentParser) -> None:
     """What."""
-    command.add_argument("text", metavar="TEXT")
+    command.add_argument("text", metavar="TEXT", help="a line, at most 500 characters")
 
 
 def add_invite(command: argparse.ArgumentParser) -> None:
     """Whom."""
-    command.add_argument("email", nargs="?", default="", metavar="EMAIL", help="[whoever has the link]")
-    command.add_argument("--role", default="participant", help="participant, rater or organizer [%(default)s]")
+    command.add_argument(
+        "email", nargs="?", default="", metavar="EMAIL", help="whose account it is to be [whoever has the link]"
+    )
+    command.add_argument(
+        "--role", default="participant", metavar="ROLE", help="participant, rater or organizer [%(default)s]"
+    )
 
 
 def ruling(kind: str) -> Callable[[Contest, argparse.Namespace], int]:
@@ -102,7 +106,7 @@ def release(contest: Contest, options: argparse.Namespace) -> int:
 def announce(contest: Contest, options: argparse.Namespace) -> int:
     """Say something on every page."""
     with _opened(contest) as database:
-        decisions.announce(contest, database.store, options.text, _who())
+        decisions.announce(contest, database.store, options.text[:500], _who())
     return OK
 
 

@@ -17,14 +17,24 @@ KEEPS = False  # nothing is stopped that would have to go on: what is taken is i
 def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
     command.add_argument("manifest", type=Path, metavar="MANIFEST", help="the contest's YAML file (docs/serve.md)")
-    command.add_argument("--host", default="127.0.0.1", help="the address that it listens on [%(default)s]")
-    command.add_argument("--port", type=int, metavar="N", help="[that of the manifest's server.address, or 8000]")
+    command.add_argument("--host", default="127.0.0.1", help="where it listens; 0.0.0.0 is everywhere [%(default)s]")
     command.add_argument(
-        "--proxy", default="", metavar="ADDRESS", help="of a reverse proxy, which says where requests come from [none]"
+        "--port", type=int, metavar="N", help="the port there [that of the manifest's server.address, or 8000]"
+    )
+    command.add_argument(
+        "--proxy",
+        default="",
+        metavar="ADDRESS",
+        help="whose word is taken for where requests come from: a reverse proxy's, 127.0.0.1 [nobody's]",
     )
     arguments.add_backend(command)
     arguments.add_jobs(command, "threads of scoring")
-    command.add_argument("--cluster", default="", metavar="ADDRESS", help="score on the Dask scheduler there")
+    command.add_argument(
+        "--cluster",
+        default="",
+        metavar="ADDRESS",
+        help="score on the Dask cluster of a scheduler, tcp://HOST:8786 [here]",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

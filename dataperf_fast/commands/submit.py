@@ -27,20 +27,23 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     command.add_argument(
         "files", type=Path, nargs="+", metavar="FILE", help="official files, a folder of them, or a zip"
     )
-    command.add_argument("--board", metavar="NAME", help="[the contest's only one]")
-    command.add_argument("--method", default="", metavar="TEXT", help="the method's name")
-    command.add_argument("--description", default="", metavar="TEXT", help="what it does")
-    command.add_argument("--link", default="", metavar="URL", help="where it can be read about")
-    command.add_argument("--algorithm", action="store_true", help="the files are an algorithm's, to be run there")
-    command.add_argument("--no-wait", action="store_true", help="do not wait for the scores")
+    command.add_argument("--board", metavar="NAME", help="which board, as addresses have it [the contest's only one]")
+    command.add_argument("--method", default="", metavar="TEXT", help="the method's name, which is public")
+    command.add_argument("--description", default="", metavar="TEXT", help="what it does, likewise")
+    command.add_argument("--link", default="", metavar="URL", help="where it can be read about, likewise")
+    command.add_argument(
+        "--algorithm", action="store_true", help="the files are an algorithm's (algorithm.yaml), which the server runs"
+    )
+    command.add_argument("--no-wait", action="store_true", help="end once it is taken: do not wait for the scores")
     arguments.add_format(command, "the submission as one object")
 
 
-def add_contest(command: argparse.ArgumentParser) -> None:
-    """Where."""
-    command.add_argument("url", metavar="URL", help="the server's address")
-    command.add_argument("contest", metavar="CONTEST", help="the contest, as its addresses call it")
-    command.epilog = f"{command.epilog}\n\nA token of your account's page is read from DATAPERF_FAST_TOKEN."
+def add_contest(command: argparse.ArgumentParser, token: bool = True) -> None:
+    """Where, and whether a token is needed."""
+    command.add_argument("url", metavar="URL", help="the server's address, https://contest.example.org")
+    command.add_argument("contest", metavar="CONTEST", help="the contest's name, as addresses have it: spring-2026")
+    if token:
+        command.epilog = f"{command.epilog}\n\nDATAPERF_FAST_TOKEN holds a token, which the page of your account makes."
 
 
 def run(options: argparse.Namespace) -> int:

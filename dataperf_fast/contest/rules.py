@@ -123,6 +123,15 @@ def _extended(phases: Sequence[Phase], ends: Mapping[str, datetime]) -> list[Pha
     return [phase.model_copy(update={"end": ends.get(phase.name, phase.end)}) for phase in phases]
 
 
+def told(standing: Standing) -> str:
+    """How a contest stands, for people."""
+    if standing.closed:
+        return f"Nothing is taken now: {standing.closed}."
+    if standing.phase:
+        return f"{standing.phase.name} is open until {said(standing.phase.end)}."
+    return "Open: there are no phases."
+
+
 def said(time: datetime) -> str:
     """A time for people."""
     return f"{time:%Y-%m-%d %H:%M} UTC"

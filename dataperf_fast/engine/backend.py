@@ -182,6 +182,7 @@ def versions() -> dict[str, str]:
         "xgboost-cpu": f"--model xgb: {install('xgb')}",
         "numba-cuda": f"--backend cuda: {install('gpu')}",
         "cupy-cuda13x": f"--backend cuda: {install('gpu')}",
+        "fastapi": f"serve, submit, status, board: {install('server')}",
         "cuml-cu13": "--backend reference-cuml: docs/gpu.md",
     }
     found = {"arithmetic": arithmetic.VERSION}

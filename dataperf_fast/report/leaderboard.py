@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from html import unescape
@@ -31,8 +32,20 @@ _MARK = re.compile('<meta name="dataperf-fast" content="([0-9]+) scores of ([^"]
 _HEAD = 4096  # characters of a page that hold it
 
 
+@dataclass(frozen=True)
+class Served:
+    """What pages on a server show besides: how the contest ``stands``, what was ``said`` and when, whose they are.
+
+    Pages for all link to entries' own pages.
+    """
+
+    stands: str
+    said: Sequence[tuple[str, str]] = ()
+    for_all: bool = True
+
+
 def write(
-    folder: Path, name: str, settings: Sequence[Setting], made: str, frozen: str = "", served: bool = False
+    folder: Path, name: str, settings: Sequence[Setting], made: str, frozen: str = "", served: Served | None = None
 ) -> list[Path]:
     """Write index.html, one page a setting with its downloads, and style and script into a folder; return the files.
 
@@ -48,13 +61,13 @@ def write(
     boards = [_board(setting) for setting in settings]
     common = {
         "name": name, "made": made, "settings": settings, "scores": scores_in(settings), "frozen": frozen,
-        "served": served, "alone": False,
+        "served": served, "alone": False, "home": False,
     }  # fmt: skip
 
     def page(template: str, values: Mapping[str, object]) -> str:
         return environment.get_template(template).render({**common, **values})
 
-    files = {"index.html": page("index.html", {"boards": boards})}
+    files = {"index.html": page("index.html", {"boards": boards, "home": True})}
     for setting, board in zip(settings, boards, strict=True):
         files[f"{setting.slug}.html"] = page("setting.html", {**board, **_page(setting, board["rows"])})
         files |= downloads.files(name, setting, board["rows"])
@@ -73,6 +86,7 @@ def articles(setting: Setting) -> str:
     return "".join(
         template.render(**board, **page, alone=True, row=row, panels=panels, tasks=tasks)
         for row, panels, tasks in sections
+        if row.entry.kind != "paper"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import mimetypes
 import re
 from functools import lru_cache
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request
+from markupsafe import Markup
 from starlette.responses import Response
 
-from dataperf_fast.server import site
-from dataperf_fast.server.callers import AnswerError, Organizer, TheHall
+from dataperf_fast.report import leaderboard
+from dataperf_fast.server import arrivals, pages, results, schema, site
+from dataperf_fast.server.arrivals import Upload
+from dataperf_fast.server.callers import AnswerError, Anybody, Organizer, TheHall
 from dataperf_fast.server.hall import Hall
 
 router = APIRouter(include_in_schema=False)
@@ -85,6 +89,30 @@ def private(request: Request, hall: TheHall, _: Organizer, name: str) -> Respons
     """A page with all scores, before they are released."""
     released = not site.folder_of(hall.contest, site.PRIVATE).exists()
     return serve(request, hall, site.PUBLIC if released else site.PRIVATE, name)
+
+
+@router.get("/entries/{board}/{team}")
+def entry(request: Request, hall: TheHall, caller: Anybody, board: str, team: str) -> Response:
+    """A team's entry on a board's page, as anybody sees it: its place, what it says of its method, curves and parts."""
+    shown = json.loads(content(hall, site.PUBLIC, f"{board}.json"))
+    found = next((one for one in shown["entries"] if (one["submission"], one["kind"]) == (team, "submission")), None)
+    which = json.loads(site.counting(hall.contest).read_bytes()).get(board, {}).get(team)
+    if found is None or which is None:
+        raise AnswerError(404, "there is no such entry")
+    upload = _upload(hall, which.removesuffix(" (algorithm)"))
+    settings = results.of(hall, upload, private=False, organizes=False).settings if upload else []
+    plots = "".join(leaderboard.articles(setting) for setting in settings if setting.slug == board)
+    return pages.show(
+        request, caller, "entry.html", board=board, shown=shown, entry=found, upload=upload, plots=Markup(plots)
+    )
+
+
+def _upload(hall: Hall, submission: str) -> Upload | None:
+    """What was handed in by that name, if the server has taken it."""
+    of = schema.uploads.c
+    here = of.contest == hall.contest.name, of.season == hall.contest.season, of.submission == submission
+    with hall.database.reading() as connection:
+        return next(iter(arrivals.read(connection, *here)), None)
 
 
 @router.get("/{name}")

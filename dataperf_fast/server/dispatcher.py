@@ -49,6 +49,7 @@ class Dispatcher:
     _label: str = ""
     _left: dict[str, int] = field(default_factory=dict)
     _plan: list[PlannedSet] = field(default_factory=list)
+    _failed: set[int] = field(default_factory=set)  # uploads of which others were told that they cannot be scored
     _pages_took: float = 0.0
     _pages_at: float = 0.0
 
@@ -147,12 +148,17 @@ class Dispatcher:
                 unit = entrant.unit
                 key = unit.board, unit.model, unit.submission, entrant.submission.digest
                 left[key] = left.get(key, False) or unit not in finished
-        of = kept.uploads.c
+        of, failures = kept.uploads.c, self.database.store.failures(self.contest.name)
+        failed = {(one["board"], one["model"], one["submission"]) for one in failures}
         with self.database.writing() as connection:
             for upload in arrivals.read(connection, of.contest == self.contest.name, of.settled.is_(None)):
+                about = {"id": upload.id, "board": upload.board}
+                if (upload.board, upload.model, upload.submission) in failed and upload.id not in self._failed:
+                    self._failed.add(upload.id)
+                    webhooks.queue(connection, self.contest, "failed", about)
                 if left.get((upload.board, upload.model, upload.submission, upload.digest)) is False:
                     connection.execute(kept.uploads.update().where(of.id == upload.id).values(settled=now()))
-                    webhooks.queue(connection, self.contest, "scored", {"id": upload.id, "board": upload.board})
+                    webhooks.queue(connection, self.contest, "scored", about)
 
     def _write_pages(self) -> None:
         started = time.monotonic()

@@ -37,6 +37,7 @@ class Hall:
         self.contest = served(self.path)
         self._read = self.path.stat().st_mtime_ns
         self.database = Database(self.contest)
+        site.begin(self.contest)
 
     @property
     def address(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -24,9 +24,10 @@ _MOST = 1000  # pages that listen to a server
 
 
 class Teller:
-    """Looks at the database once for all who listen."""
+    """Looks at the database once for all who listen, until the server is ``ending``: it waits for open streams."""
 
     def __init__(self, hall: Hall):
+        self.ending: Callable[[], bool] = lambda: False
         self._hall, self._listening = hall, 0
         self._changed = asyncio.Condition()
         self._said: tuple[int, str] = (0, "")
@@ -39,13 +40,16 @@ class Teller:
         try:
             yield
         finally:
-            self._ended = True
             task.cancel()
-            async with self._changed:
-                self._changed.notify_all()
+            await self._end()
+
+    async def _end(self) -> None:
+        self._ended = True
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _look(self) -> None:
-        while True:
+        while not self.ending():
             with suppress(SQLAlchemyError, OSError, InputError):  # as of a database that restarts: look again
                 said = json.dumps(await to_thread.run_sync(self._state))
                 if said != self._said[1]:
@@ -53,6 +57,7 @@ class Teller:
                         self._said = self._said[0] + 1, said
                         self._changed.notify_all()
             await asyncio.sleep(_LOOKS_EVERY)
+        await self._end()
 
     def _state(self) -> dict[str, Any]:
         self._hall.renew()

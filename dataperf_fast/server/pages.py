@@ -27,7 +27,9 @@ def _environment() -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(isolated=isolated, time=_time, seconds=_seconds, size=_size, said=rules.said)
+    environment.filters.update(
+        isolated=isolated, time=_time, seconds=_seconds, size=_size, said=rules.said, told=rules.told
+    )
     environment.globals.update(part_slug=part_slug, title_of=title_of)
     return environment
 

@@ -36,7 +36,9 @@ def serve(path: Path, host: str, port: int | None, how: How, proxy: str) -> None
     config = configured(application, host, port, proxy)
     with _dispatching(path, how):
         print(f"serving {application.state.hall.contest.title} at {application.state.hall.address}", file=sys.stderr)
-        uvicorn.Server(config).run()
+        server = uvicorn.Server(config)
+        application.state.teller.ending = lambda: server.should_exit
+        server.run()
 
 
 def configured(application: FastAPI, host: str, port: int, proxy: str) -> uvicorn.Config:

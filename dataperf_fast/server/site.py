@@ -5,6 +5,7 @@ The dispatcher writes them when something has changed; a server never computes a
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,16 @@ from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.store import Store
 from dataperf_fast.contest.views import View
+from dataperf_fast.files.paths import write_text
 from dataperf_fast.report import leaderboard
 from dataperf_fast.report.ranks import Setting, ranking
 
 PUBLIC, PRIVATE = "public", "private"
+_SAID = 3  # announcements on every page
+_SEEN: dict[rules.Seen, str] = {
+    "shown": "", "rounded": " Scores of hidden sets are rounded until they are released.",
+    "withheld": " Scores of hidden sets are withheld until they are released.",
+}  # fmt: skip
 
 
 def folder_of(contest: Contest, whose: str) -> Path:
@@ -29,6 +36,13 @@ def folder_of(contest: Contest, whose: str) -> Path:
 def now(contest: Contest, made: decisions.Decisions) -> rules.Standing:
     """The rules at this moment."""
     return rules.at(datetime.now(UTC), contest.manifest.server, made.ends, made.released)
+
+
+def begin(contest: Contest) -> None:
+    """See that there are pages, with a style, before the dispatcher has looked at everything for the first time."""
+    if not (folder_of(contest, PUBLIC) / "index.html").exists():
+        served = leaderboard.Served("The boards are being made, and come by themselves.")
+        leaderboard.write(folder_of(contest, PUBLIC), contest.title, [], "", served=served)
 
 
 def write(contest: Contest, plan: list[PlannedSet], store: Store) -> list[Setting]:
@@ -43,14 +57,29 @@ def write(contest: Contest, plan: list[PlannedSet], store: Store) -> list[Settin
     views = {PUBLIC: View(made, standing.hidden, standing.digits, notes=False)}
     if standing.hidden != "shown":
         views[PRIVATE] = View(made)
+    said = [(one.made, one.text) for one in made.announcements[-_SAID:]]
     seen = {}
     for whose, view in views.items():
         seen[whose] = standings.settings(contest, plan, scores, before, view=view)
-        pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, frozen, served=True)
+        stands = rules.told(standing) + (_SEEN[standing.hidden] if whose == PUBLIC else "")
+        served = leaderboard.Served(stands, said, for_all=whose == PUBLIC)
+        pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, frozen, served)
         _remove_others(folder_of(contest, whose), pages)
     if PRIVATE not in views:
         shutil.rmtree(folder_of(contest, PRIVATE), ignore_errors=True)
+    which = {
+        setting.slug: {
+            entry.submission: entry.which for entry in setting.entries if entry.kind == "submission" and entry.which
+        }
+        for setting in seen[PUBLIC]
+    }
+    write_text(counting(contest), json.dumps(which))
     return seen[PUBLIC]
+
+
+def counting(contest: Contest) -> Path:
+    """The file that says of each page and team which submission the public sees."""
+    return contest.work / "site" / "counting.json"
 
 
 def _remove_others(folder: Path, pages: list[Path]) -> None:

@@ -33,6 +33,10 @@ def rules_page(request: Request, hall: TheHall, caller: Anybody) -> Response:
 @router.get("/mine")
 def mine(request: Request, hall: TheHall, caller: Somebody) -> Response:
     """A team's page."""
+    return _mine(request, hall, caller)
+
+
+def _mine(request: Request, hall: Hall, caller: Caller, link: str = "") -> Response:
     members, uploads = [], []
     if caller.team is not None:
         with hall.database.reading() as connection:
@@ -42,7 +46,7 @@ def mine(request: Request, hall: TheHall, caller: Somebody) -> Response:
     made, _ = hall.decided()
     return pages.show(
         request, caller, "mine.html", members=members, uploads=uploads, parts=hall.contest.manifest.boards,
-        rulings=made.rulings, chosen=made.chosen, link="",
+        rulings=made.rulings, chosen=made.chosen, link=link,
     )  # fmt: skip
 
 
@@ -53,12 +57,8 @@ def team_link(request: Request, hall: TheHall, caller: Member, form_key: Given =
     assert caller.person is not None
     assert caller.team is not None
     with hall.database.writing() as connection:
-        members = people.members_of(connection, caller.team.id)
         key = keys.make(connection, "invitation", caller.person.id, caller.team.id)  # ends with its maker
-    return pages.show(
-        request, caller, "mine.html", members=members, uploads=[], parts=hall.contest.manifest.boards, rulings={},
-        chosen=frozenset(), link=f"{hall.address}/join?key={key}",
-    )  # fmt: skip
+    return _mine(request, hall, caller, f"{hall.address}/join?key={key}")
 
 
 @router.get("/hand-in/{board}")

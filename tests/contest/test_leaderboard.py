@@ -395,6 +395,11 @@ COLUMN = """
     return Array.from(document.querySelectorAll("tbody tr"), (row) => row.cells[index].dataset.v ?? null);
 """
 NAMES = 'return Array.from(document.querySelectorAll("tbody tr"), (row) => row.querySelector("bdi").textContent);'
+RENEW = """
+    const page = new DOMParser().parseFromString(arguments[0], "text/html");
+    document.querySelector("main").replaceWith(page.querySelector("main"));
+    document.dispatchEvent(new Event("renewed"));
+"""
 HEADERS = 'return Array.from(document.querySelectorAll("thead th"), (header) => header.getAttribute("aria-sort"));'
 
 
@@ -439,6 +444,12 @@ def test_sorting_in_a_browser(tmp_path, browser):
     browser.press("input[type=search]", "NAME 3")
     assert browser.script('return document.querySelectorAll("tbody tr:not([hidden])").length') == 11
     assert browser.script('return document.querySelector("output").textContent') == "11 of 42"
+    browser.click("thead th:nth-child(6) button")
+    rows = browser.script(NAMES)
+    browser.script(RENEW, (tmp_path / "one.html").read_text())  # as a page on a server shows itself anew
+    assert browser.script(NAMES) == rows != before
+    assert browser.script('return document.querySelector("output").textContent') == "11 of 42"
+    assert browser.script('return document.querySelectorAll("thead button, input[type=search]").length') == 8
 
 
 def test_hostile_texts_in_a_browser(tmp_path, browser):

@@ -3,6 +3,8 @@
 // Without this script the tables are complete and ranked; with it they sort by any column and can be searched.
 (function () {
   const collator = new Intl.Collator(undefined, { numeric: true });
+  let searched = ""; // what is searched for
+  let order = null; // the column and the direction that were chosen
 
   function button(header, index, sort) {
     const made = document.createElement("button");
@@ -32,19 +34,26 @@
     function sort(header, index) {
       const was = header.getAttribute("aria-sort");
       const opposite = was === "ascending" ? "descending" : "ascending";
-      const order = was ? opposite : header.dataset.first || "ascending";
-      const sign = order === "ascending" ? 1 : -1;
+      order = { index: index, way: was ? opposite : header.dataset.first || "ascending" };
+      arrange(header, index, order.way);
+    }
+
+    function arrange(header, index, way) {
+      const sign = way === "ascending" ? 1 : -1;
       const keyed = ranked.map(function (row) { return [key(row.cells[index], header.dataset.type), row]; });
       const known = keyed.filter(function (pair) { return pair[0] !== null; });
       // What has no value stays last in both directions; equal values stay in the order of their ranks.
       const unknown = keyed.filter(function (pair) { return pair[0] === null; });
       known.sort(function (left, right) { return sign * compare(left[0], right[0]); });
       headers.forEach(function (other) { other.removeAttribute("aria-sort"); });
-      header.setAttribute("aria-sort", order);
+      header.setAttribute("aria-sort", way);
       body.replaceChildren(...known.concat(unknown).map(function (pair) { return pair[1]; }));
     }
 
     headers.forEach(function (header, index) { button(header, index, sort); });
+    if (order !== null) {
+      arrange(headers[order.index], order.index, order.way);
+    }
     if (ranked.length > 15) {
       searchable(table, ranked);
     }
@@ -57,20 +66,32 @@
     input.type = "search";
     label.append("Find a submission", input);
     const names = rows.map(function (row) { return row.querySelector("th").textContent.toLowerCase(); });
-    input.addEventListener("input", function () {
+    function find() {
       const wanted = input.value.trim().toLowerCase();
+      searched = input.value;
       let shown = 0;
       rows.forEach(function (row, at) {
         row.hidden = !names[at].includes(wanted);
         shown += row.hidden ? 0 : 1;
       });
       count.textContent = wanted ? `${shown} of ${rows.length}` : "";
-    });
+    }
+    input.addEventListener("input", find);
     const line = document.createElement("p");
     line.className = "find";
     line.append(label, count);
     table.parentElement.before(line);
+    if (searched) {
+      input.value = searched;
+      find();
+    }
   }
 
-  document.querySelectorAll("table[data-sortable]").forEach(sortable);
+  function begin() {
+    document.querySelectorAll("table[data-sortable]").forEach(sortable);
+  }
+
+  begin();
+  // A page on a server shows itself anew, by another script: its tables are others then, sorted and searched as before.
+  document.addEventListener("renewed", begin);
 })();

@@ -420,7 +420,7 @@ def test_a_check_as_json_is_a_fault_a_line_and_the_counts(good, tmp_path, capsys
     [*_, broken] = sorted(case.team("broken").iterdir())
     broken.write_text("zero\n")
     (case.teams / "nothing").mkdir()
-    case.keys["baselines"] = ["consecutive"]
+    (case.folder / "store.sqlite").mkdir()
     path = case.write()
     capsys.readouterr()
     assert cli.main(["organize", "check", str(path), "--format", "json"]) == 2
@@ -432,11 +432,11 @@ def test_a_check_as_json_is_a_fault_a_line_and_the_counts(good, tmp_path, capsys
     }  # fmt: skip
     assert {tuple(one) for one in faults} == {("kind", "board", "set", "submission", "task", "status", "line")}
     assert {(one["kind"], one["status"]) for one in faults} == {("fault", "invalid")}
-    [stranger] = [one for one in faults if one["submission"] is None]
-    assert (stranger["board"], stranger["set"], stranger["task"]) == (None, None, None)
-    assert "no submission is named 'consecutive'" in stranger["line"]
+    [of_store] = [one for one in faults if one["submission"] is None]
+    assert (of_store["board"], of_store["set"], of_store["task"]) == (None, None, None)
+    assert of_store["line"].startswith(f"{path}: store (default) 'sqlite:///store.sqlite': ")
     tasks = [path.name.split("_")[0] for path in sorted((case.teams / "broken").iterdir())]
-    found = [(one["board"], one["set"], one["submission"], one["task"]) for one in faults if one is not stranger]
+    found = [(one["board"], one["set"], one["submission"], one["task"]) for one in faults if one is not of_store]
     assert sorted(found) == sorted(
         [("debugging", name, "broken", tasks[-1]) for name in ("hidden", "warm-up")]
         + [("debugging", name, "nothing", task) for name in ("hidden", "warm-up") for task in tasks]

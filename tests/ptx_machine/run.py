@@ -8,7 +8,7 @@ from __future__ import annotations
 import runpy
 import sys
 
-from . import card
+from . import card, texts
 
 
 def main() -> None:
@@ -16,6 +16,10 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit("which module? python -m tests.ptx_machine.run MODULE ARGUMENTS")
     del sys.argv[0]
+    if not any(texts.folder().iterdir()):
+        print(
+            f"machine: nothing is in {texts.folder()} yet: kernels are translated first, many minutes", file=sys.stderr
+        )
     with card.inserted(card.from_environment()) as machine:
         try:
             runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

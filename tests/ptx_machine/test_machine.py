@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -248,3 +251,14 @@ def test_strides_and_every_axis():
     out = np.zeros((3, 4), np.int64, order="F")
     run(turn, (1, 2), (3, 2), table, out, check=True)
     np.testing.assert_array_equal(out, table.T + 3200)
+
+
+def test_a_first_run_says_that_it_takes_long(tmp_path):
+    command = [sys.executable, "-m", "tests.ptx_machine.run", "dataperf_fast.cli", "--version"]
+    environment = os.environ | {"PTX_MACHINE_CACHE": str(tmp_path)}
+    line = f"machine: nothing is in {tmp_path} yet: kernels are translated first, many minutes\n"
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == line
+    (tmp_path / "kept").write_text("")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == ""

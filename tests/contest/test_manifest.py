@@ -100,6 +100,7 @@ WHOLE = {
             "tasks": [{"name": "hidden", "data": "data", "hidden": True}],
             "submissions": ["teams"],
             "several": False,
+            "counts": "last",
             "algorithms": ["teams"],
             "baselines": ["anna"],
             "curves": False,
@@ -110,8 +111,25 @@ WHOLE = {
             "digits": 2,
             "published": True,
             "dynabench": {"anna": 1},
+            "demands": ["method"],
         }
     ],
+    "server": {
+        "address": "https://contest.example.org",
+        "registration": "open",
+        "phases": [
+            {
+                "name": "main",
+                "start": "2026-01-01T00:00:00Z",
+                "end": "2026-02-01T00:00:00Z",
+                "hidden": "rounded",
+                "digits": 2,
+                "limits": {"day": 1, "all": 2, "at_once": 1},
+            }
+        ],
+        "release": "end",
+        "webhooks": [{"url": "https://example.org/hook", "secret": "env:SECRET", "events": ["scored"]}],
+    },
 }
 ODD = [
     None, True, 3, -1, 0, 10**30, 2.5, math.inf, math.nan, "", "x", "x" * 9_999, "a/b", "a\nb", "\x07", [], [1],
@@ -162,7 +180,7 @@ def test_whatever_is_wrong_is_said_in_our_words(folder, way):
     for line in lines:
         assert "\n" not in line
         assert not THEIRS.search(line.replace(str(folder), "")), line
-        assert re.search(r"contest\.yaml: (line \d+, \S+|is not YAML|holds)", line), line
+        assert re.search(r"contest\.yaml: (line \d+, \S+|is not YAML|holds|is empty)", line), line
     if isinstance(node := at(way), dict) and way[-1:] != ("dynabench",):
         with pytest.raises(InputError, match="is no known field; expected"):
             read(folder, yaml.safe_dump(put(way, {**node, "nonsense": 1})))

@@ -134,7 +134,7 @@ def test_from_an_empty_folder_to_the_day_of_the_private_board(nobody, tmp_path):
         takes_part(visit, files, broken)
         the_end_comes(visit, path)
     said = [one["message"] for one in nobody.complaints() if one["level"] == "SEVERE"]
-    assert [line for line in said if "422" not in line and "403" not in line] == []
+    assert [line for line in said if not any(word in line for word in ("422", "403", "/events"))] == []
 
 
 def organizes(visit: Visit, link: str) -> None:

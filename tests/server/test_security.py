@@ -47,7 +47,15 @@ def routes(method: str) -> list[str]:
     """The paths that are served, with something in the place of what changes."""
     found = [route for room in ROOMS for route in (*room.router.routes, *organizing._of_programs.routes)]
     paths = {route.path for route in found if method in getattr(route, "methods", ())}
-    given = {"contest": "spring", "board": BOARD, "number": "1", "act": "rescore", "page": BOARD, "kind": "csv"}
+    given = {
+        "contest": "spring",
+        "board": BOARD,
+        "number": "1",
+        "act": "rescore",
+        "page": BOARD,
+        "kind": "csv",
+        "team": "of olga",
+    }
     return sorted(re.sub(r"{(\w+)}", lambda word: given.get(word[1], "index.html"), path) for path in paths)
 
 

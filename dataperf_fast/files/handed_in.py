@@ -175,13 +175,14 @@ def _parts(
         return [_alone(path, recognize, expected)]
     top = path if path.is_dir() else unpacked(path)
     tops, others = ([top], set()) if tasks is None else tasks.parts(path)
+    whose = f" to {tasks.name}" if tasks and others else ""
     found: list[_Part] = []
     for folder, names, by_method in (one for of in tops for one in _search(of, (), recognize, but, others, wrong)):
         for method, files in by_method.items():
             found.append(_Part((*names, method) if method else names, _above(path), folder, method, files))
     if not found:
         where, lies_there = (path, top) if tops == [top] else (tops[0], tops[0])
-        problem = f"holds no submission{' to ' + tasks.name if tasks and others else ''}{what_lies_in(lies_there)}"
+        problem = f"holds no submission{whose}{what_lies_in(lies_there)}"
         raise wrong[0][1] if wrong else InputError(where, problem, expected=f"{expected}, or folders of them")
     ways = [part.way for part in found]
     for part in found:

@@ -240,7 +240,7 @@ def test_long_compiling_is_said_apart_on_a_terminal(seconds, terminal, said, tim
 # Seconds of a wall: of a stranger's program or a host far away, of how long a user waits for a line, of a machine's
 # ceilings, and the clock's own.
 BY_THE_WALL = {
-    "engine/clock.py", "boards/nibbler/generation/http.py", "boards/nibbler/generation/local.py", "sandbox",
+    "engine/clock.py", "boards/nibbler/generation/http.py", "boards/nibbler/generation/local.py", "sandbox", "server",
     "report/progress.py", "profiling/profiler.py",
 }  # fmt: skip
 

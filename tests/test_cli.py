@@ -21,7 +21,7 @@ import pytest
 import dataperf_fast
 from dataperf_fast import boards, cli
 from dataperf_fast.boards.debugging import synth
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import limits
 
@@ -432,7 +432,7 @@ def test_no_option_takes_a_path_otherwise():
 
     found = list(arguments(cli.parser()))
     assert [action.dest for action in found if action.type is Path] == []
-    assert sum(action.type is path_of for action in found) > 25
+    assert sum(action.type is some_path for action in found) > 25
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def some_text(text: str) -> str:
     return text
 
 
-def path_of(text: str) -> Path:
+def some_path(text: str) -> Path:
     """A path; an empty one would be the working directory, which nobody has named."""
     return Path(some_text(text))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dataperf_fast import boards
-from dataperf_fast.boards.options import OptionError, number_from, path_of, positive
+from dataperf_fast.boards.options import OptionError, number_from, positive, some_path
 from dataperf_fast.engine.backend import NAMES as BACKENDS
 from dataperf_fast.files.errors import InputError
 
@@ -27,13 +27,13 @@ def add_benchmark(command: argparse.ArgumentParser) -> None:
 
 def add_data(command: argparse.ArgumentParser) -> None:
     """The board's data."""
-    command.add_argument("data", type=path_of, metavar="DATA", help="the official folder, or its set-up file")
+    command.add_argument("data", type=some_path, metavar="DATA", help="the official folder, or its set-up file")
 
 
 def add_submissions(command: argparse.ArgumentParser) -> None:
     """What is handed in."""
     command.add_argument(
-        "--submissions", type=path_of, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
+        "--submissions", type=some_path, nargs="+", metavar="PATH", help="files or folders [those that come with DATA]"
     )
 
 

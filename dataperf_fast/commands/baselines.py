@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.commands import arguments
 from dataperf_fast.report.terminal import OK
 
@@ -21,7 +21,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
     arguments.add_benchmark(command)
     arguments.add_data(command)
-    command.add_argument("--out", type=path_of, required=True, metavar="DIR", help="folder for the submissions")
+    command.add_argument("--out", type=some_path, required=True, metavar="DIR", help="folder for the submissions")
     command.add_argument(
         "--methods", metavar="A,B", help="which [all but the longest: debugging's mc-shapley, acquisition's sweep]"
     )

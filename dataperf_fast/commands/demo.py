@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.commands import baselines, evaluate
 from dataperf_fast.report.terminal import OK
 
@@ -16,7 +16,9 @@ EXAMPLE = "demo --out demo"
 
 def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
-    command.add_argument("--out", type=path_of, default=Path("dataperf-demo"), help="folder to write to [%(default)s]")
+    command.add_argument(
+        "--out", type=some_path, default=Path("dataperf-demo"), help="folder to write to [%(default)s]"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

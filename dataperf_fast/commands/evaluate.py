@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.commands import arguments
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain
 
@@ -27,7 +27,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     arguments.add_submissions(command)
     arguments.add_backend(command)
     arguments.add_jobs(command)
-    command.add_argument("--out", type=path_of, metavar="DIR", help="write official results, a table and pictures")
+    command.add_argument("--out", type=some_path, metavar="DIR", help="write official results, a table and pictures")
     arguments.add_format(command, "one record a line")
     command.add_argument("--model", metavar="NAME", help=arguments.choices_of_model(named))
     arguments.add_own(command, named, lambda board: board.options)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dataperf_fast
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.contest import history, manifest, planning, seasons, silent, standings
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.run import How
@@ -28,9 +28,9 @@ EXAMPLE = "leaderboard contest.yaml --out site/"
 def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
     command.add_argument(
-        "manifest", type=path_of, nargs="?", default=Path("contest.yaml"), metavar="MANIFEST", help="[%(default)s]"
+        "manifest", type=some_path, nargs="?", default=Path("contest.yaml"), metavar="MANIFEST", help="[%(default)s]"
     )
-    command.add_argument("--out", type=path_of, required=True, metavar="DIR", help="folder for the pages")
+    command.add_argument("--out", type=some_path, required=True, metavar="DIR", help="folder for the pages")
     command.add_argument(
         "--season",
         metavar="NAME",
@@ -41,7 +41,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     )
     command.add_argument(
         "--dynabench",
-        type=path_of,
+        type=some_path,
         metavar="DIR",
         help="also write what Dynabench's endpoint takes, a JSON file a score",
     )

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.commands import organize_acts, organize_kit, organize_run, organize_show, organize_store
 from dataperf_fast.contest import manifest
 from dataperf_fast.contest.manifest import Contest
@@ -111,7 +111,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
         # Before the action it may stand too, and is not taken back by a default.
         made.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         made.add_argument(
-            "manifest", type=path_of, metavar="MANIFEST", help="the contest's YAML file (docs/organize.md)"
+            "manifest", type=some_path, metavar="MANIFEST", help="the contest's YAML file (docs/organize.md)"
         )
         action.add(made)
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.contest import clashes, kit, manifest
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.report.terminal import OK, show_warning
@@ -14,7 +14,7 @@ from dataperf_fast.report.terminal import OK, show_warning
 
 def add(command: argparse.ArgumentParser) -> None:
     """Where to, and what may be in it."""
-    command.add_argument("--out", type=path_of, default=Path("kit"), metavar="DIR", help="a new folder [%(default)s]")
+    command.add_argument("--out", type=some_path, default=Path("kit"), metavar="DIR", help="a new folder [%(default)s]")
     command.add_argument(
         "--reveal", nargs="+", default=[], metavar="SET", help="hidden sets of tasks whose inputs participants get"
     )

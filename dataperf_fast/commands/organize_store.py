@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.commands import arguments
 from dataperf_fast.contest import backup as copying
 from dataperf_fast.contest import export as exporting
@@ -24,7 +24,7 @@ def add_export(command: argparse.ArgumentParser) -> None:
     """Where to, and what."""
     command.add_argument(
         "--parquet",
-        type=path_of,
+        type=some_path,
         default=Path("scores.parquet"),
         metavar="FILE",
         help="the file to write [%(default)s]",
@@ -82,7 +82,7 @@ def freeze(contest: Contest, options: argparse.Namespace) -> int:
 
 def add_backup(command: argparse.ArgumentParser) -> None:
     """Where to."""
-    command.add_argument("backup", type=path_of, metavar="FILE", help="the file to write")
+    command.add_argument("backup", type=some_path, metavar="FILE", help="the file to write")
 
 
 def backup(contest: Contest, options: argparse.Namespace) -> int:
@@ -95,7 +95,7 @@ def backup(contest: Contest, options: argparse.Namespace) -> int:
 
 def add_restore(command: argparse.ArgumentParser) -> None:
     """What from."""
-    command.add_argument("restored", type=path_of, metavar="FILE", help="what `organize backup` has written")
+    command.add_argument("restored", type=some_path, metavar="FILE", help="what `organize backup` has written")
 
 
 def restore(contest: Contest, options: argparse.Namespace) -> int:

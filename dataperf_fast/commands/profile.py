@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.commands import arguments
 from dataperf_fast.report.terminal import BAD_INPUT, OK, complain
 
@@ -24,7 +24,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     command.add_argument("--model", metavar="NAME", help="as evaluate takes it")
     command.add_argument("--curve", action="store_true", help="all that files show: debugging's every point")
     arguments.add_format(command, "one object")
-    command.add_argument("--out", type=path_of, metavar="DIR", help="write results, profile.json and profile.png")
+    command.add_argument("--out", type=some_path, metavar="DIR", help="write results, profile.json and profile.png")
 
 
 def run(options: argparse.Namespace) -> int:

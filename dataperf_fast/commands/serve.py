@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.commands import arguments
 from dataperf_fast.files.errors import InputError, install
 from dataperf_fast.report.terminal import OK
@@ -16,7 +16,7 @@ KEEPS = False  # nothing is stopped that would have to go on: what is taken is i
 
 def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
-    command.add_argument("manifest", type=path_of, metavar="MANIFEST", help="the contest's YAML file (docs/serve.md)")
+    command.add_argument("manifest", type=some_path, metavar="MANIFEST", help="the contest's YAML file (docs/serve.md)")
     command.add_argument("--host", default="127.0.0.1", help="where it listens; 0.0.0.0 is everywhere [%(default)s]")
     command.add_argument(
         "--port", type=int, metavar="N", help="the port there [that of the manifest's server.address, or 8000]"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dataperf_fast.boards.options import path_of
+from dataperf_fast.boards.options import some_path
 from dataperf_fast.commands import arguments
 from dataperf_fast.files.errors import InputError, install
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain, harmless
@@ -25,7 +25,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
     add_contest(command)
     command.add_argument(
-        "files", type=path_of, nargs="+", metavar="FILE", help="official files, a folder of them, or a zip"
+        "files", type=some_path, nargs="+", metavar="FILE", help="official files, a folder of them, or a zip"
     )
     command.add_argument("--board", metavar="NAME", help="which board, as addresses have it [the contest's only one]")
     command.add_argument("--method", default="", metavar="TEXT", help="the method's name, which is public")

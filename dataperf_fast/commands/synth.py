@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dataperf_fast.boards.options import path_of, some_text
+from dataperf_fast.boards.options import some_path, some_text
 from dataperf_fast.commands import arguments
 from dataperf_fast.report.terminal import OK, show_warning
 
@@ -16,7 +16,7 @@ EXAMPLE = "synth debugging made/ --scale paper"
 def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     """Its arguments."""
     arguments.add_benchmark(command)
-    command.add_argument("out", type=path_of, metavar="OUT", help="folder to write to")
+    command.add_argument("out", type=some_path, metavar="OUT", help="folder to write to")
     command.add_argument("--scale", choices=("small", "paper"), default="small", help="sizes [%(default)s]")
     seed_help = "the same seed gives the same bytes, to anybody [%(default)s]"
     command.add_argument("--seed", type=arguments.seed, default=0, help=seed_help)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataperf_fast.boards.options import path_of, positive
+from dataperf_fast.boards.options import positive, some_path
 from dataperf_fast.commands import arguments
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, OK, complain, line_of
@@ -41,7 +41,7 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
     arguments.add_own(command, named, lambda board: board.options)
     arguments.add_jobs(command)
     arguments.add_format(command, "one object")
-    command.add_argument("--junit", type=path_of, metavar="FILE", help="write JUnit XML")
+    command.add_argument("--junit", type=some_path, metavar="FILE", help="write JUnit XML")
 
 
 def run(options: argparse.Namespace) -> int:

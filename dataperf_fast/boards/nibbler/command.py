@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from dataperf_fast.boards.nibbler import files, ratings, records, rules, scores, work_list
 from dataperf_fast.boards.nibbler.generation import ImageSource, Patterns, batch
-from dataperf_fast.boards.options import path_of, positive
+from dataperf_fast.boards.options import positive, some_path
 from dataperf_fast.files import handed_in
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import write_text
@@ -38,15 +38,19 @@ def add(command: argparse.ArgumentParser, named: Sequence[str]) -> None:
         "participant and prompt; worklist: write the pairs that need ratings; accept: keep the ratings of work lists "
         "that were filled in, in the round's folder ratings/",
     )  # fmt: skip
-    command.add_argument("data", type=path_of, metavar="DATA", help="a round's folder")
+    command.add_argument("data", type=some_path, metavar="DATA", help="a round's folder")
     command.add_argument(
-        "files", type=path_of, nargs="+", metavar="FILE", help="prompts, or the list to write, or those back"
+        "files", type=some_path, nargs="+", metavar="FILE", help="prompts, or the list to write, or those back"
     )
     command.add_argument(
-        "--submissions", type=path_of, nargs="+", metavar="PATH", help="worklist, accept: pairs from outside the round"
+        "--submissions",
+        type=some_path,
+        nargs="+",
+        metavar="PATH",
+        help="worklist, accept: pairs from outside the round",
     )
     command.add_argument(
-        "--api", type=path_of, metavar="FILE", help="generate: settings of an HTTP API [made-up patterns]"
+        "--api", type=some_path, metavar="FILE", help="generate: settings of an HTTP API [made-up patterns]"
     )
     command.add_argument("--count", type=positive, default=1, metavar="N", help="generate: images a set [%(default)s]")
     command.add_argument("--show-prompts", action="store_true", help="worklist: with prompts and images' names")

@@ -141,6 +141,7 @@ class Store:
         if not make and path is not None and not path.exists():
             raise _absent(url, named)
         self._database, self._named = databases.engine(url, named, make), named
+        self._there = set(schema.FIRST)
         try:
             with databases.refusals(named), self._database.execution_options(writes=make).begin() as connection:
                 self.made = not _is_there(connection, named)
@@ -251,11 +252,7 @@ class Store:
     def _read(self, kind: type[Kept], table: sql.Table, where: sql.ColumnElement[bool]) -> list[Kept]:
         """Those rows of a table, in the order of their arrival."""
         columns = [table.c[column.name] for column in fields(kind)]
-        with self._database.connect() as connection:
-            if table not in schema.FIRST and not sql.inspect(connection).has_table(table.name):
-                return []  # a store of an earlier version
-            rows = connection.execute(sql.select(*columns).where(where).order_by(table.c.id)).mappings()
-            return [kind(**row) for row in rows]
+        return [kind(**row) for row in self.reading(table, sql.select(*columns).where(where).order_by(table.c.id))]
 
     def add_run(self, run: Run) -> None:
         """Keep what came of an algorithm's run, in the place of an earlier one."""
@@ -319,8 +316,10 @@ class Store:
     def reading(self, table: sql.Table, query: sql.Select[Any]) -> list[dict[str, Any]]:
         """Rows of a query on a table that stores of earlier versions have not: none there."""
         with self._database.connect() as connection:
-            if not sql.inspect(connection).has_table(table.name):
-                return []
+            if table not in self._there:
+                if not sql.inspect(connection).has_table(table.name):
+                    return []
+                self._there.add(table)  # and stays
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def set_aside(self, contest: str, board: str, model: str, submissions: Sequence[str]) -> int:

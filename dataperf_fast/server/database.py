@@ -10,7 +10,8 @@ import sqlalchemy as sql
 from alembic import command
 from alembic.config import Config
 
-from dataperf_fast.contest import databases, schema
+from dataperf_fast.contest import databases, decisions, schema
+from dataperf_fast.contest.decisions import Decisions
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.store import Store
 
@@ -28,7 +29,7 @@ class Database:
         self.store = Store(contest.store, contest.store_named, make=True)
         self._engine = databases.engine(contest.store, contest.store_named, writes=True)
         self._writing = self._engine.execution_options(writes=True)
-        self.is_server = self._engine.dialect.name != "sqlite"
+        self._decided: tuple[tuple[object, ...], Decisions] | None = None
         with databases.refusals(contest.store_named, "cannot be brought to this version"):
             self._migrate()
 
@@ -41,6 +42,19 @@ class Database:
             schema.metadata.create_all(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def decided(self, contest: Contest) -> Decisions:
+        """What was decided in the season that is on, read anew when somebody has acted: each decision is logged."""
+        key = contest.name, contest.season, self.acted()
+        if self._decided is None or self._decided[0] != key:
+            self._decided = key, decisions.read(contest, self.store)
+        return self._decided[1]
+
+    def acted(self) -> tuple[object, ...]:
+        """What changes with every entry of the log: how many there are too, for the newest may be there the first."""
+        newest = sql.select(sql.func.max(schema.acts.c.id), sql.func.count()).select_from(schema.acts)
+        with self.reading() as connection:
+            return tuple(connection.execute(newest).one())
 
     def close(self) -> None:
         """Give the connections back."""

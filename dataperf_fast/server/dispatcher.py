@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from dataperf_fast.contest import decisions, manifest, planning, rules, run, schema, seasons
+from dataperf_fast.contest import manifest, planning, rules, run, seasons
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.run import How
@@ -76,11 +76,15 @@ class Dispatcher:
 
     def _seen(self) -> tuple[Any, ...]:
         """What a turn hangs on, as far as it is quickly told."""
-        turns = rules.turns(self.contest.manifest.server, decisions.read(self.contest, self.database.store).ends)
+        turns = rules.turns(self.contest.manifest.server, self.database.decided(self.contest).ends)
         with self.database.reading() as connection:
             uploads = connection.execute(sql.select(sql.func.max(kept.uploads.c.id))).scalar()
-            acts = connection.execute(sql.select(sql.func.max(schema.acts.c.id))).scalar()
-        return uploads, acts, self.path.stat().st_mtime_ns, sum(turn <= datetime.now(UTC) for turn in turns)
+        return (
+            uploads,
+            self.database.acted(),
+            self.path.stat().st_mtime_ns,
+            sum(turn <= datetime.now(UTC) for turn in turns),
+        )
 
     def turn(self) -> None:
         """Score what is left, settle it and write the pages; what goes wrong is said, and tried again."""
@@ -162,7 +166,9 @@ class Dispatcher:
 
     def _write_pages(self) -> None:
         started = time.monotonic()
-        leaders = site.leaders(site.write(self.contest, self._plan, self.database.store))
+        leaders = site.leaders(
+            site.write(self.contest, self._plan, self.database.store, self.database.decided(self.contest))
+        )
         with self.database.writing() as connection:
             before = states.read(connection, self.contest.name, states.BOARD)
             for slug, (team, which, score) in leaders.items():

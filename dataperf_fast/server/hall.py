@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter
 
-from dataperf_fast.contest import decisions, manifest, rules, seasons
+from dataperf_fast.contest import manifest, rules
 from dataperf_fast.contest.decisions import Decisions
 from dataperf_fast.contest.manifest import Contest, ContestBoard
 from dataperf_fast.files.errors import InputError
@@ -56,11 +56,10 @@ class Hall:
 
     def decided(self) -> tuple[Decisions, rules.Standing]:
         """What was decided, and how the contest stands now."""
-        made = decisions.read(self.contest, self.database.store)
+        made = self.database.decided(self.contest)
         standing = site.now(self.contest, made)
-        season = seasons.of(self.contest, self.database.store)
-        frozen = made.frozen or (season.frozen if season else None)
-        return made, replace(standing, closed=f"frozen since {frozen[:16]} UTC") if frozen else standing
+        since = site.frozen(self.contest, made, self.database.store)
+        return made, replace(standing, closed=f"frozen since {since[:16]} UTC") if since else standing
 
     def part(self, slug: str) -> ContestBoard | None:
         """A board by its name in addresses."""

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from dataperf_fast.contest import rules
 from dataperf_fast.report.leaderboard import isolated
+from dataperf_fast.server import site
 from dataperf_fast.server.hall import Hall, part_slug, title_of
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def show(
     hall: Hall = request.app.state.hall
     made, standing = hall.decided()
     common = {
-        "contest": hall.contest, "visitor": caller, "standing": standing, "announcements": made.announcements[-3:],
-        "here": request.url.path,
+        "contest": hall.contest, "visitor": caller, "standing": standing, "here": request.url.path,
+        "announcements": made.announcements[-site.SAID :],
     }  # fmt: skip
     text = _environment().get_template(template).render(**common, **values)
     return HTMLResponse(text, status, headers)

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dataperf_fast
-from dataperf_fast.contest import decisions, history, rules, seasons, standings
+from dataperf_fast.contest import history, rules, seasons, standings
+from dataperf_fast.contest.decisions import Decisions
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.store import Store
@@ -21,7 +22,7 @@ from dataperf_fast.report import leaderboard
 from dataperf_fast.report.ranks import Setting, ranking
 
 PUBLIC, PRIVATE = "public", "private"
-_SAID = 3  # announcements on every page
+SAID = 3  # announcements on every page
 _SEEN: dict[rules.Seen, str] = {
     "shown": "", "rounded": " Scores of hidden sets are rounded until they are released.",
     "withheld": " Scores of hidden sets are withheld until they are released.",
@@ -33,9 +34,15 @@ def folder_of(contest: Contest, whose: str) -> Path:
     return contest.work / "site" / whose
 
 
-def now(contest: Contest, made: decisions.Decisions) -> rules.Standing:
+def now(contest: Contest, made: Decisions) -> rules.Standing:
     """The rules at this moment."""
     return rules.at(datetime.now(UTC), contest.manifest.server, made.ends, made.released)
+
+
+def frozen(contest: Contest, made: Decisions, store: Store) -> str:
+    """Since when nothing is taken, by a server's organizer or by `organize freeze`; empty where something is."""
+    season = seasons.of(contest, store)
+    return made.frozen or (season and season.frozen) or ""
 
 
 def begin(contest: Contest) -> None:
@@ -45,25 +52,23 @@ def begin(contest: Contest) -> None:
         leaderboard.write(folder_of(contest, PUBLIC), contest.title, [], "", served=served)
 
 
-def write(contest: Contest, plan: list[PlannedSet], store: Store) -> list[Setting]:
+def write(contest: Contest, plan: list[PlannedSet], store: Store, made: Decisions) -> list[Setting]:
     """Write both, or one where all is shown; returns the boards as the public sees them."""
-    made = decisions.read(contest, store)
     standing = now(contest, made)
     scores = standings.current(plan, store)
-    season = seasons.of(contest, store)
-    frozen = made.frozen or (season.frozen if season else "") or ""
+    since = frozen(contest, made, store)
     foot = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
     before = history.of_standing(contest.name, contest.season, plan, store)
     views = {PUBLIC: View(made, standing.hidden, standing.digits, notes=False)}
     if standing.hidden != "shown":
         views[PRIVATE] = View(made)
-    said = [(one.made, one.text) for one in made.announcements[-_SAID:]]
+    said = [(one.made, one.text) for one in made.announcements[-SAID:]]
     seen = {}
     for whose, view in views.items():
         seen[whose] = standings.settings(contest, plan, scores, before, view=view)
         stands = rules.told(standing) + (_SEEN[standing.hidden] if whose == PUBLIC else "")
         served = leaderboard.Served(stands, said, for_all=whose == PUBLIC)
-        pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, frozen, served)
+        pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, since, served)
         _remove_others(folder_of(contest, whose), pages)
     if PRIVATE not in views:
         shutil.rmtree(folder_of(contest, PRIVATE), ignore_errors=True)

@@ -252,7 +252,7 @@ def withdraw_upload(hall: Hall, caller: Caller, upload: Upload, reason: str) -> 
     """The same, for forms and programs."""
     assert caller.person is not None
     place, store = (upload.board, upload.model, upload.submission), hall.database.store
-    if place in decisions.read(hall.contest, store).rulings:
+    if place in hall.database.decided(hall.contest).rulings:
         raise AnswerError(409, "it stands no more already")
     decisions.rule(hall.contest, store, place, "withdrawn", caller.person.name, reason or "by its team")
 

@@ -21,6 +21,7 @@ from dataperf_fast.server.callers import (
     Somebody,
     TheHall,
     address_of,
+    count_try,
     count_wrong_key,
     require_form,
 )
@@ -45,12 +46,7 @@ def login(
 ) -> Response:  # fmt: skip
     """Begin a session of its own: one that somebody had put there is worth nothing."""
     counted = throttle.of_login(email, address_of(request))
-    with hall.database.writing() as connection:
-        wait = throttle.wait(connection, counted)
-        if wait <= 0:
-            throttle.count(connection, counted)  # before the password is looked at: guesses at once count too
-    if wait > 0:
-        raise AnswerError(429, f"too many wrong tries: wait {wait:.0f} s", seconds=wait)
+    count_try(hall, counted)  # before the password is looked at: guesses at once count too
     with hall.database.reading() as connection:
         person = people.proven(connection, email, password)
     if person is None:
@@ -67,9 +63,7 @@ def logout(hall: TheHall, caller: Somebody, form_key: Given = "") -> Response:
     assert caller.key is not None
     with hall.database.writing() as connection:
         keys.end(connection, id=caller.key.id)
-    answer = RedirectResponse("/", 303)
-    answer.delete_cookie(security.cookie_name(hall.secure), **security.cookie_options(hall.secure))
-    return answer
+    return _out(hall)
 
 
 @router.get("/join")
@@ -158,11 +152,11 @@ def account(request: Request, hall: TheHall, caller: Somebody) -> Response:
     return _account(request, hall, caller)
 
 
-def _account(request: Request, hall: Hall, caller: Caller, token: str = "", said: str = "") -> Response:
+def _account(request: Request, hall: Hall, caller: Caller, token: str = "") -> Response:
     assert caller.person is not None
     with hall.database.reading() as connection:
         tokens = keys.listed(connection, "token", caller.person.id)
-    return pages.show(request, caller, "account.html", tokens=tokens, token=token, said=said)
+    return pages.show(request, caller, "account.html", tokens=tokens, token=token)
 
 
 @router.post("/account/password")
@@ -174,12 +168,7 @@ def password(
     person = caller.person
     assert person is not None
     counted = throttle.of_login(person.email, address_of(request))
-    with hall.database.writing() as connection:
-        wait = throttle.wait(connection, counted)
-        if wait <= 0:
-            throttle.count(connection, counted)
-    if wait > 0:
-        raise AnswerError(429, f"too many wrong tries: wait {wait:.0f} s", seconds=wait)
+    count_try(hall, counted)
     by_link = caller.key is not None and caller.key.about == _BY_LINK  # for who has forgotten the old one
     with hall.database.reading() as connection:
         if not by_link and people.proven(connection, person.email, old) is None:
@@ -232,9 +221,7 @@ def delete(hall: TheHall, caller: Somebody, email: Given = "", form_key: Given =
     with hall.database.writing() as connection:
         people.remove(connection, caller.person)
         decisions.log(connection, hall.contest, "a participant", "deleted", "an account")
-    answer = RedirectResponse("/", 303)
-    answer.delete_cookie(security.cookie_name(hall.secure), **security.cookie_options(hall.secure))
-    return answer
+    return _out(hall)
 
 
 @router.post("/team")
@@ -247,6 +234,13 @@ def make_team(hall: TheHall, caller: Somebody, name: Given = "", form_key: Given
         people.make_team(connection, hall.contest.name, name, caller.person)
         decisions.log(connection, hall.contest, caller.person.name, "made a team", name)
     return RedirectResponse("/mine", 303)
+
+
+def _out(hall: Hall) -> Response:
+    """To the boards, without a session."""
+    answer = RedirectResponse("/", 303)
+    answer.delete_cookie(security.cookie_name(hall.secure), **security.cookie_options(hall.secure))
+    return answer
 
 
 def _begin(hall: Hall, person: Person, to: str, before: Caller, about: str = "") -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -84,15 +85,19 @@ def address_of(request: Request) -> str:
     return host
 
 
+def count_try(hall: Hall, counted: Mapping[str, int], of: str = "tries") -> None:
+    """Count a try as a wrong one; raises ``AnswerError``, and counts nothing, where there were too many."""
+    with hall.database.writing() as connection:
+        wait = throttle.wait(connection, counted)
+        if wait <= 0:
+            throttle.count(connection, counted)
+    if wait > 0:
+        raise AnswerError(429, f"too many wrong {of}: wait {wait:.0f} s", seconds=wait)
+
+
 def count_wrong_key(request: Request) -> None:
     """Count a token or link that is none; raises ``AnswerError`` where there were too many. Right ones always are."""
-    hall, counted = hall_of(request), throttle.of_keys(address_of(request))
-    with hall.database.reading() as connection:
-        wait = throttle.wait(connection, counted)
-    if wait > 0:
-        raise AnswerError(429, f"too many wrong keys: wait {wait:.0f} s", seconds=wait)
-    with hall.database.writing() as connection:
-        throttle.count(connection, counted)
+    count_try(hall_of(request), throttle.of_keys(address_of(request)), "keys")
 
 
 def somebody(request: Request) -> Caller:

@@ -33,17 +33,12 @@ def _overview(request: Request, hall: Hall, caller: Caller, link: str = "") -> R
         state = states.read(connection, hall.contest.name, states.DISPATCHER)
         latest = arrivals.read(connection, of.contest == hall.contest.name, most=_SHOWN)
         everybody = people.everybody(connection)
-    failed = _failed(hall)[:_SHOWN]
+    failed = hall.database.store.failures(hall.contest.name, _SHOWN)
     return pages.show(
         request, caller, "organizer.html", state=state, latest=latest, everybody=everybody, failed=failed,
         link=link, decided=made, roles=people.ROLES,
         log=decisions.acts(hall.contest, hall.database.store, _SHOWN), **acts.waiting(hall.contest, hall.database),
     )  # fmt: skip
-
-
-def _failed(hall: Hall) -> list[dict[str, Any]]:
-    """What could not be scored for reasons of ours, and why."""
-    return hall.database.store.failures(hall.contest.name)
 
 
 @router.post("/organizer/rule")
@@ -125,7 +120,7 @@ def overview_(hall: TheHall, caller: Organizer) -> dict[str, Any]:
     found = acts.waiting(hall.contest, hall.database)
     found["waiting"] = [arrivals.shown(upload) for upload in found["waiting"]]
     log = [vars(act) for act in decisions.acts(hall.contest, hall.database.store)]
-    return {"state": state, **found, "failed": _failed(hall), "acts": log}
+    return {"state": state, **found, "failed": hall.database.store.failures(hall.contest.name), "acts": log}
 
 
 @_of_programs.post("/submissions/{number}/{act}", status_code=204)

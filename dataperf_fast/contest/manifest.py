@@ -142,6 +142,11 @@ class Contest:
         where = place(self.path, ("store",)) if said else "store (default)"
         return f"{self.path}: {where} {databases.shown(self.manifest.store)!r}"
 
+    def part_of(self, board: str, model: str) -> ContestBoard | None:
+        """A board by its names; its own model has none."""
+        parts = self.manifest.boards
+        return next((part for part in parts if (part.board, part.model or "") == (board, model)), None)
+
     @property
     def work(self) -> Path:
         """The folder of algorithms' answers."""

@@ -45,8 +45,7 @@ def rule(contest: Contest, database: Database, upload: Upload, kind: str, by: st
     }  # fmt: skip
     if kind not in kinds:
         raise InputError("act", "is", value=kind, expected=" or ".join(kinds))
-    place = upload.board, upload.model, upload.submission
-    decisions.rule(contest, database.store, place, kinds[kind], by, reason)
+    decisions.rule(contest, database.store, upload.place, kinds[kind], by, reason)
 
 
 def extend(contest: Contest, database: Database, phase: str, end: str, by: str, reason: str) -> None:

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import sqlalchemy as sql
 
 from dataperf_fast.contest import rules, submissions
+from dataperf_fast.contest.history import Place
 from dataperf_fast.contest.manifest import Contest, ContestBoard
 from dataperf_fast.contest.store import now
 from dataperf_fast.files import archives, set_folders
@@ -58,6 +59,11 @@ class Upload:
     link: str
     received: str
     settled: str | None
+
+    @property
+    def place(self) -> Place:
+        """What rulings and choices are about."""
+        return self.board, self.model, self.submission
 
 
 @dataclass(frozen=True)
@@ -173,10 +179,7 @@ def refused(
         return standing.closed
     limits = standing.phase.limits if standing.phase else rules.TeamLimits()
     table, today = schema.uploads, f"{datetime.now(UTC):%Y-%m-%d}"
-    here = [
-        table.c.contest == contest.name, table.c.season == contest.season, table.c.board == part.board,
-        table.c.model == (part.model or ""), table.c.team == team.id,
-    ]  # fmt: skip
+    here = _are(_of_team(contest, part, team))
     phase = standing.phase.name if standing.phase else ""
 
     def count(*where: sql.ColumnElement[bool]) -> int:
@@ -193,12 +196,20 @@ def refused(
 
 def same(connection: sql.Connection, contest: Contest, part: ContestBoard, team: Team, digest: str) -> Upload | None:
     """What a team has handed in to a board before with those contents, if it has."""
-    of = schema.uploads.c
-    found = read(
-        connection, of.contest == contest.name, of.season == contest.season, of.board == part.board,
-        of.model == (part.model or ""), of.team == team.id, of.digest == digest,
-    )  # fmt: skip
+    found = read(connection, *_are(_of_team(contest, part, team) | {"digest": digest}))
     return found[0] if found else None
+
+
+def _of_team(contest: Contest, part: ContestBoard, team: Team) -> dict[str, Any]:
+    """What all that a team hands in to a board has in common."""
+    return {
+        "contest": contest.name, "season": contest.season, "board": part.board, "model": part.model or "",
+        "team": team.id,
+    }  # fmt: skip
+
+
+def _are(values: Mapping[str, Any]) -> list[sql.ColumnElement[bool]]:
+    return [schema.uploads.c[name] == value for name, value in values.items()]
 
 
 def take(
@@ -211,10 +222,6 @@ def take(
     got no answer asks once more. Raises ``InputError`` where nothing is taken.
     """
     table = schema.uploads
-    here = {
-        "contest": contest.name, "season": contest.season, "board": part.board, "model": part.model or "",
-        "team": team.id, "digest": digest,
-    }  # fmt: skip
     # One at a time a team: PostgreSQL's writers do not wait for each other otherwise.
     connection.execute(sql.select(schema.teams.c.id).where(schema.teams.c.id == team.id).with_for_update())
     if known := same(connection, contest, part, team, digest):
@@ -222,7 +229,8 @@ def take(
     if problem := refused(connection, contest, part, team, standing):
         raise InputError(part.board, f"takes nothing now: {problem}")
     files = sorted(path for path in (folder / "handed in").rglob("*") if path.is_file())
-    row = here | {
+    row = _of_team(contest, part, team) | {
+        "digest": digest,
         "phase": standing.phase.name if standing.phase else "", "person": person.id, "submission": "",
         "algorithm": algorithm, "staged": folder.name,
         "files": [str(path.relative_to(folder / "handed in")) for path in files[:_MOST_FILES]],

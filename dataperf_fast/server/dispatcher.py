@@ -105,12 +105,11 @@ class Dispatcher:
 
     def _recover(self) -> None:
         """Put in their places what was taken when a server was killed, and sweep what was not."""
-        parts = {(part.board, part.model or ""): part for part in self.contest.manifest.boards}
         of = kept.uploads.c
         with self.database.reading() as connection:
             staged = arrivals.read(connection, of.contest == self.contest.name, of.staged.is_not(None))
         for upload in staged:
-            if part := parts.get((upload.board, upload.model)):
+            if part := self.contest.part_of(upload.board, upload.model):
                 arrivals.put_in_place(part, upload)
                 with self.database.writing() as connection:
                     arrivals.placed(connection, upload)
@@ -157,10 +156,10 @@ class Dispatcher:
         with self.database.writing() as connection:
             for upload in arrivals.read(connection, of.contest == self.contest.name, of.settled.is_(None)):
                 about = {"id": upload.id, "board": upload.board}
-                if (upload.board, upload.model, upload.submission) in failed and upload.id not in self._failed:
+                if upload.place in failed and upload.id not in self._failed:
                     self._failed.add(upload.id)
                     webhooks.queue(connection, self.contest, "failed", about)
-                if left.get((upload.board, upload.model, upload.submission, upload.digest)) is False:
+                if left.get((*upload.place, upload.digest)) is False:
                     connection.execute(kept.uploads.update().where(of.id == upload.id).values(settled=now()))
                     webhooks.queue(connection, self.contest, "scored", about)
 

@@ -65,11 +65,6 @@ class Hall:
         """A board by its name in addresses."""
         return next((part for part in self.contest.manifest.boards if part_slug(part) == slug), None)
 
-    def part_of(self, board: str, model: str) -> ContestBoard | None:
-        """A board by its names."""
-        boards = self.contest.manifest.boards
-        return next((part for part in boards if (part.board, part.model or "") == (board, model)), None)
-
     def renew(self) -> None:
         """Read the manifest again, if it has changed; one that cannot be used changes nothing."""
         changed = self.path.stat().st_mtime_ns

@@ -8,13 +8,15 @@ from typing import Any
 import sqlalchemy as sql
 
 from dataperf_fast.contest import history, rules, seasons, standings, views
-from dataperf_fast.contest.decisions import Decisions
+from dataperf_fast.contest import schema as of_store
+from dataperf_fast.contest.decisions import Ruling
 from dataperf_fast.contest.manifest import ContestBoard
 from dataperf_fast.contest.store import Run, Score
 from dataperf_fast.contest.views import View
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.report import leaderboard
 from dataperf_fast.report.ranks import Setting
+from dataperf_fast.report.rounding import rounded
 from dataperf_fast.server import schema, states
 from dataperf_fast.server.arrivals import Upload
 from dataperf_fast.server.formats import OURS
@@ -54,7 +56,7 @@ class Result:
 
 def of(hall: Hall, upload: Upload, private: bool, organizes: bool) -> Result:
     """What is to be seen of an upload: by its team and organizers, ``private``, or by all."""
-    part = hall.part_of(upload.board, upload.model)
+    part = hall.contest.part_of(upload.board, upload.model)
     made, standing = hall.decided()
     if part is None:
         return Result("withdrawn", reason="its board is in the contest no more")
@@ -69,7 +71,8 @@ def of(hall: Hall, upload: Upload, private: bool, organizes: bool) -> Result:
     stored = store.scores(hall.contest.name, upload.submission)
     now = [score for score in stored if score.unit in units]
     before = history.of_standing(then.name, then.season, plan, store) if plan else []
-    result = Result(_state(upload, now, made), reason=_reason(upload, made))
+    ruling = made.rulings.get(upload.place)
+    result = Result(_state(upload, now, ruling), reason=ruling.reason if ruling else "")
     result.scores = [shown(score, part, view) for score in now if not _unseen(score, part, view)]
     result.settings = standings.settings(then, plan, now, before, view=view)
     if private:
@@ -86,7 +89,7 @@ def shown(score: Score, part: ContestBoard, view: View) -> dict[str, Any]:
     if hidden and view.hidden == "withheld":
         value = None
     elif hidden and view.hidden == "rounded" and value is not None:
-        value = round(value, view.digits)
+        value = float(rounded(value, view.digits))
     return {
         "set": score.dataset, "task": score.task, "status": score.status, "metric": score.metric, "score": value,
         "error": told(score, view) if view.notes else "", "finished": score.finished,
@@ -105,8 +108,7 @@ def _unseen(score: Score, part: ContestBoard, view: View) -> bool:
     return views.is_hidden(part, score.dataset) and view.hidden == "withheld" and score.status == "ok"
 
 
-def _state(upload: Upload, now: list[Score], made: Decisions) -> str:
-    ruling = made.rulings.get((upload.board, upload.model, upload.submission))
+def _state(upload: Upload, now: list[Score], ruling: Ruling | None) -> str:
     if ruling:
         return ruling.kind
     if upload.settled is None and not any(score.status == "failed" for score in now):
@@ -115,22 +117,13 @@ def _state(upload: Upload, now: list[Score], made: Decisions) -> str:
     return "failed" if "failed" in wrong else "invalid" if wrong else "scored"
 
 
-def _reason(upload: Upload, made: Decisions) -> str:
-    ruling = made.rulings.get((upload.board, upload.model, upload.submission))
-    return ruling.reason if ruling else ""
-
-
 def _line(hall: Hall, upload: Upload) -> Line:
-    of_uploads, of_scores = (
-        schema.uploads.c,
-        sql.table("scores", *map(sql.column, ("contest", "board", "seconds", "id"))),
-    )
+    of_uploads, table = schema.uploads.c, of_store.scores.c
     with hall.database.reading() as connection:
         waiting = sql.select(sql.func.count()).select_from(schema.uploads)
         before = connection.execute(
             waiting.where(of_uploads.contest == upload.contest, of_uploads.settled.is_(None), of_uploads.id < upload.id)
         ).scalar_one()
-        table = of_scores.c
         recent = (
             sql.select(table.seconds)
             .where(table.contest == upload.contest, table.board == upload.board)
@@ -139,7 +132,7 @@ def _line(hall: Hall, upload: Upload) -> Line:
         )
         seconds = [row[0] for row in connection.execute(recent)]
         state = states.read(connection, upload.contest, states.DISPATCHER)
-    part = hall.part_of(upload.board, upload.model)
+    part = hall.contest.part_of(upload.board, upload.model)
     sets = len(part.tasks) if part else 1
     expected = (before + 1) * sets * sum(seconds) / len(seconds) if seconds else None
     return Line(before, expected, bool(state) and not state.get("problem"))
@@ -165,7 +158,7 @@ def runs_of(hall: Hall, upload: Upload, organizes: bool) -> list[Run]:
     """
     names = upload.submission, f"{upload.submission} (algorithm)"
     runs = [run for run in hall.database.store.runs(hall.contest.name) if run.submission in names]
-    part, (_, standing) = hall.part_of(upload.board, upload.model), hall.decided()
+    part, (_, standing) = hall.contest.part_of(upload.board, upload.model), hall.decided()
     if organizes or standing.hidden == "shown" or part is None:
         return runs
     hidden = {id(run) for run in runs if views.is_hidden(part, run.dataset)}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, BinaryIO
 
 from anyio import to_thread
 from fastapi import APIRouter, Form, Request
@@ -12,6 +12,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from dataperf_fast.contest import decisions
+from dataperf_fast.contest.manifest import ContestBoard
+from dataperf_fast.contest.rules import Field_, Standing
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.server import arrivals, formats, keys, pages, people, results, schema
 from dataperf_fast.server.arrivals import About, Upload
@@ -148,7 +150,13 @@ def handed_in(hall: Hall, caller: Caller, board: str, given: FormData) -> tuple[
 
 
 def _taken(
-    hall: Hall, caller: Caller, part: Any, about: About, algorithm: bool, files: list[Any], standing: Any
+    hall: Hall,
+    caller: Caller,
+    part: ContestBoard,
+    about: About,
+    algorithm: bool,
+    files: list[tuple[str, BinaryIO]],
+    standing: Standing,
 ) -> tuple[Upload, bool]:
     assert caller.team is not None
     assert caller.person is not None
@@ -181,7 +189,7 @@ def _taken(
     return upload, new
 
 
-def _lacking(about: About, demands: list[Any]) -> list[str]:
+def _lacking(about: About, demands: Sequence[Field_]) -> list[str]:
     lines = [
         InputError(field, "is not given", expected="a word, which this board wants to be told").line
         for field in demands
@@ -216,7 +224,7 @@ def submission(request: Request, hall: TheHall, caller: Somebody, number: Number
     upload = own_upload(hall, caller, number)
     assert caller.person is not None
     result = results.of(hall, upload, private=True, organizes=caller.person.organizes)
-    part = hall.part_of(upload.board, upload.model)
+    part = hall.contest.part_of(upload.board, upload.model)
     return pages.show(request, caller, "submission.html", upload=upload, result=result, part=part)
 
 
@@ -230,14 +238,14 @@ def choose(hall: TheHall, caller: Member, number: Number, form_key: Given = "") 
 
 def choose_upload(hall: Hall, caller: Caller, upload: Upload) -> None:
     """The same, for forms and programs: while the phases last."""
-    part, (_, standing) = hall.part_of(upload.board, upload.model), hall.decided()
+    part, (_, standing) = hall.contest.part_of(upload.board, upload.model), hall.decided()
     if part is None or part.counts != "chosen":
         raise AnswerError(409, "which submission counts is not chosen on this board")
     if standing.closed:
         raise AnswerError(409, f"it is too late to choose: {standing.closed}")
     assert caller.person is not None
-    place = upload.board, upload.model, upload.submission
-    decisions.choose(hall.contest, hall.database.store, place, upload.submission.rpartition("/")[0], caller.person.name)
+    team = upload.submission.rpartition("/")[0]
+    decisions.choose(hall.contest, hall.database.store, upload.place, team, caller.person.name)
 
 
 @router.post("/submissions/{number}/withdraw")
@@ -251,10 +259,10 @@ def withdraw(hall: TheHall, caller: Member, number: Number, form_key: Given = ""
 def withdraw_upload(hall: Hall, caller: Caller, upload: Upload, reason: str) -> None:
     """The same, for forms and programs."""
     assert caller.person is not None
-    place, store = (upload.board, upload.model, upload.submission), hall.database.store
-    if place in hall.database.decided(hall.contest).rulings:
+    if upload.place in hall.database.decided(hall.contest).rulings:
         raise AnswerError(409, "it stands no more already")
-    decisions.rule(hall.contest, store, place, "withdrawn", caller.person.name, reason or "by its team")
+    by, why = caller.person.name, reason or "by its team"
+    decisions.rule(hall.contest, hall.database.store, upload.place, "withdrawn", by, why)
 
 
 @router.get("/submissions/{number}/log")

@@ -232,18 +232,23 @@ def test_withdrawn_disqualified_restored_rescored(tmp_path):
         assert ("anna", "withdrawn", "by its team") in acts
 
 
+def killed_in(step, visitor, path, monkeypatch, **others):
+    """The server is killed in a step of an upload, before it can clean up."""
+
+    def killed(*_):
+        raise SystemExit(137)
+
+    with monkeypatch.context() as here:
+        for name, function in {step: killed, **others}.items():
+            here.setattr(arrivals, name, function)
+        with pytest.raises(CancelledError):
+            visitor.hand_in(order(path, 1))
+
+
 def test_what_was_taken_is_scored_whenever_the_server_was_killed(tmp_path, monkeypatch):
     path = contest(tmp_path, [ALWAYS | {"hidden": "shown"}])
     with served(path) as server:
-        anna = server.visitor("anna")
-
-        def killed(*_):
-            raise SystemExit(137)
-
-        with monkeypatch.context() as here:
-            here.setattr(arrivals, "put_in_place", killed)
-            with pytest.raises(CancelledError):
-                anna.hand_in(order(path, 1))
+        killed_in("put_in_place", server.visitor("anna"), path, monkeypatch)
         assert not (tmp_path / "teams" / "anna").exists()
         server.turn()
         assert (tmp_path / "teams" / "anna" / "000001").is_dir()
@@ -254,16 +259,7 @@ def test_what_was_taken_is_scored_whenever_the_server_was_killed(tmp_path, monke
 def test_what_was_not_taken_is_swept(tmp_path, monkeypatch):
     path = contest(tmp_path)
     with served(path) as server:
-        anna = server.visitor("anna")
-
-        def killed(*_):
-            raise SystemExit(137)
-
-        with monkeypatch.context() as here:
-            here.setattr(arrivals, "take", killed)
-            here.setattr(arrivals, "discard", lambda _: None)
-            with pytest.raises(CancelledError):
-                anna.hand_in(order(path, 1))
+        killed_in("take", server.visitor("anna"), path, monkeypatch, discard=lambda _: None)
         [left] = (tmp_path / "teams").glob(".staged*")
         server.turn()
         assert left.exists()  # it may be another's that is being checked

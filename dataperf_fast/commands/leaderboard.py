@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dataperf_fast
 from dataperf_fast.boards.options import some_path
-from dataperf_fast.contest import history, manifest, planning, seasons, silent, standings
+from dataperf_fast.contest import decisions, history, manifest, planning, seasons, silent, standings
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Store
@@ -64,8 +64,9 @@ def run(options: argparse.Namespace) -> int:
         known = store.contests()
         lacking = standings.without_score(plan, store)
         there = plan if options.season is None else seasons.unchanged(plan)
+        view = View(decisions.read(contest, store), strangers=True)
         nothing = silent.find(there, How(options.backend), bar)
-    settings = standings.settings(contest, plan, scores, before, nothing, View(strangers=True))
+    settings = standings.settings(contest, plan, scores, before, nothing, view)
     shown = pages.scores_in(settings)
     _compare(options.out, shown, "" if shown else _empty(contest, known, bool(scores)))
     for line in [*late, *lacking, *planning.strangers(contest, plan)]:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 
 from dataperf_fast.commands import arguments
-from dataperf_fast.contest import clashes, databases, planning, problems, seasons, silent, standings, twins
+from dataperf_fast.contest import clashes, databases, decisions, planning, problems, seasons, silent, standings, twins
 from dataperf_fast.contest import run as running
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.problems import Fault
 from dataperf_fast.contest.store import Score, Store, beside
+from dataperf_fast.contest.views import View
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.report import leaderboard as pages
 from dataperf_fast.report import tables
@@ -93,8 +94,9 @@ def run(contest: Contest, options: argparse.Namespace) -> int:
             plan, late = seasons.admitted(contest, plan, store)
             new = running.run(contest, plan, store, _how(options), bar)
             scores = standings.current(plan, store)
+            view = View(decisions.read(contest, store))
     print(f"{new} were left to score, by submission and set of tasks", file=sys.stderr)
-    tables.print_standings(standings.settings(contest, plan, scores), sys.stdout, options.format)
+    tables.print_standings(standings.settings(contest, plan, scores, view=view), sys.stdout, options.format)
     _warn([*_doubts(contest, plan), *late])
     _complain(problems.of_scores(scores), [])
     return _status(scores, problems.lie_in_data(plan, scores), options.strict)

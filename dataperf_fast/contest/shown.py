@@ -8,12 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dataperf_fast.contest import history, run, seasons, standings
+from dataperf_fast.contest import decisions, history, run, seasons, standings
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import Entrant, PlannedSet, Watcher
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Entered, Run, Score, Store
 from dataperf_fast.contest.submissions import text
+from dataperf_fast.contest.views import View
 from dataperf_fast.files import handed_in
 from dataperf_fast.files.archives import is_archive, unpacked
 from dataperf_fast.files.errors import InputError, meant
@@ -71,7 +72,8 @@ def show(
     for score in run.check(contest, of_team, store, how, watcher):
         found.setdefault(history.place_of(score), Shown(*history.place_of(score), score.kind)).scores.append(score)
     if store:
-        _add_posted(found, contest, admitted, standings.current(admitted, store))
+        view = View(decisions.read(contest, store))
+        _add_posted(found, contest, admitted, standings.current(admitted, store), view)
     for one in entered:
         if _is_of(team, one.submission):
             there = found.setdefault(history.place_of(one), Shown(*history.place_of(one), one.kind))
@@ -137,17 +139,21 @@ def _is_of(team: str, name: str) -> bool:
 
 
 def _add_posted(
-    found: Mapping[history.Place, Shown], contest: Contest, plan: list[PlannedSet], current: list[Score]
+    found: Mapping[history.Place, Shown],
+    contest: Contest,
+    plan: list[PlannedSet],
+    current: list[Score],
+    view: View,
 ) -> None:
     """Where submissions stand on the pages, of all that are there."""
     for part in {id(work.part): work.part for work in plan}.values():
         of_part = [work for work in plan if work.part is part]
-        for setting in standings.settings(contest, of_part, current):
+        for setting in standings.settings(contest, of_part, current, view=view):
             rows = rows_of(setting)
             most = sum(row.rank is not None for row in rows)
             for row in rows:
                 if (
-                    one := found.get((part.board, part.model or "", row.entry.submission))
+                    one := found.get((part.board, part.model or "", row.entry.which or row.entry.submission))
                 ) and row.entry.kind != "paper":
                     score = row.entry.status if row.exact is None else shown_score(row.exact, setting.digits)
                     one.posted.append({"page": setting.title, "score": score, "rank": row.rank, "of": most})

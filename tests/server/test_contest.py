@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dataperf_fast import cli
 from dataperf_fast.contest import decisions, manifest, planning, run, standings
 from dataperf_fast.contest.store import Store
 from dataperf_fast.report import leaderboard
@@ -212,6 +213,9 @@ def test_withdrawn_disqualified_restored_rescored(tmp_path):
         olga.post("/organizer/rule", number="2", act="disqualify", reason="the hidden labels")
         server.turn()
         assert server.standings() == {"bert": (None, None, "disqualified")}
+        assert cli.main(["leaderboard", str(path), "--out", str(tmp_path / "pages")]) == 0
+        [entry] = json.loads((tmp_path / "pages" / f"{BOARD}.json").read_text())["entries"]
+        assert (entry["submission"], entry["status"]) == ("bert", "disqualified")
         assert "the hidden labels" in bert.http.get("/submissions/2").text
         for number in (1, 2):
             olga.post("/organizer/rule", number=str(number), act="restore", reason="a mistake")

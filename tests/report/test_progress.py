@@ -122,7 +122,9 @@ def test_a_log_that_is_closed_costs_nothing(monkeypatch):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("command", ["evaluate", "verify", "profile", "organize"])
+@pytest.mark.parametrize(
+    "command", ["evaluate", pytest.param("verify", marks=pytest.mark.reference), "profile", "organize"]
+)
 def test_every_command_that_takes_long_tells_a_log(command, suite, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.02)
     words = [command, "debugging", str(suite), "--model", "knn"]

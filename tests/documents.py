@@ -64,9 +64,6 @@ NOT_RUN = {
     f"dataperf-fast {submit.EXAMPLE}": _A_SERVER,
     "dataperf-fast status https://contest.example.org spring-2026": _A_SERVER,
     "dataperf-fast board https://contest.example.org spring-2026 debugging": _A_SERVER,
-    "dataperf-fast organize withdraw contest.yaml anna/000001 --reason 'asked for it'": _A_SERVER,
-    "dataperf-fast organize disqualify contest.yaml anna/000001 --reason 'hidden labels'": _A_SERVER,
-    "dataperf-fast organize reinstate contest.yaml anna/000001 --reason 'a mistake'": _A_SERVER,
     "dataperf-fast organize extend contest.yaml main 2026-12-31T23:59 --reason 'an outage'": _A_SERVER,
 }
 

@@ -70,16 +70,16 @@ ACTIONS = {
         organize_acts.add_invite, organize_acts.invite,
     ),
     "withdraw": Action(
-        "take a submission out of a served contest", "anna/000001 --reason 'asked for it'",
-        organize_acts.add_ruling, organize_acts.ruling("withdraw"),
+        "take a submission out of the standings; its files stay", "anna --reason 'asked for it'",
+        organize_acts.add_ruling, organize_acts.ruling("withdraw"), by_store=True,
     ),
     "disqualify": Action(
-        "let a submission stand without a score, with the reason", "anna/000001 --reason 'hidden labels'",
-        organize_acts.add_ruling, organize_acts.ruling("disqualify"),
+        "let a submission stand without a score, with the reason", "anna --reason 'hidden labels'",
+        organize_acts.add_ruling, organize_acts.ruling("disqualify"), by_store=True,
     ),
     "reinstate": Action(
-        "let a submission stand again", "anna/000001 --reason 'a mistake'",
-        organize_acts.add_ruling, organize_acts.ruling("restore"),
+        "let a submission stand again", "anna --reason 'a mistake'",
+        organize_acts.add_ruling, organize_acts.ruling("restore"), by_store=True,
     ),
     "rescore": Action(
         "score one submission anew, or all; old scores stay as history", "--reason 'new machine'",

@@ -1,15 +1,20 @@
-"""The actions of ``organize`` on a contest that is served: as on the organizer's page, logged with a reason."""
+"""The actions of ``organize`` that decide something, as on the page of a server's organizers: logged with a reason.
+
+Rulings are for every contest, the others for one that is served.
+"""
 
 from __future__ import annotations
 
 import argparse
 import getpass
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from dataperf_fast.contest import decisions
+from dataperf_fast.contest import decisions, history
+from dataperf_fast.contest.history import Place
 from dataperf_fast.contest.manifest import Contest
+from dataperf_fast.contest.store import Store
 from dataperf_fast.files.errors import InputError, install, meant
 from dataperf_fast.report.terminal import OK
 
@@ -24,7 +29,8 @@ def _reason(command: argparse.ArgumentParser) -> None:
 
 def add_ruling(command: argparse.ArgumentParser) -> None:
     """Which submission."""
-    command.add_argument("submission", metavar="SUBMISSION", help="as pages call it: anna/000001")
+    command.add_argument("submission", metavar="SUBMISSION", help="as pages call it: anna, or anna/000001")
+    command.add_argument("--board", metavar="BOARD", help="on this one alone [on every one that it is entered on]")
     _reason(command)
 
 
@@ -62,18 +68,29 @@ def add_invite(command: argparse.ArgumentParser) -> None:
     )
 
 
-def ruling(kind: str) -> Callable[[Contest, argparse.Namespace], int]:
+def ruling(act: str) -> Callable[[Contest, argparse.Namespace], int]:
     """Withdraw, disqualify or restore a submission."""
 
     def run(contest: Contest, options: argparse.Namespace) -> int:
-        from dataperf_fast.server import acts
-
-        with _opened(contest) as database:
-            [upload] = _named(contest, database, [options.submission])
-            acts.rule(contest, database, upload, kind, _who(), options.reason)
+        with closing(Store(contest.store, contest.store_named)) as store:
+            for place in _standing(contest, store, options.submission, options.board):
+                decisions.rule(contest, store, place, act, _who(), options.reason)
+                print(f"{' '.join(filter(None, place))}: {decisions.RULINGS[act] or 'stands again'}")
         return OK
 
     return run
+
+
+def _standing(contest: Contest, store: Store, given: str, board: str | None) -> list[Place]:
+    """Where a submission of the season that is on is entered; raises ``InputError`` where it is not."""
+    known = [history.place_of(one) for one in store.entries(contest.name) if one.season == contest.season]
+    if board is not None and board not in {place[0] for place in known}:
+        raise InputError("--board", "is", value=board, expected=" or ".join(sorted({place[0] for place in known})))
+    names = {place[2] for place in known if board in (None, place[0])}
+    if given not in names:
+        expected = meant(given, names) or "one that a run has seen in this season, as pages call it"
+        raise InputError(contest.path, "no submission is named", "", given, expected)
+    return [place for place in dict.fromkeys(known) if place[2] == given and board in (None, place[0])]
 
 
 def rescore(contest: Contest, options: argparse.Namespace) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 import sqlalchemy as sql
 
@@ -17,8 +16,10 @@ from dataperf_fast.contest.history import Place
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.store import Store, now
 from dataperf_fast.contest.submissions import text
+from dataperf_fast.files.errors import InputError
 
-RulingKind = Literal["withdrawn", "disqualified"]
+# What is done to a submission, and what it then is: nothing, it stands again.
+RULINGS = {"withdraw": "withdrawn", "disqualify": "disqualified", "restore": ""}
 
 _CHANGES = "end", "release", "freeze", "announce"
 
@@ -88,14 +89,17 @@ def read(contest: Contest, store: Store) -> Decisions:
     )
 
 
-def rule(contest: Contest, store: Store, place: Place, kind: RulingKind | None, by: str, reason: str) -> None:
-    """Let a submission stand no more, or, with no ``kind``, again."""
-    table, since = schema.rulings, now()
+def rule(contest: Contest, store: Store, place: Place, act: str, by: str, reason: str) -> None:
+    """Let a submission stand no more, or again; raises ``InputError`` for what is none of ``RULINGS``."""
+    require_reason(reason)
+    if act not in RULINGS:
+        raise InputError("act", "is", value=act, expected=" or ".join(RULINGS))
+    table, kind, since = schema.rulings, RULINGS[act], now()
     row = {"contest": contest.name, "season": contest.season, **_of_place(place)}
 
     def change(connection: sql.Connection) -> None:
         connection.execute(table.delete().where(*(table.c[name] == value for name, value in row.items())))
-        if kind is not None:
+        if kind:
             connection.execute(table.insert(), [row | {"kind": kind, "reason": text(reason), "since": since}])
         log(connection, contest, by, kind or "restored", " ".join(filter(None, place)), reason)
 
@@ -134,6 +138,12 @@ def freeze(contest: Contest, store: Store, frozen: bool, by: str, reason: str) -
 def announce(contest: Contest, store: Store, said: str, by: str) -> None:
     """Say something to all, on every page."""
     _change(contest, store, "announce", "", said, by, "")
+
+
+def require_reason(reason: str) -> None:
+    """Raise ``InputError`` where nothing is said."""
+    if not reason.strip():
+        raise InputError("reason", "is not given", expected="a word on why, which the log keeps")
 
 
 def _change(contest: Contest, store: Store, kind: str, name: str, value: str, by: str, reason: str) -> None:

@@ -18,7 +18,7 @@ from dataperf_fast.server.people import Person
 
 def rescore(contest: Contest, database: Database, uploads: list[Upload], by: str, reason: str) -> int:
     """Let uploads be scored anew; old scores stay as history. Returns how many there are."""
-    _require(reason)
+    decisions.require_reason(reason)
     for board, model in {(upload.board, upload.model) for upload in uploads}:
         names = [upload.submission for upload in uploads if (upload.board, upload.model) == (board, model)]
         database.store.set_aside(contest.name, board, model, names)
@@ -37,20 +37,9 @@ def all_uploads(contest: Contest, database: Database) -> list[Upload]:
         return arrivals.read(connection, of.contest == contest.name, of.season == contest.season)
 
 
-def rule(contest: Contest, database: Database, upload: Upload, kind: str, by: str, reason: str) -> None:
-    """Withdraw, disqualify, or ``restore`` an upload."""
-    _require(reason)
-    kinds: dict[str, decisions.RulingKind | None] = {
-        "withdraw": "withdrawn", "disqualify": "disqualified", "restore": None
-    }  # fmt: skip
-    if kind not in kinds:
-        raise InputError("act", "is", value=kind, expected=" or ".join(kinds))
-    decisions.rule(contest, database.store, upload.place, kinds[kind], by, reason)
-
-
 def extend(contest: Contest, database: Database, phase: str, end: str, by: str, reason: str) -> None:
     """Move a phase's end to a time, ISO 8601, taken for UTC where it says no zone."""
-    _require(reason)
+    decisions.require_reason(reason)
     known = {one.name: one for one in contest.manifest.server.phases}
     if phase not in known:
         raise InputError("phase", "is", value=phase, expected=" or ".join(known) or "none: there are no phases")
@@ -68,7 +57,7 @@ def extend(contest: Contest, database: Database, phase: str, end: str, by: str, 
 
 def freeze(contest: Contest, database: Database, frozen: bool, by: str, reason: str) -> None:
     """Take nothing more, or take it again; what was taken stays, scored or not yet."""
-    _require(reason)
+    decisions.require_reason(reason)
     decisions.freeze(contest, database.store, frozen, by, reason)
 
 
@@ -92,7 +81,7 @@ def link(contest: Contest, database: Database, person: Person, by: str) -> str:
 
 def bar(contest: Contest, database: Database, person: Person, barred: bool, by: str, reason: str) -> None:
     """Shut somebody out, or let him in again."""
-    _require(reason)
+    decisions.require_reason(reason)
     with database.writing() as connection:
         people.bar(connection, person, barred)
         decisions.log(connection, contest, by, "bar" if barred else "unbar", person.name, reason)
@@ -110,8 +99,3 @@ def waiting(contest: Contest, database: Database) -> dict[str, Any]:
             "waiting": left,
             "undelivered": [dict(row) for row in connection.execute(undelivered.limit(100)).mappings()],
         }
-
-
-def _require(reason: str) -> None:
-    if not reason.strip():
-        raise InputError("reason", "is not given", expected="a word on why, which the log keeps")

@@ -57,7 +57,7 @@ def _rule(hall: Hall, caller: Caller, number: int, act: str, reason: str) -> Non
     if act == "rescore":
         acts.rescore(hall.contest, hall.database, [upload], _name(caller), reason)
     else:
-        acts.rule(hall.contest, hall.database, upload, act, _name(caller), reason)
+        decisions.rule(hall.contest, hall.database.store, upload.place, act, _name(caller), reason)
 
 
 @router.post("/organizer/act")

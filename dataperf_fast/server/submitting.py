@@ -262,7 +262,7 @@ def withdraw_upload(hall: Hall, caller: Caller, upload: Upload, reason: str) -> 
     if upload.place in hall.database.decided(hall.contest).rulings:
         raise AnswerError(409, "it stands no more already")
     by, why = caller.person.name, reason or "by its team"
-    decisions.rule(hall.contest, hall.database.store, upload.place, "withdrawn", by, why)
+    decisions.rule(hall.contest, hall.database.store, upload.place, "withdraw", by, why)
 
 
 @router.get("/submissions/{number}/log")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +35,7 @@ class Week:
 
     def types(self, command: str, status: int = 0) -> str:
         """A command as it stands on the page; what it says, of both streams."""
-        words = command.split()
+        words = shlex.split(command)
         self.typed.add(" ".join(words[: 2 if words[0] == "organize" else 1]))
         self.capsys.readouterr()
         assert cli.main(words) == status, self.capsys.readouterr().err
@@ -96,7 +97,7 @@ def week(tmp_path, monkeypatch, capsys) -> Week:
     return Week(tmp_path, monkeypatch, capsys)
 
 
-OF_A_SERVER = {"invite", "withdraw", "disqualify", "reinstate", "rescore", "extend", "release", "announce"}
+OF_A_SERVER = {"invite", "rescore", "extend", "release", "announce"}
 
 
 def test_the_organizers_week(week):
@@ -161,6 +162,19 @@ def thursday(week, standings: dict[str, str]) -> list[tuple[str, str]]:
     assert "restored" in week.types("organize restore contest.yaml store.backup")
     assert "0 were left to score" in week.types("organize run contest.yaml")
     assert dict(week.standings()) == standings
+
+    # Bert has been seen with the hidden labels, and is out; no, it was somebody else.
+    rule = "contest.yaml bert --board debugging --reason 'it knows hidden labels'"
+    assert "debugging knn bert: disqualified" in week.types(f"organize disqualify {rule}")
+    assert dict(week.standings())["bert"] == ""
+    assert "it knows hidden labels" in Path("site/debugging-knn.html").read_text()
+    week.types("organize reinstate contest.yaml bert --reason 'it does not'")
+    assert dict(week.standings()) == standings
+    week.types("organize withdraw contest.yaml anna --reason 'asked for it'")
+    assert "anna" not in dict(week.standings())
+    week.types("organize reinstate contest.yaml anna --reason 'stays after all'")
+    said = week.types("organize withdraw contest.yaml berta --reason 'asked for it'", status=2)
+    assert "no submission is named 'berta'; expected bert" in said
 
     # Carl withdraws. It is noon, and the deadline: what is handed in later does not count.
     Team("carl").withdraws()

@@ -22,6 +22,8 @@ def path_of(name: str, given: Any, expected: str = f"a path; {_IN_MEMORY}") -> P
     """The path that the argument ``name`` is; raises ``InputError`` for anything else."""
     if not isinstance(given, str | os.PathLike):
         raise ArgumentError(name, f"is {kind_of(given)}", expected=expected)
+    if not os.fspath(given):  # that of an unset variable; Path would take it for this folder
+        raise ArgumentError(name, "is", value=given, expected=expected.partition(";")[0])
     return Path(given)
 
 
@@ -30,7 +32,7 @@ def listed(paths: StrPath | Sequence[StrPath] | None) -> list[Path] | None:
     if paths is None:
         return None
     if isinstance(paths, (str, os.PathLike)):
-        return [Path(paths)]
+        return [path_of("submissions", paths)]
     if isinstance(paths, Mapping) or not isinstance(paths, Iterable) or has_no_order(paths):
         raise ArgumentError("submissions", f"is {kind_of(paths)}", expected=f"a path or a list of paths; {_IN_MEMORY}")
     return [path_of(f"submissions[{at}]", path) for at, path in enumerate(paths)]

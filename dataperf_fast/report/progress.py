@@ -1,6 +1,7 @@
 """How far a run is, on standard error: a bar on a terminal or in a notebook, once it has taken a second; else lines.
 
-A log has a line each half a minute, whatever is going on: a thread of its own says it, while kernels compile too.
+A log has a line each half a minute. A thread of its own sees to both: who compiles, or trains for minutes, tells nobody
+how far he is.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ Shown = bool | Callable[[str, int, int], object] | Progress | None
 
 _PATIENCE = 1.0
 _SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class _Shown:
@@ -32,31 +34,37 @@ class _Shown:
         self._shown: Any = None
         self._task: Any = None
         self._text, self._done, self._total = "", 0, 0
+        self._drawing = threading.Lock()
         self._ended = threading.Event()
-        self._teller = threading.Thread(target=self._tell_lines, daemon=True)
+        self._teller = threading.Thread(target=self._keep_telling, daemon=True)
 
     def __enter__(self) -> Self:
-        if not _shows():
-            self._teller.start()
+        self._teller.start()
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._teller.join()
         if self._shown is not None:
             self._shown.stop()
-        self._ended.set()
-        if self._teller.is_alive():
-            self._teller.join()
 
     def _update(self, text: str, done: int, total: int) -> None:
         self._text, self._done, self._total = text, done, total
-        if self._shown is None:
-            # To a file or a pipe rich would write an empty line.
-            if time.perf_counter() - self._started < _PATIENCE or not _shows():
-                return
-            self._shown, self._task = _bar(text)
-        self._shown.update(self._task, description=text, completed=done, total=total or None)
+        self._draw()
 
-    def _tell_lines(self) -> None:
+    def _draw(self) -> None:
+        # To a file or a pipe rich would write an empty line.
+        if time.perf_counter() - self._started < _PATIENCE or not _shows():
+            return
+        with self._drawing:
+            if self._shown is None:
+                self._shown, self._task = _bar(self._doing())
+            self._shown.update(self._task, description=self._doing(), completed=self._done, total=self._total or None)
+
+    def _keep_telling(self) -> None:
+        if _shows():
+            while not self._ended.wait(_SECONDS_BETWEEN_LOOKS):
+                self._draw()
         while not self._ended.wait(_SECONDS_BETWEEN_LINES):
             with suppress(OSError, ValueError):  # nobody can be told
                 sys.stderr.write(f"{self.line()}\n")
@@ -64,7 +72,9 @@ class _Shown:
 
     def line(self) -> str:
         """How far it is, for a log: no warning and no error, and so without the prefix of these."""
-        count = f": {self._done} of {self._total}" if self._total else ""
+        return self._doing(f": {self._done} of {self._total}" if self._total else "")
+
+    def _doing(self, count: str = "") -> str:
         return f"{self._text or 'starting'}{count}{', compiling kernels' if clock.is_stopped() else ''}"
 
 

@@ -102,6 +102,29 @@ def test_a_log_has_a_line_now_and_then_while_one_kernel_compiles(monkeypatch):
     assert len(log.times) == count
 
 
+def test_a_bar_comes_while_one_kernel_compiles(monkeypatch):
+    monkeypatch.setattr(progress, "_PATIENCE", 0.1)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOOKS", 0.05)
+    monkeypatch.setattr(sys, "stderr", Log(is_terminal=True))
+    told: list[str] = []
+
+    class Shown:
+        def update(self, task, description, completed, total):
+            told.append(description)
+
+        def stop(self):
+            told.append("stopped")
+
+    monkeypatch.setattr(progress, "_bar", lambda label: (Shown(), 0))
+    clock.watch_compiler()
+    with progress.Bar() as bar:
+        bar.begin("digits49")
+        with global_compiler_lock:
+            time.sleep(0.5)
+        time.sleep(0.2)
+    assert list(dict.fromkeys(told)) == ["digits49, compiling kernels", "digits49", "stopped"]
+
+
 def test_a_terminal_has_no_lines_beside_its_bar(monkeypatch):
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.01)
     log = Log(is_terminal=True)

@@ -13,8 +13,6 @@ from dataperf_fast.files import sqlite
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import whole_file
 
-_BESIDE = ("", "-wal", "-shm", "-journal")  # what makes up a SQLite database
-
 
 def write(url: str, named: str, path: Path) -> int:
     """Copy a store to a file, whole or not at all; returns the number of its scores.
@@ -51,7 +49,7 @@ def restore(url: str, named: str, path: Path) -> tuple[int, Path | None]:
             _checked(aside, named)
             if target.exists():
                 kept = target.with_name(f"{target.name}.{now()[:19].replace(':', '-')}")
-                for ending in _BESIDE:
+                for ending in ("", *sqlite.BESIDE):
                     with suppress(FileNotFoundError):
                         Path(f"{target}{ending}").replace(f"{kept}{ending}")
     return count, kept

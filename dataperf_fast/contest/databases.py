@@ -18,7 +18,6 @@ from dataperf_fast.files import sqlite
 from dataperf_fast.files.errors import InputError
 
 TAKES_TABLES_BACK = ("sqlite", "postgresql")  # where a transaction that is rolled back leaves no table
-_HEADER = b"SQLite format 3\0"
 
 
 def shown(url: str) -> str:
@@ -94,13 +93,14 @@ def refusals(named: str, what: str = "cannot be opened") -> Iterator[None]:
 
 
 def holds_tables(path: Path, names: Collection[str]) -> bool:
-    """Whether a file is SQLite's and holds tables of all these names; nothing is written, not even a lock."""
-    if not path.is_file():  # a pipe never ends
+    """Whether a file is SQLite's and holds tables of all these names; nothing is written, not even a lock.
+
+    By SQLite alone: a process that closes a file of a database which it has open loses its locks on it, whoever opened
+    it, and the next process to start takes the log from under its feet.
+    """
+    if not path.is_file() or path.name.endswith(sqlite.BESIDE):  # a pipe never ends
         return False
     try:
-        with path.open("rb") as file:
-            if file.read(len(_HEADER)) != _HEADER:
-                return False
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as connection:
             found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     except (OSError, sqlite3.Error):

@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+BESIDE = ("-wal", "-shm", "-journal")  # what else a database is made of: endings of its name
 _ATTEMPTS, _PAUSE = 100, 0.05  # seconds: another process may be changing the same
 _ROOT = Path("/")
 # File systems of several machines: a log's index lies in memory, which those do not share.

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from contextlib import closing
 from dataclasses import replace
@@ -209,6 +211,24 @@ def test_a_database_without_our_tables_is_no_store(url):
         Store(url)
     with closing(Store(url, make=True)) as store:
         assert store.made
+
+
+def test_looking_beside_a_store_lets_go_of_no_lock(tmp_path):
+    """A process that closes any file of an open database loses its locks on it: another's start would end it."""
+    url = f"sqlite:///{tmp_path}/store.sqlite"
+    with closing(Store(url, make=True)) as store:
+        store.scores("any")
+        assert Path(f"{tmp_path}/store.sqlite-shm").exists()
+        assert beside(url) == []
+        beside(f"sqlite:///{tmp_path}/stor.sqlite")
+        # SQLite's format: the lock of whoever uses the log's index, at byte 128 of it, 2 from 1 GiB + 2 on of the file.
+        for ending, at, count in (("-shm", 128, 1), ("", (1 << 30) + 2, 510)):
+            asks = (
+                "import fcntl, sys; file = open(sys.argv[1], 'r+b')\n"
+                f"fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, {count}, {at})"
+            )
+            asked = [sys.executable, "-c", asks, f"{tmp_path}/store.sqlite{ending}"]
+            assert subprocess.run(asked, capture_output=True, check=False).returncode, ending
 
 
 def test_stores_beside_are_named_the_most_alike_first(tmp_path):

@@ -156,8 +156,7 @@ class _Crowd:
         """Open a page every four seconds."""
         generator = np.random.default_rng(number)
         cookie = {"Cookie": f"dataperf={self.everybody[number]['session']}"}
-        while time.monotonic() < self.end:
-            await asyncio.sleep(float(generator.exponential(4.0)))
+        while await self._waits(float(generator.exponential(4.0))):
             page = str(generator.choice(["/", f"/{PAGE}.html", "/mine", "/rules", f"/{PAGE}.json", "/account"]))
             began = time.monotonic()
             answer = await self.client.get(page, headers=cookie)
@@ -165,11 +164,16 @@ class _Crowd:
             if not answer.is_success:
                 self.wrong[f"{page}: {answer.status_code}"] += 1
 
+    async def _waits(self, seconds: float) -> bool:
+        """Wait; whether the clock has not ended meanwhile."""
+        left = self.end - time.monotonic()
+        await asyncio.sleep(max(0.0, min(seconds, left)))
+        return seconds < left
+
     async def upload(self, number: int) -> None:
         """Hand in once a minute."""
         generator = np.random.default_rng(1000 + number)
-        while time.monotonic() < self.end:
-            await asyncio.sleep(float(generator.exponential(60.0)))
+        while await self._waits(float(generator.exponential(60.0))):
             began = time.monotonic()
             token = self.everybody[number]["token"]
             answer = await hand_in(self.client, self.path, token, int(generator.integers(1 << 30)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -142,3 +143,11 @@ def is_private(options: argparse.Namespace) -> bool:
     """Whether an error of ours may quote what nobody is to see."""
     board = getattr(options, "benchmark", "")
     return board in boards.NAMES and boards.load(board).private
+
+
+def who() -> str:
+    """Who types, as the log of a contest's acts has it."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (KeyError, OSError):  # a user without a name
+        return "command line"

@@ -60,7 +60,6 @@ def run(options: argparse.Namespace) -> int:
             (contest, plan), late = seasons.past(contest, store, options.season, options.backend), []
         scores = standings.current(plan, store)
         before = history.of_standing(contest.name, contest.season, plan, store)
-        season = seasons.of(contest, store)
         known = store.contests()
         lacking = standings.without_score(plan, store)
         there = plan if options.season is None else seasons.unchanged(plan)
@@ -71,9 +70,10 @@ def run(options: argparse.Namespace) -> int:
     _compare(options.out, shown, "" if shown else _empty(contest, known, bool(scores)))
     for line in [*late, *lacking, *planning.strangers(contest, plan)]:
         show_warning(line)
-    written = pages.write(options.out, contest.title, settings, made, (season.frozen or "") if season else "")
+    written = pages.write(options.out, contest.title, settings, made, view.decisions.frozen or "")
     if options.dynabench is not None:
-        written += standings.write_dynabench(options.dynabench, contest, scores)
+        standing = [score for score in scores if history.place_of(score) not in view.decisions.rulings]
+        written += standings.write_dynabench(options.dynabench, contest, standing)
     for path in written:
         print(f"wrote {path}", file=sys.stderr)
     return OK

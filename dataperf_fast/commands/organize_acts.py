@@ -6,11 +6,11 @@ Rulings are for every contest, the others for one that is served.
 from __future__ import annotations
 
 import argparse
-import getpass
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from dataperf_fast.commands import arguments
 from dataperf_fast.contest import decisions, history
 from dataperf_fast.contest.history import Place
 from dataperf_fast.contest.manifest import Contest
@@ -74,7 +74,7 @@ def ruling(act: str) -> Callable[[Contest, argparse.Namespace], int]:
     def run(contest: Contest, options: argparse.Namespace) -> int:
         with closing(Store(contest.store, contest.store_named)) as store:
             for place in _standing(contest, store, options.submission, options.board):
-                decisions.rule(contest, store, place, act, _who(), options.reason)
+                decisions.rule(contest, store, place, act, arguments.who(), options.reason)
                 print(f"{' '.join(filter(None, place))}: {decisions.RULINGS[act] or 'stands again'}")
         return OK
 
@@ -99,7 +99,7 @@ def rescore(contest: Contest, options: argparse.Namespace) -> int:
 
     with _opened(contest) as database:
         uploads = _named(contest, database, options.submissions)
-        count = acts.rescore(contest, database, uploads, _who(), options.reason)
+        count = acts.rescore(contest, database, uploads, arguments.who(), options.reason)
     print(f"{count} are scored anew")
     return OK
 
@@ -109,21 +109,21 @@ def extend(contest: Contest, options: argparse.Namespace) -> int:
     from dataperf_fast.server import acts
 
     with _opened(contest) as database:
-        acts.extend(contest, database, options.phase, options.end, _who(), options.reason)
+        acts.extend(contest, database, options.phase, options.end, arguments.who(), options.reason)
     return OK
 
 
 def release(contest: Contest, options: argparse.Namespace) -> int:
     """Let hidden scores be seen."""
     with _opened(contest) as database:
-        decisions.release(contest, database.store, not options.withhold, _who(), options.reason)
+        decisions.release(contest, database.store, not options.withhold, arguments.who(), options.reason)
     return OK
 
 
 def announce(contest: Contest, options: argparse.Namespace) -> int:
     """Say something on every page."""
     with _opened(contest) as database:
-        decisions.announce(contest, database.store, options.text[:500], _who())
+        decisions.announce(contest, database.store, options.text[:500], arguments.who())
     return OK
 
 
@@ -132,7 +132,7 @@ def invite(contest: Contest, options: argparse.Namespace) -> int:
     from dataperf_fast.server import acts
 
     with _opened(contest) as database:
-        print(acts.invite(contest, database, options.email, options.role, _who()))
+        print(acts.invite(contest, database, options.email, options.role, arguments.who()))
     return OK
 
 
@@ -159,10 +159,3 @@ def _named(contest: Contest, database: Database, names: Sequence[str]) -> list[U
         if name not in known:
             raise InputError(contest.path, "no submission is named", "", name, meant(name, known) or "as pages call it")
     return [upload for upload in uploads if not names or upload.submission in names]
-
-
-def _who() -> str:
-    try:
-        return f"{getpass.getuser()} (command line)"
-    except (KeyError, OSError):  # a user without a name
-        return "command line"

@@ -72,10 +72,12 @@ def freeze(contest: Contest, options: argparse.Namespace) -> int:
     """Take nothing more into the season that is on, or take again what is handed in."""
     with closing(Store(contest.store, contest.store_named, make=True)) as store, ContestBar() as bar:
         if options.lift:
-            seasons.thaw(contest, store)
+            seasons.thaw(contest, store, arguments.who())
             print(f"{contest.title}: takes what is handed in again", file=sys.stderr)
             return OK
-        season = seasons.freeze(contest, planning.read(contest, bar, options.backend), store, options.backend)
+        season = seasons.freeze(
+            contest, planning.read(contest, bar, options.backend), store, options.backend, arguments.who()
+        )
     print(f"{contest.title}: frozen since {season.frozen}", file=sys.stderr)
     return OK
 

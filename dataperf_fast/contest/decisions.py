@@ -5,9 +5,10 @@ Each decision is kept with who made it, when and why, in the log of ``acts``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sql
 
@@ -70,7 +71,7 @@ class Decisions:
 def read(contest: Contest, store: Store) -> Decisions:
     """What was decided in the season that is on."""
 
-    def rows(table: sql.Table) -> list[dict[str, str]]:
+    def rows(table: sql.Table) -> list[dict[str, Any]]:
         here = table.c.contest == contest.name, table.c.season == contest.season
         return store.reading(table, sql.select(table).where(*here).order_by(table.c.id))
 
@@ -84,9 +85,16 @@ def read(contest: Contest, store: Store) -> Decisions:
         frozenset((row["board"], row["model"], row["submission"]) for row in rows(schema.choices)),
         {row["name"]: datetime.fromisoformat(row["value"]) for row in said["end"]},
         said["release"][-1]["value"] == "yes" if said["release"] else None,
-        said["freeze"][-1]["made"] if said["freeze"] and said["freeze"][-1]["value"] == "yes" else None,
+        _frozen(said["freeze"], rows(schema.seasons)),
         tuple(Announcement(row["made"], row["value"]) for row in said["announce"]),
     )
+
+
+def _frozen(said: Sequence[Mapping[str, str]], seasons: Sequence[Mapping[str, str | None]]) -> str | None:
+    """Since when nothing is taken: by a server's organizer, else by `organize freeze`."""
+    if said and said[-1]["value"] == "yes":
+        return said[-1]["made"]
+    return seasons[0]["frozen"] if seasons else None
 
 
 def rule(contest: Contest, store: Store, place: Place, act: str, by: str, reason: str) -> None:

@@ -29,17 +29,20 @@ def place_of(one: Unit | Entered) -> Place:
     return one.board, one.model, one.submission
 
 
-def of_standing(contest: str, season: str, plan: list[PlannedSet], store: Store) -> list[Score]:
+def of_standing(
+    contest: str, season: str, plan: list[PlannedSet], store: Store, submission: str | None = None
+) -> list[Score]:
     """The scores of those who stand in a season now, in the order of their arrival, with those that are replaced.
 
-    Of files that stood in the season, and by us or by the reference as the plan has it.
+    Of files that stood in the season, and by us or by the reference as the plan has it; of one ``submission`` alone,
+    where it is named.
     """
     if not plan:
         return []
     by_reference = is_by_reference(plan[0].version)
     here = {place_of(entrant.unit) for work in plan for entrant in work.entrants}
-    entered = [one for one in store.entries(contest) if one.season == season]
-    scores = [score for score in store.scores(contest) if place_of(score) in here]
+    entered = [one for one in store.entries(contest, submission) if one.season == season]
+    scores = [score for score in store.scores(contest, submission) if place_of(score) in here]
     return [score for score in of_season(scores, entered) if is_by_reference(score.version) == by_reference]
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from dataperf_fast import boards
-from dataperf_fast.contest import submissions
+from dataperf_fast.contest import decisions, submissions
 from dataperf_fast.contest.manifest import Contest, Manifest
 from dataperf_fast.contest.planning import Entrant, PlannedSet, whose_scores
 from dataperf_fast.contest.store import Entered, Season, Store, Unit, now
@@ -45,20 +46,22 @@ def _standing(contest: Contest, plan: list[PlannedSet]) -> Iterator[Entered]:
             yield Entered(contest.name, contest.season, *key, entrant.kind, seen)
 
 
-def freeze(contest: Contest, plan: list[PlannedSet], store: Store, backend: str) -> Season:
+def freeze(contest: Contest, plan: list[PlannedSet], store: Store, backend: str, by: str) -> Season:
     """From now on nothing more is taken into the season that is on; what stands there now stays in it."""
     enter(contest, plan, store, backend)
     season = _needed(contest, store, contest.season)
-    store.keep(replace(season, frozen=season.frozen or now()))
+    log = partial(decisions.log, contest=contest, by=by, act="freeze", about=contest.season)
+    store.keep(replace(season, frozen=season.frozen or now()), log)
     return _needed(contest, store, contest.season)
 
 
-def thaw(contest: Contest, store: Store) -> None:
+def thaw(contest: Contest, store: Store, by: str) -> None:
     """Take what is handed in again; raises ``InputError`` where the season is not frozen."""
     season = of(contest, store)
     if season is None or not season.frozen:
         raise InputError(contest.path, "is not frozen", expected="a season that `organize freeze` has frozen")
-    store.keep(replace(season, frozen=None))
+    log = partial(decisions.log, contest=contest, by=by, act="thaw", about=contest.season)
+    store.keep(replace(season, frozen=None), log)
 
 
 def of(contest: Contest, store: Store) -> Season | None:

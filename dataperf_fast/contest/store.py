@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
@@ -245,9 +245,15 @@ class Store:
         """What came of an algorithm's run, if it ran."""
         return next(iter(self._read(Run, schema.runs, schema.runs.c.key == key)), None)
 
-    def runs(self, contest: str) -> list[Run]:
-        """Every run of an algorithm in a contest, with its log, in the order of their arrival."""
-        return self._read(Run, schema.runs, schema.runs.c.contest == contest)
+    def runs(self, contest: str, submissions: Collection[str] | None = None) -> list[Run]:
+        """Every run of an algorithm in a contest, with its log, in the order of their arrival.
+
+        Of some ``submissions`` alone, where they are named.
+        """
+        where = schema.runs.c.contest == contest
+        if submissions is not None:
+            where &= schema.runs.c.submission.in_(submissions)
+        return self._read(Run, schema.runs, where)
 
     def _read(self, kind: type[Kept], table: sql.Table, where: sql.ColumnElement[bool]) -> list[Kept]:
         """Those rows of a table, in the order of their arrival."""
@@ -292,8 +298,11 @@ class Store:
         """A contest's seasons, in their order."""
         return self._read(Season, schema.seasons, schema.seasons.c.contest == contest)
 
-    def keep(self, season: Season) -> None:
-        """Keep a season, in the place of what it was; when it began, and others' sets, stay."""
+    def keep(self, season: Season, then: Callable[[sql.Connection], None] | None = None) -> None:
+        """Keep a season, in the place of what it was; when it began, and others' sets, stay.
+
+        ``then`` writes what goes with it.
+        """
         here = (schema.seasons.c.contest == season.contest) & (schema.seasons.c.season == season.season)
 
         def change(connection: sql.Connection) -> None:
@@ -301,6 +310,8 @@ class Store:
             kept = season if known is None else replace(season, began=known["began"], sets=known["sets"] | season.sets)
             connection.execute(schema.seasons.delete().where(here))
             connection.execute(schema.seasons.insert(), [asdict(kept) | ({"id": known["id"]} if known else {})])
+            if then is not None:
+                then(connection)
 
         self.write(change)
 

@@ -58,7 +58,7 @@ class Hall:
         """What was decided, and how the contest stands now."""
         made = self.database.decided(self.contest)
         standing = site.now(self.contest, made)
-        since = site.frozen(self.contest, made, self.database.store)
+        since = made.frozen
         return made, replace(standing, closed=f"frozen since {since[:16]} UTC") if since else standing
 
     def part(self, slug: str) -> ContestBoard | None:

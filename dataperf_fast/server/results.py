@@ -70,7 +70,7 @@ def of(hall: Hall, upload: Upload, private: bool, organizes: bool) -> Result:
     units = {entrant.unit for work in plan for entrant in work.entrants}
     stored = store.scores(hall.contest.name, upload.submission)
     now = [score for score in stored if score.unit in units]
-    before = history.of_standing(then.name, then.season, plan, store) if plan else []
+    before = history.of_standing(then.name, then.season, plan, store, upload.submission) if plan else []
     ruling = made.rulings.get(upload.place)
     result = Result(_state(upload, now, ruling), reason=ruling.reason if ruling else "")
     result.scores = [shown(score, part, view) for score in now if not _unseen(score, part, view)]
@@ -157,7 +157,7 @@ def runs_of(hall: Hall, upload: Upload, organizes: bool) -> list[Run]:
     went wrong there is told.
     """
     names = upload.submission, f"{upload.submission} (algorithm)"
-    runs = [run for run in hall.database.store.runs(hall.contest.name) if run.submission in names]
+    runs = hall.database.store.runs(hall.contest.name, names)
     part, (_, standing) = hall.contest.part_of(upload.board, upload.model), hall.decided()
     if organizes or standing.hidden == "shown" or part is None:
         return runs

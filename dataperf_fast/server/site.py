@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dataperf_fast
-from dataperf_fast.contest import history, rules, seasons, standings
+from dataperf_fast.contest import history, rules, standings
 from dataperf_fast.contest.decisions import Decisions
 from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import PlannedSet
@@ -39,12 +39,6 @@ def now(contest: Contest, made: Decisions) -> rules.Standing:
     return rules.at(datetime.now(UTC), contest.manifest.server, made.ends, made.released)
 
 
-def frozen(contest: Contest, made: Decisions, store: Store) -> str:
-    """Since when nothing is taken, by a server's organizer or by `organize freeze`; empty where something is."""
-    season = seasons.of(contest, store)
-    return made.frozen or (season and season.frozen) or ""
-
-
 def begin(contest: Contest) -> None:
     """See that there are pages, with a style, before the dispatcher has looked at everything for the first time."""
     if not (folder_of(contest, PUBLIC) / "index.html").exists():
@@ -56,7 +50,6 @@ def write(contest: Contest, plan: list[PlannedSet], store: Store, made: Decision
     """Write both, or one where all is shown; returns the boards as the public sees them."""
     standing = now(contest, made)
     scores = standings.current(plan, store)
-    since = frozen(contest, made, store)
     foot = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, dataperf-fast {dataperf_fast.__version__}"
     before = history.of_standing(contest.name, contest.season, plan, store)
     views = {PUBLIC: View(made, standing.hidden, standing.digits, notes=False)}
@@ -68,7 +61,9 @@ def write(contest: Contest, plan: list[PlannedSet], store: Store, made: Decision
         seen[whose] = standings.settings(contest, plan, scores, before, view=view)
         stands = rules.told(standing) + (_SEEN[standing.hidden] if whose == PUBLIC else "")
         served = leaderboard.Served(stands, said, for_all=whose == PUBLIC)
-        pages = leaderboard.write(folder_of(contest, whose), contest.title, seen[whose], foot, since, served)
+        pages = leaderboard.write(
+            folder_of(contest, whose), contest.title, seen[whose], foot, made.frozen or "", served
+        )
         _remove_others(folder_of(contest, whose), pages)
     if PRIVATE not in views:
         shutil.rmtree(folder_of(contest, PRIVATE), ignore_errors=True)

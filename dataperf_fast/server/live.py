@@ -29,7 +29,8 @@ class Teller:
     def __init__(self, hall: Hall):
         self.ending: Callable[[], bool] = lambda: False
         self._hall, self._listening = hall, 0
-        self._changed = asyncio.Condition()
+        # An event for each change. A condition's lock is lost where a listener goes while it comes back from waiting.
+        self._changed = asyncio.Event()
         self._said: tuple[int, str] = (0, "")
         self._ended = False
 
@@ -41,23 +42,25 @@ class Teller:
             yield
         finally:
             task.cancel()
-            await self._end()
+            self._end()
 
-    async def _end(self) -> None:
+    def _end(self) -> None:
         self._ended = True
-        async with self._changed:
-            self._changed.notify_all()
+        self._changed.set()
 
     async def _look(self) -> None:
         while not self.ending():
             with suppress(SQLAlchemyError, OSError, InputError):  # as of a database that restarts: look again
                 said = json.dumps(await to_thread.run_sync(self._state))
                 if said != self._said[1]:
-                    async with self._changed:
-                        self._said = self._said[0] + 1, said
-                        self._changed.notify_all()
+                    self._tell(said)
             await asyncio.sleep(_LOOKS_EVERY)
-        await self._end()
+        self._end()
+
+    def _tell(self, said: str) -> None:
+        self._said = self._said[0] + 1, said
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     def _state(self) -> dict[str, Any]:
         self._hall.renew()
@@ -78,10 +81,10 @@ class Teller:
         number = -1
         try:
             while not self._ended:
-                async with self._changed:
-                    if number == self._said[0]:
-                        with suppress(TimeoutError):
-                            await asyncio.wait_for(self._changed.wait(), _SAYS_EVERY)
+                if number == self._said[0]:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_SAYS_EVERY):
+                            await self._changed.wait()
                 changed, number = number != self._said[0], self._said[0]
                 yield f"data: {self._said[1]}\n\n" if changed else ": here\n\n"
         finally:

@@ -23,6 +23,7 @@ from dataperf_fast.server import app
 _PAUSES = 1.0, 60.0  # seconds before a dispatcher that has ended is begun again: at first, and at most
 _SILENCE = 15  # seconds in which nothing is asked over a connection
 _PATIENCE = 5  # seconds for requests that are on, at the end
+_TURN = 0.001  # seconds after which a thread that checks an upload lets another go on: pages wait for several turns
 
 
 def serve(path: Path, host: str, port: int | None, how: How, proxy: str) -> None:
@@ -34,6 +35,7 @@ def serve(path: Path, host: str, port: int | None, how: How, proxy: str) -> None
     address = urlsplit(application.state.hall.address)
     port = port or address.port or 8000
     config = configured(application, host, port, proxy)
+    sys.setswitchinterval(_TURN)
     with _dispatching(path, how):
         print(f"serving {application.state.hall.contest.title} at {application.state.hall.address}", file=sys.stderr)
         server = uvicorn.Server(config)

@@ -24,6 +24,7 @@ from dataperf_fast.boards.debugging import synth
 from dataperf_fast.boards.options import some_path
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine import limits
+from tests import long
 
 FIELDS = [
     "benchmark", "task", "submission", "status", "metric", "score", "higher_is_better", "details", "backend",
@@ -143,7 +144,7 @@ def test_info_names_what_is_there(capsys):
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file names are UTF-8")
-@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+@pytest.mark.parametrize("encoding", long.after(1, ["cp1252", "utf-8", "ascii"]))
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_names_that_no_encoding_has_are_escaped(suite, tmp_path, encoding, output):
     """A team's folder in Latin-1, and one in another script, printed to a pipe of another encoding."""
@@ -243,7 +244,7 @@ def kept_retrains(path: Path) -> int:
             return 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", long.after(1, [signal.SIGKILL, signal.SIGINT]))
 def test_an_interrupted_curve_leaves_nothing_half_written_and_goes_on(how, tmp_path, capsys):
     data, out = tmp_path / "data", tmp_path / "out"
     list(synth.write(data, synth.DebuggingScale(tasks=1, train=300, test=50, val=5), seed=0))

@@ -20,6 +20,7 @@ from dataperf_fast.boards.speech import synth as speech
 from dataperf_fast.boards.vision import synth as vision
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
+from tests import long
 
 ROOT = Path(__file__).parents[1]
 USER = "54321"
@@ -89,7 +90,7 @@ def data(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("board", ["debugging", "speech", "vision", "acquisition", "nibbler"])
+@pytest.mark.parametrize("board", long.after(2, ["debugging", "vision", "speech", "acquisition", "nibbler"]))
 def test_every_board_has_its_scores(contained, data, board):
     done = contained("evaluate", board, str(data / board), "--format", "json", "--out", "/tmp/out", mounts=(data,))
     assert done.returncode == 0, done.stderr

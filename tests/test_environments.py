@@ -19,7 +19,7 @@ import pytest
 from dataperf_fast.boards import evaluation
 from dataperf_fast.engine import backend as backends
 from dataperf_fast.engine.engine import Engine
-from tests import faults
+from tests import faults, long
 from tests.faults import ROOT
 
 MODULE = ("-m", "dataperf_fast")
@@ -101,7 +101,7 @@ def test_files_do_not_need_standard_output(tmp_path):
     assert {(row["task"], row["submission"]): float(row["score"]) for row in rows} == SCORES
 
 
-@pytest.mark.parametrize("numbers", [(1,), (0, 1), (0, 1, 2)])
+@pytest.mark.parametrize("numbers", [pytest.param((1,), marks=LONG), pytest.param((0, 1), marks=LONG), (0, 1, 2)])
 def test_closed_streams(numbers, tmp_path):
     """The files that are opened next do not get their numbers, and what is printed."""
     out = tmp_path / "out"
@@ -114,7 +114,7 @@ def test_closed_streams(numbers, tmp_path):
         assert kept.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-@pytest.mark.parametrize("how", ["closed", "full", "no reader"])
+@pytest.mark.parametrize("how", long.after(1, ["full", "closed", "no reader"]))
 def test_standard_error_is_nobodys_loss(how, tmp_path):
     """What is said there does not go elsewhere, and the status says it."""
     reads, writes = os.pipe()
@@ -261,13 +261,16 @@ def test_names_that_a_file_system_takes_for_one(tmp_path):
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [
-        ("room", "database or disk is full"),
-        ("locks", "database is locked"),
-        ("sync", "disk I/O error"),
-        ("shared", ""),
-        ("chmod", ""),
-    ],
+    long.after(
+        2,
+        [
+            ("room", "database or disk is full"),
+            ("shared", ""),
+            ("locks", "database is locked"),
+            ("sync", "disk I/O error"),
+            ("chmod", ""),
+        ],
+    ),
 )
 def test_a_cache_on_an_odd_file_system(fault, said, tmp_path):
     cache = tmp_path / "odd"

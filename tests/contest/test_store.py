@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from dataperf_fast.contest import export, schema
 from dataperf_fast.contest.store import Run, Score, Store, beside
 from dataperf_fast.files.errors import InputError
-from tests import faults
+from tests import faults, long
 
 from . import contests
 
@@ -291,7 +291,7 @@ except InputError as error:
 """
 
 
-@pytest.mark.parametrize("fault", ["", "shared", "chmod", "links", "locks", "room", "sync"])
+@pytest.mark.parametrize("fault", long.after(3, ["", "shared", "room", "chmod", "links", "locks", "sync"]))
 @pytest.mark.parametrize("before", [False, True], ids=["new", "filled"])
 def test_a_store_on_an_odd_file_system_keeps_all_or_says_why_not(fault, before, tmp_path):
     url = f"sqlite:///{tmp_path / 'store.sqlite'}"

@@ -147,7 +147,9 @@ def agree(status, found, whole):
     return said
 
 
-@pytest.mark.parametrize("more", [(), ("--sample", "2")], ids=["all", "sample"])
+@pytest.mark.parametrize(
+    "more", [pytest.param((), marks=pytest.mark.long, id="all"), pytest.param(("--sample", "2"), id="sample")]
+)
 @pytest.mark.parametrize("board", MAKERS)
 def test_what_cannot_be_read_is_an_error_and_the_rest_is_compared(board, more, verify, tmp_path, suite):
     broken = MAKERS[board](tmp_path, suite)

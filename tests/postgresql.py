@@ -7,16 +7,25 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from dataperf_fast.contest.store import Store
 from tests.contest import contests
 
 
 def _programs() -> Path | None:
     found = shutil.which("initdb") or next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))[::-1]), None)
     return Path(found).resolve().parent if found else None
+
+
+def emptied(url: str) -> str:
+    """A server's URL, whose tables are gone."""
+    with closing(Store(url, make=True)) as store, store._database.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return url
 
 
 @pytest.fixture(scope="session")

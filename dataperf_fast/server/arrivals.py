@@ -75,6 +75,10 @@ class About:
     link: str = ""
 
 
+class RefusedError(InputError):
+    """A team may hand in nothing now, whatever is in its files."""
+
+
 def place_of(part: ContestBoard, algorithm: bool) -> Path:
     """The folder among whose teams' an upload belongs; raises ``InputError`` where the board takes none."""
     folders = part.algorithms if algorithm else part.submissions
@@ -219,7 +223,7 @@ def take(
     """Take what was staged, in a transaction that writes; returns it, and whether it is new.
 
     What a team has handed in before, byte for byte, is the same submission again and takes nothing from a limit: who
-    got no answer asks once more. Raises ``InputError`` where nothing is taken.
+    got no answer asks once more. Raises ``RefusedError`` where nothing is taken.
     """
     table = schema.uploads
     # One at a time a team: PostgreSQL's writers do not wait for each other otherwise.
@@ -227,7 +231,7 @@ def take(
     if known := same(connection, contest, part, team, digest):
         return known, False
     if problem := refused(connection, contest, part, team, standing):
-        raise InputError(part.board, f"takes nothing now: {problem}")
+        raise RefusedError(part.board, f"takes nothing now: {problem}")
     files = sorted(path for path in (folder / "handed in").rglob("*") if path.is_file())
     row = _of_team(contest, part, team) | {
         "digest": digest,

@@ -145,6 +145,8 @@ def handed_in(hall: Hall, caller: Caller, board: str, given: FormData) -> tuple[
         raise WrongError(lines)
     try:
         return _taken(hall, caller, part, about, algorithm, files, standing)
+    except arrivals.RefusedError as error:
+        raise AnswerError(409, error.line) from error
     except InputError as error:
         raise WrongError([error.line]) from error
 
@@ -170,7 +172,7 @@ def _taken(
             arrivals.discard(staged)
             return known, False
         if problem:
-            raise AnswerError(409, f"takes nothing now: {problem}")
+            raise arrivals.RefusedError(part.board, f"takes nothing now: {problem}")
         with hall.checks:
             if lines := formats.problems(hall.contest, part, staged / "handed in", algorithm):
                 raise WrongError(lines)

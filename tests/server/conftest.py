@@ -1,13 +1,19 @@
-"""Contests to be served, whose tasks are made once, and hashes of passwords that cost nothing."""
+"""Contests to be served, whose tasks are made once, and hashes of passwords that cost nothing.
+
+On PostgreSQL all of them: DATAPERF_FAST_TEST_STORE=postgresql pytest tests/server
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
 
 from dataperf_fast.server import people
+from tests.postgresql import emptied
+from tests.server import servers
 from tests.server.servers import contest, served
 
 
@@ -18,6 +24,13 @@ def quick(monkeypatch):
     monkeypatch.setattr(people, "_hasher", lambda: PasswordHasher(1, 8, 1))
     yield
     people._nobodys.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def where(request, monkeypatch):
+    """A store that is a server's, where the environment says so."""
+    if os.environ.get("DATAPERF_FAST_TEST_STORE") == "postgresql":
+        monkeypatch.setattr(servers, "STORE", emptied(request.getfixturevalue("postgresql")))
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from dataperf_fast.server import acts, app
 from dataperf_fast.server.dispatcher import Dispatcher
 
 ADDRESS = "http://contest.test"
+STORE: str | None = None  # of contests that name none; conftest.py may set it
 PASSWORD = "correct horse battery"
 BOARD = "debugging-knn"
 SCALE = synth.DebuggingScale(tasks=1, train=97, test=100, val=10)
@@ -36,7 +37,8 @@ def contest(folder: Path, phases=(ALWAYS,), board=None, server=None, sets=None, 
         "tasks": [{"name": name, "data": name, "hidden": hidden} for name, hidden in sets.items()],
     } | (board or {})  # fmt: skip
     rules = {"address": ADDRESS, "registration": "open", "phases": list(phases)} | (server or {})
-    whole = {"contest": "Spring", "boards": [described], "server": rules, **keys}
+    store = {"store": STORE} if STORE else {}
+    whole = {"contest": "Spring", "boards": [described], "server": rules, **store, **keys}
     path = folder / "contest.yaml"
     path.write_text(yaml.safe_dump(whole, sort_keys=False))
     return path

@@ -18,6 +18,7 @@ from dataperf_fast.contest.store import Store
 from dataperf_fast.report import leaderboard
 from dataperf_fast.server import arrivals, database, schema
 from tests.contest.contests import Watched
+from tests.postgresql import emptied
 from tests.server import servers
 from tests.server.servers import ALWAYS, BOARD, contest, order, served
 
@@ -26,10 +27,7 @@ from tests.server.servers import ALWAYS, BOARD, contest, order, served
 def store_url(request, tmp_path):
     if request.param == "sqlite":
         return "sqlite:///store.sqlite"
-    found = request.getfixturevalue("postgresql")
-    with closing(Store(found, make=True)) as store, store._database.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    return found
+    return emptied(request.getfixturevalue("postgresql"))
 
 
 def by_hand(path: Path, folder: Path) -> list:

@@ -185,7 +185,9 @@ def test_an_invitation_is_for_one_person_once(manifest, registration):
         with served(server.path) as other, ThreadPoolExecutor(6) as pool:
             both = [Visitor((server, other)[turn % 2].app) for turn in somebody]
             answers = pool.map(lambda turn: both[turn].join(f"person{turn}", key=key).status_code, somebody)
-            assert sorted(answers) == [200] + [403] * 5
+            first, *others = sorted(answers)
+            assert first == 200
+            assert set(others) <= {403, 409}  # 409: PostgreSQL finds out at the end that somebody was first
         assert count(server, "people") == begun + 1
         key = invited("olga@example.org", "organizer")
         anna = Visitor(server.app)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sql
 import yaml
 from sqlalchemy.exc import IntegrityError
 
@@ -289,14 +290,16 @@ def test_no_secret_is_logged_or_kept_or_redirected_to(server, caplog, capfd):
     anna.hand_in(order(server.path, 1))
     server.turn()
     with server.hall.database.reading() as connection:
-        kept = list(connection.connection.driver_connection.iterdump())
+        there = sql.MetaData()
+        there.reflect(connection)
+        kept = [f"{t.name}: {row}" for t in there.sorted_tables for row in connection.execute(sql.select(t))]
     logged = caplog.text + "".join(capfd.readouterr())
     form_key = secrets.pop(3)
     for secret in secrets:
         assert not any(secret in line for line in kept)
         assert secret not in logged + "".join(locations)
     assert form_key not in logged + "".join(locations)
-    acted = "".join(line for line in kept if 'INTO "acts"' in line or "INTO acts" in line)
+    acted = "".join(line for line in kept if line.startswith("acts: "))
     assert "invite" in acted
     assert (
         "argon2" not in acted + server.organizer().http.get("/organizer").text + anna.http.get("/account/export").text

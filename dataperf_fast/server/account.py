@@ -106,6 +106,7 @@ def join(
             if invited is not None:
                 _follow(hall, connection, person, invited)
     except InputError as error:
+        count_try(hall, throttle.of_addresses(address_of(request)), "registrations")
         return pages.show(
             request, caller, "join.html", 422, key=key, invited=invited, wrong=error.line, email=email, name=name,
             open=registration == "open",

@@ -35,6 +35,11 @@ def of_keys(address: str) -> dict[str, int]:
     return {f"KEYS FROM {address}": 20}
 
 
+def of_addresses(address: str) -> dict[str, int]:
+    """The same of registrations that were refused, which may say who has an account."""
+    return {f"ADDRESSES FROM {address}": 20}
+
+
 def wait(connection: sql.Connection, about: Mapping[str, int]) -> float:
     """Seconds until another try is heard, at most 0 for now."""
     table, free = schema.attempts, {_named(name): count for name, count in about.items()}

@@ -278,3 +278,13 @@ def test_sql_is_text(server):
         assert store.scores("Spring")
     assert count(server, "people") == 2
     assert olga.http.get("/organizer").text.count("DROP TABLE") >= 4
+
+
+def test_who_has_an_account_is_asked_a_few_times(server):
+    server.visitor("anna")
+    asked = [Visitor(server.app).join("anna").status_code for _ in range(30)]
+    assert asked[:20] == [422] * 20
+    assert asked[-1] == 429
+    assert "anna" not in Visitor(server.app).join("anna").text
+    elsewhere = Visitor(server.app, place="198.51.100.7")
+    assert elsewhere.join("bert").status_code == 200

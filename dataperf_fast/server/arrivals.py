@@ -75,7 +75,7 @@ class About:
     link: str = ""
 
 
-class RefusedError(InputError):
+class NotNowError(InputError):
     """A team may hand in nothing now, whatever is in its files."""
 
 
@@ -198,6 +198,14 @@ def refused(
     return ""
 
 
+def require_taking(
+    connection: sql.Connection, contest: Contest, part: ContestBoard, team: Team, standing: rules.Standing
+) -> None:
+    """Raise ``NotNowError`` where a team may hand in nothing to a board now."""
+    if problem := refused(connection, contest, part, team, standing):
+        raise NotNowError(part.board, f"takes nothing now: {problem}")
+
+
 def same(connection: sql.Connection, contest: Contest, part: ContestBoard, team: Team, digest: str) -> Upload | None:
     """What a team has handed in to a board before with those contents, if it has."""
     found = read(connection, *_are(_of_team(contest, part, team) | {"digest": digest}))
@@ -223,15 +231,14 @@ def take(
     """Take what was staged, in a transaction that writes; returns it, and whether it is new.
 
     What a team has handed in before, byte for byte, is the same submission again and takes nothing from a limit: who
-    got no answer asks once more. Raises ``RefusedError`` where nothing is taken.
+    got no answer asks once more. Raises ``NotNowError`` where nothing is taken.
     """
     table = schema.uploads
     # One at a time a team: PostgreSQL's writers do not wait for each other otherwise.
     connection.execute(sql.select(schema.teams.c.id).where(schema.teams.c.id == team.id).with_for_update())
     if known := same(connection, contest, part, team, digest):
         return known, False
-    if problem := refused(connection, contest, part, team, standing):
-        raise RefusedError(part.board, f"takes nothing now: {problem}")
+    require_taking(connection, contest, part, team, standing)
     files = sorted(path for path in (folder / "handed in").rglob("*") if path.is_file())
     row = _of_team(contest, part, team) | {
         "digest": digest,

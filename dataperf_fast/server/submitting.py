@@ -145,7 +145,7 @@ def handed_in(hall: Hall, caller: Caller, board: str, given: FormData) -> tuple[
         raise WrongError(lines)
     try:
         return _taken(hall, caller, part, about, algorithm, files, standing)
-    except arrivals.RefusedError as error:
+    except arrivals.NotNowError as error:
         raise AnswerError(409, error.line) from error
     except InputError as error:
         raise WrongError([error.line]) from error
@@ -167,12 +167,11 @@ def _taken(
         digest = arrivals.digest_of(staged, part, algorithm)
         with hall.database.reading() as connection:
             known = arrivals.same(connection, hall.contest, part, caller.team, digest)
-            problem = "" if known else arrivals.refused(connection, hall.contest, part, caller.team, standing)
+            if not known:
+                arrivals.require_taking(connection, hall.contest, part, caller.team, standing)
         if known:
             arrivals.discard(staged)
             return known, False
-        if problem:
-            raise arrivals.RefusedError(part.board, f"takes nothing now: {problem}")
         with hall.checks:
             if lines := formats.problems(hall.contest, part, staged / "handed in", algorithm):
                 raise WrongError(lines)

@@ -33,6 +33,14 @@ def where(request, monkeypatch):
         monkeypatch.setattr(servers, "STORE", emptied(request.getfixturevalue("postgresql")))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request):
+    """Either kind of store, an empty one."""
+    if request.param == "sqlite":
+        return "sqlite:///store.sqlite"
+    return emptied(request.getfixturevalue("postgresql"))
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """The tasks, made once."""

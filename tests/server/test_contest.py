@@ -18,16 +18,8 @@ from dataperf_fast.contest.store import Store
 from dataperf_fast.report import leaderboard
 from dataperf_fast.server import arrivals, database, schema
 from tests.contest.contests import Watched
-from tests.postgresql import emptied
 from tests.server import servers
 from tests.server.servers import ALWAYS, BOARD, contest, order, served
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request, tmp_path):
-    if request.param == "sqlite":
-        return "sqlite:///store.sqlite"
-    return emptied(request.getfixturevalue("postgresql"))
 
 
 def by_hand(path: Path, folder: Path) -> list:

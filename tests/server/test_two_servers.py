@@ -19,7 +19,6 @@ from dataperf_fast.contest.store import Store
 from dataperf_fast.server import keys, people, schema, states
 from dataperf_fast.server.database import Database
 from tests.contest.contests import free_port
-from tests.postgresql import emptied
 from tests.server.servers import ALWAYS, BOARD, PASSWORD, contest, order
 from tests.server.test_contest import by_hand, ranked
 
@@ -27,12 +26,9 @@ HOST = {"Host": "contest.test"}  # as a proxy before them says
 TEAMS, LIMIT = 4, 3
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def path(request, tmp_path):
-    store = "sqlite:///store.sqlite"
-    if request.param == "postgresql":
-        store = emptied(request.getfixturevalue("postgresql"))
-    return contest(tmp_path, [ALWAYS | {"hidden": "shown", "limits": {"all": LIMIT}}], store=store)
+@pytest.fixture
+def path(store_url, tmp_path):
+    return contest(tmp_path, [ALWAYS | {"hidden": "shown", "limits": {"all": LIMIT}}], store=store_url)
 
 
 class Server:

@@ -6,7 +6,7 @@ Rulings are for every contest, the others for one that is served.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -83,14 +83,13 @@ def ruling(act: str) -> Callable[[Contest, argparse.Namespace], int]:
 
 def _standing(contest: Contest, store: Store, given: str, board: str | None) -> list[Place]:
     """Where a submission of the season that is on is entered; raises ``InputError`` where it is not."""
-    known = [history.place_of(one) for one in store.entries(contest.name) if one.season == contest.season]
-    if board is not None and board not in {place[0] for place in known}:
-        raise InputError("--board", "is", value=board, expected=" or ".join(sorted({place[0] for place in known})))
-    names = {place[2] for place in known if board in (None, place[0])}
-    if given not in names:
-        expected = meant(given, names) or "one that a run has seen in this season, as pages call it"
-        raise InputError(contest.path, "no submission is named", "", given, expected)
-    return [place for place in dict.fromkeys(known) if place[2] == given and board in (None, place[0])]
+    places = {history.place_of(one) for one in store.entries(contest.name) if one.season == contest.season}
+    boards = sorted({place[0] for place in places})
+    if board is not None and board not in boards:
+        raise InputError("--board", "is", value=board, expected=" or ".join(boards))
+    here = {place for place in places if board in (None, place[0])}
+    _require_known(contest, [given], {place[2] for place in here}, "one that a run has seen in this season")
+    return sorted(place for place in here if place[2] == given)
 
 
 def rescore(contest: Contest, options: argparse.Namespace) -> int:
@@ -154,8 +153,12 @@ def _named(contest: Contest, database: Database, names: Sequence[str]) -> list[U
     from dataperf_fast.server import acts
 
     uploads = acts.all_uploads(contest, database)
-    known = {upload.submission for upload in uploads}
+    _require_known(contest, names, {upload.submission for upload in uploads}, "one that was handed in")
+    return [upload for upload in uploads if not names or upload.submission in names]
+
+
+def _require_known(contest: Contest, names: Sequence[str], known: Collection[str], otherwise: str) -> None:
     for name in names:
         if name not in known:
-            raise InputError(contest.path, "no submission is named", "", name, meant(name, known) or "as pages call it")
-    return [upload for upload in uploads if not names or upload.submission in names]
+            expected = meant(name, known) or f"{otherwise}, as pages call it"
+            raise InputError(contest.path, "no submission is named", "", name, expected)

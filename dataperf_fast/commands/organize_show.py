@@ -7,11 +7,12 @@ import json
 import sys
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 
 from dataperf_fast.commands import arguments
 from dataperf_fast.contest import history, planning, shown
 from dataperf_fast.contest.manifest import Contest
+from dataperf_fast.contest.rules import in_utc
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import Store
 from dataperf_fast.report import looked_up
@@ -73,7 +74,6 @@ def diff(contest: Contest, options: argparse.Namespace) -> int:
 def _time(given: str) -> str:
     """A time as stores keep it."""
     try:
-        when = datetime.fromisoformat(given)
+        return in_utc(datetime.fromisoformat(given)).isoformat(timespec="seconds")
     except ValueError:
         raise argparse.ArgumentTypeError(f"is {given!r}; expected {_DATE}") from None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")

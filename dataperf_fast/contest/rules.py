@@ -20,11 +20,15 @@ Event = Literal["scored", "failed", "best"]
 _Count = Annotated[int, Field(gt=0, strict=True)]
 
 
-def _in_utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+def in_utc(time: datetime) -> datetime:
+    """A time in UTC, of which it is where it says no zone; a ``ValueError`` where that has no such year."""
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:  # of the year 1, further east, and of 9999, further west
+        raise ValueError("a time of the years 1 to 9999") from None
 
 
-Time = Annotated[datetime, AfterValidator(_in_utc)]
+Time = Annotated[datetime, AfterValidator(in_utc)]
 
 
 class _Part(BaseModel):

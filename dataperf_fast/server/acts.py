@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sql
 
 from dataperf_fast.contest import decisions
 from dataperf_fast.contest.manifest import Contest
+from dataperf_fast.contest.rules import in_utc
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.server import arrivals, keys, people, schema
 from dataperf_fast.server.arrivals import Upload
@@ -44,9 +45,8 @@ def extend(contest: Contest, database: Database, phase: str, end: str, by: str, 
     if phase not in known:
         raise InputError("phase", "is", value=phase, expected=" or ".join(known) or "none: there are no phases")
     try:
-        time = datetime.fromisoformat(end)
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError) as error:  # the latter of the year 1, further east
+        time = in_utc(datetime.fromisoformat(end))
+    except ValueError as error:
         raise InputError("end", "is", value=end, expected="a time, 2026-12-31T23:59") from error
     if time <= known[phase].start:
         raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 import yaml
@@ -131,10 +131,11 @@ WHOLE = {
         "webhooks": [{"url": "https://example.org/hook", "secret": "env:SECRET", "events": ["scored"]}],
     },
 }
+EAST, WEST = timezone(timedelta(hours=5)), timezone(timedelta(hours=-5))  # where UTC has no such year
 ODD = [
     None, True, 3, -1, 0, 10**30, 2.5, math.inf, math.nan, "", "x", "x" * 9_999, "a/b", "a\nb", "\x07", [], [1],
     ["x"] * 999, {}, {"a": 1}, {1: 2}, {"a": None}, {"a": 10**99}, [None], [[[]]], date(2026, 1, 1),
-    datetime(2026, 1, 1, tzinfo=UTC),
+    datetime(2026, 1, 1, tzinfo=UTC), datetime.min.replace(tzinfo=EAST), datetime.max.replace(tzinfo=WEST),
 ]  # fmt: skip
 THEIRS = re.compile("Input should|String should|should be|should have|valid |pydantic|validation|Extra inp|Field req")
 

@@ -104,12 +104,13 @@ def test_what_was_new_changed_withdrawn_and_rescored(contest):
     text = contest("diff", "--since", "2026-01-10")[0]
     assert text[0] == "2026-01-10T00:00:00+00:00  rescored   debugging, knn: team0000 (other data)"
     assert contest("diff", "--since", "2026-01-10T01:00+02:00")[0] == text  # in another zone, an hour before
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(["organize", "diff", str(contest.folder / "contest.yaml"), "--since", "yesterday"])
-    assert stopped.value.code == 2
-    line = contest.capsys.readouterr().err.splitlines()[-1]
-    expected = "2026-05-01, or with a time, 2026-05-01T12:00+02:00"
-    assert line.endswith(f"organize diff: error: argument --since: is 'yesterday'; expected {expected}")
+    for when in ("yesterday", "0001-01-01T00:00+05:00"):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(["organize", "diff", str(contest.folder / "contest.yaml"), "--since", when])
+        assert stopped.value.code == 2
+        line = contest.capsys.readouterr().err.splitlines()[-1]
+        expected = "2026-05-01, or with a time, 2026-05-01T12:00+02:00"
+        assert line.endswith(f"organize diff: error: argument --since: is '{when}'; expected {expected}")
     page = contest.page()
     earlier = [text for attributes, text in page.all("dt") if text.startswith("before, ")]
     assert sorted(earlier) == ["before, by other data"] * 3 + ["before, by other files"]

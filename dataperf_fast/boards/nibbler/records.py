@@ -122,7 +122,7 @@ def _from_iso(value: object) -> object:
 def _from_ms(value: object) -> object:
     """Milliseconds, or what else pandas makes of a time; without an offset it is UTC."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not abs(value) < 1 << 50 or value != int(value):
+        if not _FIRST.timestamp() * 1000 <= value < _LAST.timestamp() * 1000 or value != int(value):
             raise ValueError(_WHEN)
         return _EPOCH + timedelta(milliseconds=int(value))
     moment = _from_iso(value)

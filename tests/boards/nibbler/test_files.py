@@ -386,6 +386,7 @@ def of_rating(expected: str, **changes) -> tuple[dict, str]:
         ({"timestamp": MS // 1000}, "timestamp: holds 1690908107; expected a time from 2000 to 2100"),
         ({"timestamp": MS * 1000}, "timestamp: holds 1690908107123000; expected a time from 2000 to 2100"),
         ({"timestamp": -MS}, "timestamp: holds -1690908107123; expected a time from 2000 to 2100"),
+        ({"timestamp": -62135596800001}, "timestamp: holds -62135596800001; expected a time from 2000 to 2100"),
         ({"timestamp": float("nan")}, "timestamp: holds nan; expected a time"),
         ({"timestamp": float("inf")}, "timestamp: holds inf; expected a time"),
         ({"timestamp": 10**63}, "timestamp: holds a whole number of 210 bits; expected a time"),

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks_perf import debugging_adapters, speech_adapters, timing
+from benchmarks_perf import debugging_adapters, speech_adapters, suite, timing
 from benchmarks_perf.gpu_parity import parity
 from benchmarks_perf.valuation import problem
 from dataperf_fast.boards.debugging import board as debugging_board
@@ -94,7 +94,7 @@ def curve(copy_bytes_a_second: float) -> dict[str, Any]:
         case()
     seconds = timing.interleave(cases, 5)
     middle = timing.medians(seconds)
-    moved = 300 * 100 * 7 * HIDDEN * WIDTH * 4  # W twice, M and V once read; all three written
+    moved = 300 * 100 * 7 * HIDDEN * WIDTH * 8  # W twice, M and V once read; all three written; float64
     return {
         "seconds": seconds,
         "median": middle,
@@ -270,6 +270,7 @@ def sections(shared: Path | None) -> Sections:
         "fits": lambda _: fits(),
         "speech": lambda found: speech(limit(found, "float64_operations_a_second")),
         "shapley": lambda found: shapley(limit(found, "float64_operations_a_second")),
+        "suite": lambda _: suite.whole(1, False, "cuda"),
         "peers": lambda _: peers(),
         "more parity": lambda _: parity(None),
     }
@@ -305,16 +306,23 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
     for model, of_fits in result.get("fits", {}).items():
         seconds, same = of_fits["median"], "the same" if of_fits["same"] else "NOT the same"
         yield f"50 fits, {model:20} {seconds['cpu']:9.2f} s on the CPU, {seconds['cuda']:.2f} s on the GPU, {same}"
-    for of_peers in result.get("peers", {}).values():
-        for name, seconds in of_peers.items():
-            yield f"{name:30} {1e3 * seconds:10.1f} ms"
     if of_speech := result.get("speech"):
         kernels = of_speech["kernel_seconds"]
         yield f"{SUBMISSIONS} speech submissions      {of_speech['seconds']:10.1f} s, kernels {kernels}"
     if values := result.get("shapley"):
         yield f"neighbour Shapley, 100,000 rows    {values['seconds']:10.1f} s, same bytes: {values['same_bytes']}"
+    yield from _lines_beside(result)
     for name, why in result["failed"].items():
         yield f"{name} failed: {why}"
+
+
+def _lines_beside(result: dict[str, Any]) -> Iterator[str]:
+    """The reference and other libraries."""
+    if of_suite := result.get("suite"):
+        yield from suite.lines(of_suite)
+    for of_peers in result.get("peers", {}).values():
+        for name, seconds in of_peers.items():
+            yield f"{name:30} {1e3 * seconds:10.1f} ms"
 
 
 def main() -> None:

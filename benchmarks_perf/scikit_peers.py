@@ -53,9 +53,9 @@ def run(peer: str) -> dict[str, Any]:
             outcomes = [board.outcome(answer) for answer in _ask(peer, fits)]
             seconds = (time.perf_counter() - started) * len(board.fits) / size
             if peer == "ours":
-                board.ours()
+                board.ours("cpu")
                 started = time.perf_counter()
-                everything = board.ours()
+                everything = board.ours("cpu")
                 seconds, outcomes = time.perf_counter() - started, [everything[at] for at in drawn]
             found[board.name] = {"seconds": seconds, "outcomes": outcomes, "fits": len(board.fits), "sampled": size}
     return found

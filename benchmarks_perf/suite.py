@@ -4,7 +4,7 @@ Six speech boards with a submission each, eight debugging tasks x three methods 
 ten trials in each of five markets. The reference does one fit at a time; a sample of its fits, others every round, is
 timed and scaled, since all of a board's cost about the same; ``--whole`` runs every one (three quarters of an hour).
 
-python -m benchmarks_perf.suite [--rounds 3] [--whole] [--out benchmarks_perf/results/suite.json]
+python -m benchmarks_perf.suite [--rounds 3] [--whole] [--backend cpu] [--out benchmarks_perf/results/suite.json]
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ Fit = Callable[[], tuple[Any, ...]]  # makes the arguments of the reference's fu
 
 
 class Board(NamedTuple):
-    """``ours`` returns an outcome for each of ``fits``, for which the board's reference has ``function``."""
+    """``ours`` returns an outcome for each of ``fits`` by a backend; the board's reference has ``function`` for one."""
 
     name: str
-    ours: Callable[[], list[float]]
+    ours: Callable[[str], list[float]]
     fits: list[Fit]
     function: str = "score"
 
@@ -62,9 +62,9 @@ class Board(NamedTuple):
         return float(answer["f1"] if isinstance(answer, dict) else answer)
 
 
-def engine() -> Engine:
+def engine(backend: str = "cpu") -> Engine:
     """A new engine that keeps nothing."""
-    return Engine(backends.choose("cpu", THREADS))
+    return Engine(backends.choose(backend, THREADS))
 
 
 def speech_board(folder: Path) -> Board:
@@ -89,8 +89,8 @@ def speech_board(folder: Path) -> Board:
             fits += [partial(fit, int(seed)) for seed in speech.SEEDS]
         pools.append((pool, sets))
 
-    def ours() -> list[float]:
-        records = [record for pool, sets in pools for record in speech.score_submissions(pool, sets, engine())]
+    def ours(backend: str) -> list[float]:
+        records = [record for pool, sets in pools for record in speech.score_submissions(pool, sets, engine(backend))]
         return [score for record in records for score in record.details["scores"].values()]
 
     return Board("speech", ours, fits)
@@ -122,10 +122,10 @@ def debugging_board(folder: Path) -> Board:
 
                 fits.append(fit)
 
-    def ours() -> list[float]:
+    def ours(backend: str) -> list[float]:
         found: list[float] = []
         for task, orders in work:
-            result = debugging.score_task(task, orders, engine(), curve=True)
+            result = debugging.score_task(task, orders, engine(backend), curve=True)
             found += [float(accuracy) for file in orders for accuracy in result.curves[file.method]]
         return found
 
@@ -146,11 +146,11 @@ def vision_concepts(folder: Path) -> Board:
 
             fits.append(fit)
 
-    def ours() -> list[float]:
+    def ours(backend: str) -> list[float]:
         return [
             float(record.score or 0.0)
             for task, of_task in tasks.items()
-            for record in vision_board.score_task(task, *of_task, engine())
+            for record in vision_board.score_task(task, *of_task, engine(backend))
         ]
 
     return Board("vision", ours, fits, "evaluate")
@@ -183,11 +183,11 @@ def markets(folder: Path) -> Board:
 
             fits.append(fit)
 
-    def ours() -> list[float]:
+    def ours(backend: str) -> list[float]:
         return [
             float(accuracy)
             for plan in plans
-            for accuracy in engine().run(plan).values["correct"] / len(plan.pool.evaluation_labels)
+            for accuracy in engine(backend).run(plan).values["correct"] / len(plan.pool.evaluation_labels)
         ]
 
     return Board("acquisition", ours, fits)
@@ -201,9 +201,9 @@ def boards(folder: Path, names: Sequence[str] = tuple(SAMPLED)) -> Iterator[Boar
         yield make(folder / name)
 
 
-def measure(board: Board, rounds: int, whole: bool) -> dict[str, Any]:
+def measure(board: Board, rounds: int, whole: bool, backend: str) -> dict[str, Any]:
     """Interleave ours with samples of the reference's fits, and compare every outcome that both have."""
-    found = board.ours()  # compiled, and warm
+    found = board.ours(backend)  # compiled, and warm
     _plain(board, [0])
     assert len(found) == len(board.fits)
     size = len(board.fits) if whole else min(SAMPLED[board.name], len(board.fits))
@@ -212,7 +212,7 @@ def measure(board: Board, rounds: int, whole: bool) -> dict[str, Any]:
     compared = differ = 0
     for number in range(rounds):
         started = time.perf_counter()
-        found = board.ours()
+        found = board.ours(backend)
         seconds["ours"].append(time.perf_counter() - started)
         drawn = np.linspace(0, len(board.fits) - 1, size) + generator.integers(0, len(board.fits))
         sample = np.unique(drawn.astype(int) % len(board.fits)).tolist()
@@ -249,29 +249,45 @@ def _plain(board: Board, sample: list[int]) -> tuple[list[Any], float]:
     return answers, taken
 
 
+def whole(rounds: int, every_fit: bool, backend: str) -> dict[str, Any]:
+    """Measure every board, and all of them together."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = {board.name: measure(board, rounds, every_fit, backend) for board in boards(Path(folder))}
+    total = {peer: sum(part["median"][peer] for part in found.values()) for peer in ("reference", "ours")}
+    return {
+        "backend": backend,
+        "threads": {"ours": THREADS, "reference": defined.REFERENCE},
+        "rounds": rounds,
+        "reference_is": "every fit" if every_fit else "a sample of its fits, scaled",
+        "boards": found,
+        "total": total,
+        "times_the_reference": total["reference"] / total["ours"],
+    }
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """What was found, a board a line."""
+
+    def line(name: str, seconds: dict[str, float]) -> str:
+        reference, ours = seconds["reference"], seconds["ours"]
+        return f"{name:12} {reference:9.1f} s {ours:8.2f} s, {reference / ours:6.1f} times"
+
+    for name, part in result["boards"].items():
+        yield f"{line(name, part['median'])}, {part['differ']} of {part['compared']} differ"
+    yield line("all", result["total"])
+
+
 def main() -> None:
     """Measure every board, print a table, write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--whole", action="store_true", help="every fit of the reference, not a sample")
+    parser.add_argument("--backend", choices=("cpu", "cuda"), default="cpu", help="ours")
     parser.add_argument("--out", type=Path, default=Path("benchmarks_perf/results/suite.json"))
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = {board.name: measure(board, options.rounds, options.whole) for board in boards(Path(folder))}
-    total = {peer: sum(part["median"][peer] for part in found.values()) for peer in ("reference", "ours")}
-    result = {
-        "threads": {"ours": THREADS, "reference": defined.REFERENCE},
-        "rounds": options.rounds,
-        "reference_is": "every fit" if options.whole else "a sample of its fits, scaled",
-        "boards": found,
-        "total": total,
-        "times_the_reference": total["reference"] / total["ours"],
-    }
+    result = whole(options.rounds, options.whole, options.backend)
     timing.write(options.out, result)
-    for name, part in found.items():
-        print(f"{name:12} {part['median']['reference']:9.1f} s {part['median']['ours']:8.2f} s, "
-              f"{part['times_the_reference']:6.1f} times, {part['differ']} of {part['compared']} differ")  # fmt: skip
-    print(f"{'all':12} {total['reference']:9.1f} s {total['ours']:8.2f} s, {result['times_the_reference']:6.1f} times")
+    print(*lines(result), sep="\n")
 
 
 if __name__ == "__main__":

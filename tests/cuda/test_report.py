@@ -70,5 +70,6 @@ def test_a_section_that_fails_costs_itself(tmp_path, capsys):
 def test_every_section_is_known():
     names = list(gpu_report.sections(None))
     assert names == [
-        "parity", "ceilings", "curve", "many_tasks", "fits", "speech", "shapley", "peers", "more parity",
+        "parity", "ceilings", "curve", "many_tasks", "fits", "speech", "shapley", "suite", "peers",
+        "more parity",
     ]  # fmt: skip

@@ -37,15 +37,8 @@ SCORES = {
 LONG = pytest.mark.long  # what has a sibling that CI runs
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory):
-    """A folder of compiled code that these tests share: else each would compile."""
-    return tmp_path_factory.mktemp("compiled")
-
-
 @pytest.fixture(autouse=True)
-def _shared(compiled, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(compiled))
+def _buffered(monkeypatch):
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 

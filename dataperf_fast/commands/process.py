@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from dataperf_fast.commands.arrow import start_without_pandas
+from dataperf_fast.engine.without_pandas import start_without_pandas
 
 _STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _PIPE = 13  # SIGPIPE's number, which Windows has not

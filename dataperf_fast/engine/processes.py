@@ -25,6 +25,7 @@ from joblib.externals import loky
 from joblib.externals.loky.backend import resource_tracker
 
 from dataperf_fast.engine import definition
+from dataperf_fast.engine.without_pandas import start_without_pandas
 from dataperf_fast.files.errors import InputError
 
 _IDLE_SECONDS = 60
@@ -163,6 +164,7 @@ def _prepare(module: str, accelerated: bool) -> None:
     warnings.simplefilter("ignore")
     if accelerated:
         importlib.import_module("cuml.accel").install()
+    start_without_pandas()
     with suppress(ModuleNotFoundError):  # the first call says so
         importlib.import_module(module)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -24,6 +25,12 @@ def threads() -> dict[str, int]:
     """Threads of each BLAS and OpenMP that are loaded, and the kernels of the BLAS."""
     np.ones((600, 600)) @ np.ones((600, 600))
     return {f"{of['internal_api']} {of.get('architecture')}": of["num_threads"] for of in threadpool_info()}
+
+
+def imported(module: str, name: str) -> bool:
+    """Whether the import of a module imports another."""
+    importlib.import_module(module)
+    return name in sys.modules
 
 
 def square(number: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,14 +19,9 @@ from dataperf_fast.engine.engine import Engine
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import StrPath
 from dataperf_fast.models.linear_net import DIMENSION, LinearNet
-from dataperf_fast.valuation import (
-    ConfidentLearning,
-    LeaveOneOut,
-    MonteCarloShapley,
-    NeighbourShapley,
-    NetInfluence,
-    Valuation,
-)
+
+if TYPE_CHECKING:
+    from dataperf_fast.valuation import Valuation
 
 
 class Noisy(NamedTuple):
@@ -53,14 +48,53 @@ def random(task: Noisy) -> np.ndarray:
     return np.random.default_rng(task.seed).permutation(len(task.train.labels))
 
 
+# Each imports what it values by: valuations are scikit-learn's estimators, seconds to import, and who draws a picture
+# wants these methods' names.
+
+
+def datascope(task: Noisy) -> np.ndarray:
+    """By the Shapley value to a nearest neighbour."""
+    from dataperf_fast.valuation import NeighbourShapley
+
+    return task.by(NeighbourShapley(1, backend=task.engine.backend))
+
+
+def confident(task: Noisy) -> np.ndarray:
+    """By confident learning."""
+    from dataperf_fast.valuation import ConfidentLearning
+
+    return task.by(ConfidentLearning(random_state=task.seed))
+
+
+def influence(task: Noisy) -> np.ndarray:
+    """By influence functions."""
+    from dataperf_fast.valuation import NetInfluence
+
+    return task.by(NetInfluence())
+
+
+def leave_one_out(task: Noisy) -> np.ndarray:
+    """By what is lost without a row."""
+    from dataperf_fast.valuation import LeaveOneOut
+
+    return task.by(LeaveOneOut(LinearNet(), task.engine))
+
+
+def monte_carlo_shapley(task: Noisy) -> np.ndarray:
+    """By the Shapley value in a sample of orders."""
+    from dataperf_fast.valuation import MonteCarloShapley
+
+    return task.by(MonteCarloShapley(LinearNet(), task.engine, random_state=task.seed))
+
+
 METHODS: dict[str, Callable[[Noisy], np.ndarray]] = {
     "consecutive": consecutive,
     "random": random,
-    "datascope": lambda task: task.by(NeighbourShapley(1, backend=task.engine.backend)),
-    "confident": lambda task: task.by(ConfidentLearning(random_state=task.seed)),
-    "influence": lambda task: task.by(NetInfluence()),
-    "loo": lambda task: task.by(LeaveOneOut(LinearNet(), task.engine)),
-    "mc-shapley": lambda task: task.by(MonteCarloShapley(LinearNet(), task.engine, random_state=task.seed)),
+    "datascope": datascope,
+    "confident": confident,
+    "influence": influence,
+    "loo": leave_one_out,
+    "mc-shapley": monte_carlo_shapley,
 }
 # Values to the last digits of BLAS, or of scikit-learn's solver.
 BY_LIBRARIES = ("datascope", "confident", "influence")

@@ -1,4 +1,4 @@
-"""pyarrow in a process of ours: without pandas, until somebody wants it."""
+"""Processes of ours have no pandas until somebody wants it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from dataperf_fast.engine.processes import open_processes
 from tests.documents import ROOT
 
-START = "from dataperf_fast.commands import arrow; arrow.start_without_pandas(); import sys; "
+START = "from dataperf_fast.engine.without_pandas import start_without_pandas as start; start(); import sys; "
 
 
 def run(code: str, start: str = START) -> str:
@@ -31,16 +32,27 @@ def test_arrays_do_not_import_it():
     assert run(code, "import sys; ") == "True"  # or all this is for nothing
 
 
-def test_a_whole_command_does_not():
-    code = """
+def test_scikit_learn_does_not():
+    code = "import sklearn.linear_model, sklearn.svm, sklearn.ensemble; print('pandas' in sys.modules)"
+    assert run(code) == "False"
+
+
+def test_a_whole_command_does_not(tmp_path):
+    """Nor scikit-learn, for that matter."""
+    code = f"""
 from dataperf_fast import cli
-sys.argv = ["", "evaluate", "debugging", "data/debugging", "--model", "knn", "--format", "json"]
+sys.argv = ["", "evaluate", "debugging", "data/debugging", "--model", "knn", "--out", {str(tmp_path)!r}]
 assert cli.main() == 0
-assert "pyarrow" in sys.modules
+assert "matplotlib" in sys.modules
 assert "pandas" not in sys.modules
-print("done")
+assert "sklearn" not in sys.modules
 """
-    assert run(code, "import sys\n").splitlines()[-1] == "done"
+    done = subprocess.run([sys.executable, "-c", "import sys\n" + code], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.count(b"Error")) == (0, 0)
+
+
+def test_a_process_of_the_reference_does_not():
+    assert open_processes("tests.engine.functions", 1).call("imported", "sklearn.svm", "pandas") is False
 
 
 @pytest.mark.parametrize(
@@ -49,8 +61,9 @@ print("done")
         "import pyarrow as pa; pa.array([1]); print(pa.table({'a': [1, 2]}).to_pandas()['a'].sum())",
         "import pyarrow as pa; import pandas as pd; print(pa.Table.from_pandas(pd.DataFrame({'a': [3]}))['a'][0])",
         "import pandas as pd; import pyarrow as pa; print(pa.array(pd.Series([1, None])).null_count + 2)",
-        "import pyarrow as pa; pa.array([1]); import pandas; print(pa.array(pandas.Series(['a', None])).null_count + 2)",
-        "import sklearn.linear_model; import pyarrow as pa; pa.array([1]); print(2 + ('pandas' in sys.modules))",
+        "import pyarrow as pa; pa.array([1]); import pandas; print(pa.array(pandas.Series(['', None])).null_count + 2)",
+        "import sklearn.linear_model, pandas as pd; from sklearn.preprocessing import StandardScaler as Scaler; "
+        "print(len(Scaler().set_output(transform='pandas').fit_transform(pd.DataFrame({'a': [1.0, 2.0, 4.0]})).index))",
         "import threading; t = threading.Thread(target=lambda: __import__('pyarrow')); t.start(); t.join(); "
         "import pyarrow; print(len(pyarrow.array([1, 2, 3])))",
     ],

@@ -24,6 +24,7 @@ from dataperf_fast.contest.manifest import Contest
 from dataperf_fast.contest.planning import PlannedSet
 from dataperf_fast.contest.run import How
 from dataperf_fast.contest.store import now
+from dataperf_fast.engine.without_pandas import start_without_pandas
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.report.terminal import complain
 from dataperf_fast.server import arrivals, lock, site, states, webhooks
@@ -189,6 +190,7 @@ def _end_with(parent: Any) -> None:
 def main() -> None:
     """``python -m dataperf_fast.server.dispatcher MANIFEST BACKEND JOBS CLUSTER``, for ``serve`` alone."""
     path, backend, jobs, cluster = sys.argv[1:]
+    start_without_pandas()
     threading.Thread(target=_end_with, args=[sys.stdin.buffer], daemon=True).start()
     with suppress(OSError):
         os.nice(_NICE)

@@ -71,7 +71,7 @@ def test_the_page_says_what_each_method_fits():
 
 def test_monte_carlo_on_request_beats_chance(tmp_path, monkeypatch):
     # A quarter of the permutations do for 24 rows, and take five seconds.
-    monkeypatch.setattr(baselines, "MonteCarloShapley", partial(MonteCarloShapley, n_permutations=25))
+    monkeypatch.setattr(valuation, "MonteCarloShapley", partial(MonteCarloShapley, n_permutations=25))
     demo.write(tmp_path / "data", DebuggingScale(tasks=1, train=24, test=100, val=60))
     written = write(tmp_path / "data", tmp_path / "made", ["mc-shapley", "consecutive", "random"])
     assert sorted(map(int, written[0].read_text().split())) == list(range(24))

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from dataperf_fast.engine.processes import open_processes
+from tests import long
 from tests.documents import ROOT
 
 START = "from dataperf_fast.engine.without_pandas import start_without_pandas as start; start(); import sys; "
@@ -55,18 +56,18 @@ def test_a_process_of_the_reference_does_not():
     assert open_processes("tests.engine.functions", 1).call("imported", "sklearn.svm", "pandas") is False
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import pyarrow as pa; pa.array([1]); print(pa.table({'a': [1, 2]}).to_pandas()['a'].sum())",
-        "import pyarrow as pa; import pandas as pd; print(pa.Table.from_pandas(pd.DataFrame({'a': [3]}))['a'][0])",
-        "import pandas as pd; import pyarrow as pa; print(pa.array(pd.Series([1, None])).null_count + 2)",
-        "import pyarrow as pa; pa.array([1]); import pandas; print(pa.array(pandas.Series(['', None])).null_count + 2)",
-        "import sklearn.linear_model, pandas as pd; from sklearn.preprocessing import StandardScaler as Scaler; "
-        "print(len(Scaler().set_output(transform='pandas').fit_transform(pd.DataFrame({'a': [1.0, 2.0, 4.0]})).index))",
-        "import threading; t = threading.Thread(target=lambda: __import__('pyarrow')); t.start(); t.join(); "
-        "import pyarrow; print(len(pyarrow.array([1, 2, 3])))",
-    ],
-)
+WANTED = [
+    "import pyarrow as pa; pa.array([1]); print(pa.table({'a': [1, 2]}).to_pandas()['a'].sum())",
+    "import pyarrow as pa; pa.array([1]); import pandas; print(pa.array(pandas.Series(['', None])).null_count + 2)",
+    "import pyarrow as pa; import pandas as pd; print(pa.Table.from_pandas(pd.DataFrame({'a': [3]}))['a'][0])",
+    "import pandas as pd; import pyarrow as pa; print(pa.array(pd.Series([1, None])).null_count + 2)",
+    "import sklearn.linear_model, pandas as pd; from sklearn.preprocessing import StandardScaler as Scaler; "
+    "print(len(Scaler().set_output(transform='pandas').fit_transform(pd.DataFrame({'a': [1.0, 2.0, 4.0]})).index))",
+    "import threading; t = threading.Thread(target=lambda: __import__('pyarrow')); t.start(); t.join(); "
+    "import pyarrow; print(len(pyarrow.array([1, 2, 3])))",
+]
+
+
+@pytest.mark.parametrize("code", long.after(2, WANTED))
 def test_who_wants_it_has_it(code):
     assert run(code) == "3"

@@ -10,16 +10,8 @@ from tests.cuda import kernels
 pytestmark = kernels.NEEDS_A_COMPILER
 
 
-# Those take a minute to compile for another card.
-SLOW = {"logistic regression, a step"}
-CASES = [
-    pytest.param(name, card, marks=[pytest.mark.long] if name in SLOW and card != "9.0" else [])
-    for name in kernels.KERNELS
-    for card in kernels.CAPABILITIES
-]
-
-
-@pytest.mark.parametrize(("name", "capability"), CASES)
+@pytest.mark.parametrize("capability", kernels.CAPABILITIES)
+@pytest.mark.parametrize("name", kernels.KERNELS)
 def test_a_kernel_can_be_launched(name, capability):
     of = kernels.resources(name, capability)
     assert of.registers > 0

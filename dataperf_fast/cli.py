@@ -15,6 +15,7 @@ from dataperf_fast import boards
 from dataperf_fast.commands import arguments as taken
 from dataperf_fast.commands import process
 from dataperf_fast.engine import clock
+from dataperf_fast.engine.without_pandas import start_without_pandas
 from dataperf_fast.files.errors import InputError
 from dataperf_fast.files.paths import has_place
 from dataperf_fast.report.terminal import BAD_INPUT, FAILURE, INTERRUPTED, complain, line_of, show_warning
@@ -91,9 +92,11 @@ def parser(only: str | None = None, named: Sequence[str] = boards.NAMES) -> argp
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 all scored, 1 a failure of ours, 2 usage or bad input.
 
-    Without arguments, those that this process was started with; its streams and signals are then put in order.
+    Without arguments, those that this process was started with; its streams and signals are then put in order, and it
+    starts without pandas.
     """
     if arguments is None:
+        start_without_pandas()
         return process.as_its_own(lambda: _run(sys.argv[1:]))
     return _run(list(arguments))
 

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from dataperf_fast.engine.without_pandas import start_without_pandas
-
 _STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _PIPE = 13  # SIGPIPE's number, which Windows has not
 _BY_SIGNAL = 128  # what a shell adds to a signal's number
@@ -33,7 +31,6 @@ def as_its_own(run: Callable[[], int]) -> int:
     cannot be written for another reason. Standard error may be closed, or its disk full.
     """
     _open_closed()
-    start_without_pandas()
     sys.stdout, sys.stderr = _Stream(1, sys.stdout, "standard output"), _Stream(2, sys.stderr, "")
     heeded = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in heeded:

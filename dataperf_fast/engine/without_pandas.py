@@ -22,7 +22,7 @@ def start_without_pandas() -> None:
 
 
 class _Import:
-    """Finds a module once, where it is; ``how`` takes what executes it, and the module."""
+    """Stands before a module's finder until that is imported; ``how`` takes what executes it, and the module."""
 
     def __init__(self, name: str, how: Callable[[Callable[[ModuleType], None], Any], None]):
         self._name, self._how = name, how
@@ -31,11 +31,19 @@ class _Import:
         if name != self._name:
             return None
         sys.meta_path.remove(self)
-        spec = find_spec(name)
+        try:
+            spec = find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)  # who asks whether it is there need not import it
         if spec and spec.loader:
             loader: Any = spec.loader
-            execute = loader.exec_module
-            loader.exec_module = lambda module: self._how(execute, module)
+
+            def execute(module: ModuleType) -> None:
+                sys.meta_path.remove(self)
+                del loader.exec_module
+                self._how(loader.exec_module, module)
+
+            loader.exec_module = execute
         return spec
 
 

@@ -33,6 +33,14 @@ def test_arrays_do_not_import_it():
     assert run(code, "import sys; ") == "True"  # or all this is for nothing
 
 
+def test_who_asks_whether_it_is_there_does_not():
+    code = "from importlib.util import find_spec; [find_spec(name) for name in ('pyarrow', 'sklearn', 'pandas')]; "
+    code += (
+        "import pyarrow as pa, sklearn.svm; pa.array([1]); print(find_spec('pandas') is None, 'pandas' in sys.modules)"
+    )
+    assert run(code) == "False False"
+
+
 def test_scikit_learn_does_not():
     code = "import sklearn.linear_model, sklearn.svm, sklearn.ensemble; print('pandas' in sys.modules)"
     assert run(code) == "False"
@@ -58,7 +66,8 @@ def test_a_process_of_the_reference_does_not():
 
 WANTED = [
     "import pyarrow as pa; pa.array([1]); print(pa.table({'a': [1, 2]}).to_pandas()['a'].sum())",
-    "import pyarrow as pa; pa.array([1]); import pandas; print(pa.array(pandas.Series(['', None])).null_count + 2)",
+    "import pyarrow as pa; pa.array([1]); import importlib.util as of; of.find_spec('pandas'); "
+    "import pandas; print(pa.array(pandas.Series(['', None])).null_count + 2)",
     "import pyarrow as pa; import pandas as pd; print(pa.Table.from_pandas(pd.DataFrame({'a': [3]}))['a'][0])",
     "import pandas as pd; import pyarrow as pa; print(pa.array(pd.Series([1, None])).null_count + 2)",
     "import sklearn.linear_model, pandas as pd; from sklearn.preprocessing import StandardScaler as Scaler; "

@@ -270,7 +270,7 @@ def sections(shared: Path | None) -> Sections:
         "fits": lambda _: fits(),
         "speech": lambda found: speech(limit(found, "float64_operations_a_second")),
         "shapley": lambda found: shapley(limit(found, "float64_operations_a_second")),
-        "suite": lambda _: suite.whole(1, False, "cuda"),
+        "suite": lambda _: suite.measure_all(1, False, "cuda"),
         "peers": lambda _: peers(),
         "more parity": lambda _: parity(None),
     }

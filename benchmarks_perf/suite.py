@@ -4,7 +4,7 @@ Six speech boards with a submission each, eight debugging tasks x three methods 
 ten trials in each of five markets. The reference does one fit at a time; a sample of its fits, others every round, is
 timed and scaled, since all of a board's cost about the same; ``--whole`` runs every one (three quarters of an hour).
 
-python -m benchmarks_perf.suite [--rounds 3] [--whole] [--backend cpu] [--out benchmarks_perf/results/suite.json]
+python -m benchmarks_perf.suite [--rounds 3] [--whole] [--out benchmarks_perf/results/suite.json]
 """
 
 from __future__ import annotations
@@ -201,12 +201,12 @@ def boards(folder: Path, names: Sequence[str] = tuple(SAMPLED)) -> Iterator[Boar
         yield make(folder / name)
 
 
-def measure(board: Board, rounds: int, whole: bool, backend: str) -> dict[str, Any]:
+def measure(board: Board, rounds: int, every_fit: bool, backend: str) -> dict[str, Any]:
     """Interleave ours with samples of the reference's fits, and compare every outcome that both have."""
     found = board.ours(backend)  # compiled, and warm
     _plain(board, [0])
     assert len(found) == len(board.fits)
-    size = len(board.fits) if whole else min(SAMPLED[board.name], len(board.fits))
+    size = len(board.fits) if every_fit else min(SAMPLED[board.name], len(board.fits))
     generator = np.random.default_rng(0)
     seconds: dict[str, list[float]] = {"ours": [], "reference": []}
     compared = differ = 0
@@ -249,8 +249,8 @@ def _plain(board: Board, sample: list[int]) -> tuple[list[Any], float]:
     return answers, taken
 
 
-def whole(rounds: int, every_fit: bool, backend: str) -> dict[str, Any]:
-    """Measure every board, and all of them together."""
+def measure_all(rounds: int, every_fit: bool, backend: str = "cpu") -> dict[str, Any]:
+    """Measure every board, ours by a backend, and all of them together."""
     with tempfile.TemporaryDirectory() as folder:
         found = {board.name: measure(board, rounds, every_fit, backend) for board in boards(Path(folder))}
     total = {peer: sum(part["median"][peer] for part in found.values()) for peer in ("reference", "ours")}
@@ -282,10 +282,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--whole", action="store_true", help="every fit of the reference, not a sample")
-    parser.add_argument("--backend", choices=("cpu", "cuda"), default="cpu", help="ours")
     parser.add_argument("--out", type=Path, default=Path("benchmarks_perf/results/suite.json"))
     options = parser.parse_args()
-    result = whole(options.rounds, options.whole, options.backend)
+    result = measure_all(options.rounds, options.whole)
     timing.write(options.out, result)
     print(*lines(result), sep="\n")
 
